@@ -1,0 +1,1 @@
+"""Runtime plumbing that every process shares: settings, errors, interceptors, lifecycle, logs."""

@@ -1,0 +1,210 @@
+"""The error tree: each class is one gRPC status code and one reason that a program can act on.
+
+    AisleError
+    ├── InvalidArgument            INVALID_ARGUMENT      the request is wrong; `field` says where
+    │   ├── ImageUnreadable        IMAGE_UNREADABLE      no bytes, no picture, or a truncated one
+    │   ├── RegionInvalid          REGION_INVALID        a box outside the picture or without area
+    │   ├── UnknownCategory        UNKNOWN_CATEGORY      a category that the snapshot lacks
+    │   ├── VectorInvalid          VECTOR_INVALID        bytes, shape or numbers of a query vector
+    │   ├── CatalogueInvalid       CATALOGUE_INVALID     a row of a catalogue or of labelled photos
+    │   └── SettingsInvalid        SETTINGS_INVALID      a setting of a process
+    ├── NotFound                   NOT_FOUND
+    │   ├── ShardNotServed         SHARD_NOT_SERVED      another searcher has it
+    │   └── SnapshotNotFound       SNAPSHOT_NOT_FOUND    nothing was published there yet
+    ├── FailedPrecondition         FAILED_PRECONDITION   right request, wrong state
+    │   ├── SnapshotMismatch       SNAPSHOT_MISMATCH     the caller planned with another snapshot
+    │   ├── SpaceMismatch          SPACE_MISMATCH        vectors of another embedder
+    │   ├── SnapshotInvalid        SNAPSHOT_INVALID      a file is damaged, missing or of another schema
+    │   └── PolicyUnavailable      POLICY_UNAVAILABLE    the snapshot lacks what the policy needs
+    ├── ResourceExhausted          RESOURCE_EXHAUSTED
+    │   ├── ImageTooLarge          IMAGE_TOO_LARGE       bytes or pixels over the limit
+    │   └── Overloaded             OVERLOADED            come back after `retry_after_seconds`
+    ├── DeadlineExceeded           DEADLINE_EXCEEDED
+    ├── Unavailable                UNAVAILABLE
+    │   ├── NotServing             NOT_SERVING           loading or draining
+    │   ├── ModelUnavailable       MODEL_UNAVAILABLE     Triton can't be reached or has no such model
+    │   └── CoverageTooLow         COVERAGE_TOO_LOW      less was found than the caller asked for at least
+    └── Internal                   INTERNAL              a defect; the text stays in the log
+        └── ModelOutputInvalid     MODEL_OUTPUT_INVALID  a model answered with what can't be an answer
+
+This module knows no gRPC; `services.common.status` puts these errors on the wire and takes them off it.
+"""
+
+from typing import ClassVar
+
+
+class AisleError(Exception):
+    """Base of everything that Aisle refuses or fails with on purpose.
+
+    Attributes:
+        code: name of the gRPC status code.
+        reason: UPPER_SNAKE_CASE cause, stable for programs.
+        field: the request field, setting or column at fault; empty when there is none.
+        retry_after_seconds: when it is worth coming back; None when that is not known.
+    """
+
+    code: ClassVar[str] = "INTERNAL"
+    reason: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str, *, field: str = "", retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.retry_after_seconds = retry_after_seconds
+
+
+class InvalidArgument(AisleError):
+    """The request is wrong and stays wrong: mend it, don't retry it."""
+
+    code = "INVALID_ARGUMENT"
+    reason = "INVALID_ARGUMENT"
+
+
+class ImageUnreadable(InvalidArgument):
+    """No bytes, no picture that we know, or a truncated one."""
+
+    reason = "IMAGE_UNREADABLE"
+
+
+class RegionInvalid(InvalidArgument):
+    """A region outside the picture or without area."""
+
+    reason = "REGION_INVALID"
+
+
+class UnknownCategory(InvalidArgument):
+    """A category that the snapshot lacks."""
+
+    reason = "UNKNOWN_CATEGORY"
+
+
+class VectorInvalid(InvalidArgument):
+    """Query vectors whose bytes, shape or numbers can't be searched with."""
+
+    reason = "VECTOR_INVALID"
+
+
+class CatalogueInvalid(InvalidArgument):
+    """A catalogue or a table of labelled photos that can't be used; the message names the row."""
+
+    reason = "CATALOGUE_INVALID"
+
+
+class SettingsInvalid(InvalidArgument):
+    """A process can't start with these settings."""
+
+    reason = "SETTINGS_INVALID"
+
+
+class NotFound(AisleError):
+    """What was asked for is not here."""
+
+    code = "NOT_FOUND"
+    reason = "NOT_FOUND"
+
+
+class ShardNotServed(NotFound):
+    """This searcher does not serve the shard."""
+
+    reason = "SHARD_NOT_SERVED"
+
+
+class SnapshotNotFound(NotFound):
+    """There is no such snapshot, or none was published yet."""
+
+    reason = "SNAPSHOT_NOT_FOUND"
+
+
+class FailedPrecondition(AisleError):
+    """The request is right, but not in this state of the system."""
+
+    code = "FAILED_PRECONDITION"
+    reason = "FAILED_PRECONDITION"
+
+
+class SnapshotMismatch(FailedPrecondition):
+    """The caller planned with another snapshot than the one served."""
+
+    reason = "SNAPSHOT_MISMATCH"
+
+
+class SpaceMismatch(FailedPrecondition):
+    """Vectors of one embedder met an index of another."""
+
+    reason = "SPACE_MISMATCH"
+
+
+class SnapshotInvalid(FailedPrecondition):
+    """A snapshot that is damaged, incomplete or of an unknown schema; the message names the file."""
+
+    reason = "SNAPSHOT_INVALID"
+
+
+class PolicyUnavailable(FailedPrecondition):
+    """The snapshot lacks what the routing policy needs."""
+
+    reason = "POLICY_UNAVAILABLE"
+
+
+class ResourceExhausted(AisleError):
+    """A limit was reached."""
+
+    code = "RESOURCE_EXHAUSTED"
+    reason = "RESOURCE_EXHAUSTED"
+
+
+class ImageTooLarge(ResourceExhausted):
+    """A photo over the limit of bytes or pixels."""
+
+    reason = "IMAGE_TOO_LARGE"
+
+
+class Overloaded(ResourceExhausted):
+    """Refused now so that others are answered in time."""
+
+    reason = "OVERLOADED"
+
+
+class DeadlineExceeded(AisleError):
+    """The time left was not enough."""
+
+    code = "DEADLINE_EXCEEDED"
+    reason = "DEADLINE_EXCEEDED"
+
+
+class Unavailable(AisleError):
+    """Not now; the same request may go through later or elsewhere."""
+
+    code = "UNAVAILABLE"
+    reason = "UNAVAILABLE"
+
+
+class NotServing(Unavailable):
+    """Loading or draining."""
+
+    reason = "NOT_SERVING"
+
+
+class ModelUnavailable(Unavailable):
+    """Triton can't be reached, or does not have the model ready."""
+
+    reason = "MODEL_UNAVAILABLE"
+
+
+class CoverageTooLow(Unavailable):
+    """The answer would cover less than the caller's minimum."""
+
+    reason = "COVERAGE_TOO_LOW"
+
+
+class Internal(AisleError):
+    """A defect of ours."""
+
+    code = "INTERNAL"
+    reason = "INTERNAL"
+
+
+class ModelOutputInvalid(Internal):
+    """A model's output can't be right: wrong shape, not finite, not of unit length."""
+
+    reason = "MODEL_OUTPUT_INVALID"

@@ -1,0 +1,88 @@
+"""Errors on the wire: from `AisleError` to `google.rpc.Status` and back to a readable form."""
+
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from services.common.errors import AisleError
+
+DOMAIN = "aisle"
+_DETAILS_KEY = "grpc-status-details-bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a failed call said.
+
+    Attributes:
+        code: name of the gRPC status code.
+        reason: from `ErrorInfo`; empty when a peer that is not Aisle failed the call.
+        message: what is wrong, for people.
+        field: from `BadRequest`; empty when there is none.
+        retry_after_seconds: from `RetryInfo`; None when there is none.
+    """
+
+    code: str
+    reason: str
+    message: str
+    field: str = ""
+    retry_after_seconds: float | None = None
+
+
+def to_status(error: AisleError) -> status_pb2.Status:
+    """Return the rich status of an error: `ErrorInfo`, and `BadRequest` and `RetryInfo` where they apply."""
+    details = [_pack(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN))]
+    if error.field:
+        violation = error_details_pb2.BadRequest.FieldViolation(
+            field=error.field, description=error.message, reason=error.reason
+        )
+        details.append(_pack(error_details_pb2.BadRequest(field_violations=[violation])))
+    if error.retry_after_seconds is not None:
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(round(error.retry_after_seconds * 1e9))
+        details.append(_pack(error_details_pb2.RetryInfo(retry_delay=delay)))
+    code = code_pb2.Code.Value(error.code)
+    return status_pb2.Status(code=code, message=error.message, details=details)
+
+
+def trailing_metadata(error: AisleError) -> tuple[tuple[str, bytes], ...]:
+    """Return the trailers that carry the rich status (grpc.aio has no `abort_with_status`)."""
+    return ((_DETAILS_KEY, to_status(error).SerializeToString()),)
+
+
+def failure_of(call: grpc.Call) -> Failure:
+    """Return what a failed call said, whether its status is rich or plain."""
+    code = call.code()
+    failure = Failure(code=code.name, reason="", message=call.details() or code.name)
+    try:
+        status = rpc_status.from_call(call)
+    except ValueError:  # a status whose rich part contradicts its plain one is not ours
+        return failure
+    if status is None:
+        return failure
+    reason, field, retry_after_seconds = "", "", None
+    for detail in status.details:
+        if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
+            info = error_details_pb2.ErrorInfo()
+            detail.Unpack(info)
+            reason = info.reason
+        elif detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
+            bad_request = error_details_pb2.BadRequest()
+            detail.Unpack(bad_request)
+            field = bad_request.field_violations[0].field if bad_request.field_violations else ""
+        elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
+            retry = error_details_pb2.RetryInfo()
+            detail.Unpack(retry)
+            retry_after_seconds = retry.retry_delay.ToNanoseconds() / 1e9
+    return Failure(failure.code, reason, status.message, field, retry_after_seconds)
+
+
+def _pack(
+    message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo,
+) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed

@@ -1,0 +1,162 @@
+"""The manifest of a snapshot: what is in it, and the digest of every file. Pure: no file is opened here."""
+
+import json
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from services.common.errors import SnapshotInvalid
+
+SCHEMA_VERSION: Final = 1
+BASELINE_SLUG = "_all"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class FileEntry(_Frozen):
+    """One file of a snapshot."""
+
+    path: str
+    """POSIX path below the snapshot's own folder."""
+    size_bytes: int = Field(ge=0)
+    """Its exact size."""
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Its digest, hexadecimal."""
+
+
+class Segment(_Frozen):
+    """A part of a shard that is indexed together; one per shard for now."""
+
+    images: int = Field(ge=1)
+    """Gallery images in it, and vectors in its index."""
+    index: FileEntry
+    """The FAISS index; position i belongs to row i of `items`."""
+    items: FileEntry
+    """The item table (Parquet): image_id, product_id, image_path and the catalogue's free attributes."""
+    golden: FileEntry
+    """Golden queries (Parquet): query_vector, image_id and similarity of its nearest image."""
+
+
+class Calibration(_Frozen):
+    """The map from similarity to score: `score = clip(intercept + slope * similarity, 0, 1)`."""
+
+    slope: float = Field(gt=0)
+    """Above 0, so that the map never changes the order."""
+    intercept: float
+    """The score at similarity 0."""
+
+
+class ShardEntry(_Frozen):
+    """One shard: all gallery images of one TLC, or of the whole gallery (the baseline index)."""
+
+    slug: str
+    """Folder name and DNS-safe name, unique in the snapshot."""
+    category: str
+    """The TLC as the catalogue spells it; empty for the baseline index."""
+    baseline: bool = False
+    """Whether this is the one index over the whole gallery."""
+    images: int = Field(ge=1)
+    """Gallery images in all segments."""
+    products: int = Field(ge=1)
+    """Distinct products in it."""
+    index_factory: str
+    """FAISS's index factory string."""
+    calibration: Calibration
+    """From similarity to score."""
+    segments: tuple[Segment, ...] = Field(min_length=1)
+    """Its parts."""
+
+
+class EmbedderEntry(_Frozen):
+    """The embedder that made the vectors."""
+
+    name: str
+    """Model name in Triton."""
+    version: str
+    """The version's human name."""
+    sha256: str
+    """Digest of the model file."""
+    preprocessing: str
+    """Name of the way in which a photo becomes the model's pixels."""
+
+
+class Manifest(_Frozen):
+    """A whole snapshot."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    """Version of this format; a reader refuses what it does not know."""
+    snapshot_id: str
+    """Sorts by time of building."""
+    created_at: str
+    """When it was built, ISO 8601, UTC."""
+    space_id: str
+    """Digest of embedder file, preprocessing, dimension and metric: vectors of different spaces never meet."""
+    dimension: int = Field(ge=1)
+    """Length of the vectors."""
+    metric: Literal["inner_product"]
+    """How vectors are compared; they are of unit length, so this is the cosine."""
+    embedder: EmbedderEntry
+    """What made the vectors."""
+    dataset: str
+    """The catalogue's name, for people."""
+    image_root: str
+    """Where the catalogue's pictures lay when it was indexed, for tools that show them; empty when unknown."""
+    skipped_images: int = Field(ge=0)
+    """Pictures of the catalogue that could not be read and are not in it."""
+    shards: tuple[ShardEntry, ...] = Field(min_length=1)
+    """One entry per TLC by slug, then the baseline index when it was built."""
+
+    @model_validator(mode="after")
+    def _check_shards(self) -> "Manifest":
+        slugs = [shard.slug for shard in self.shards]
+        if len(set(slugs)) != len(slugs):
+            raise ValueError("two shards have the same slug")
+        if not self.category_shards:
+            raise ValueError("no shard holds a category")
+        return self
+
+    @property
+    def category_shards(self) -> tuple[ShardEntry, ...]:
+        """The shards that hold one TLC each."""
+        return tuple(shard for shard in self.shards if not shard.baseline)
+
+    @property
+    def baseline_shard(self) -> ShardEntry | None:
+        """The one index over the whole gallery; None when it was not built."""
+        return next((shard for shard in self.shards if shard.baseline), None)
+
+    def shard(self, slug: str) -> ShardEntry | None:
+        """Return the shard of that slug, or None."""
+        return next((shard for shard in self.shards if shard.slug == slug), None)
+
+    def to_json(self) -> str:
+        """Return the manifest as JSON text that a person can read."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes, source: str) -> "Manifest":
+        """Parse and check a manifest.
+
+        Args:
+            text: its JSON.
+            source: where it was read from, for the error.
+
+        Raises:
+            SnapshotInvalid: not JSON, of another schema version, or a field that does not fit; names `source`.
+        """
+        try:
+            version = json.loads(text).get("schema_version")
+        except (ValueError, AttributeError):
+            raise SnapshotInvalid(f"{source}: not a manifest in JSON") from None
+        if version != SCHEMA_VERSION:
+            raise SnapshotInvalid(
+                f"{source}: schema version {version!r}, but this release reads version {SCHEMA_VERSION}"
+            )
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as invalid:
+            first = invalid.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise SnapshotInvalid(f"{source}: {where}: {first['msg']}") from None
