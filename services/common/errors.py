@@ -10,7 +10,8 @@
     │   └── SettingsInvalid        SETTINGS_INVALID      a setting of a process
     ├── NotFound                   NOT_FOUND
     │   ├── ShardNotServed         SHARD_NOT_SERVED      another searcher has it
-    │   └── SnapshotNotFound       SNAPSHOT_NOT_FOUND    nothing was published there yet
+    │   ├── SnapshotNotFound       SNAPSHOT_NOT_FOUND    nothing was published there yet
+    │   └── DatasetUnavailable     DATASET_UNAVAILABLE   a public dataset that can't be found or fetched
     ├── FailedPrecondition         FAILED_PRECONDITION   right request, wrong state
     │   ├── SnapshotMismatch       SNAPSHOT_MISMATCH     the caller planned with another snapshot
     │   ├── SpaceMismatch          SPACE_MISMATCH        vectors of another embedder
@@ -113,6 +114,12 @@ class SnapshotNotFound(NotFound):
     """There is no such snapshot, or none was published yet."""
 
     reason = "SNAPSHOT_NOT_FOUND"
+
+
+class DatasetUnavailable(NotFound):
+    """A public dataset that can't be found or fetched, or whose files are damaged; the message says what to do."""
+
+    reason = "DATASET_UNAVAILABLE"
 
 
 class FailedPrecondition(AisleError):

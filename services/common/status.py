@@ -1,16 +1,31 @@
 """Errors on the wire: from `AisleError` to `google.rpc.Status` and back to a readable form."""
 
 from dataclasses import dataclass
+from typing import Any
 
-import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from services.common.errors import AisleError
+from services.common.errors import (
+    AisleError,
+    DeadlineExceeded,
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    ResourceExhausted,
+    Unavailable,
+)
 
 DOMAIN = "aisle"
 _DETAILS_KEY = "grpc-status-details-bin"
+
+# What a failure becomes when its reason is not one of ours: a proxy's, or a newer release's.
+_BY_CODE: dict[str, type[AisleError]] = {
+    known.code: known
+    for known in (InvalidArgument, NotFound, FailedPrecondition, ResourceExhausted, DeadlineExceeded, Unavailable)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +68,12 @@ def trailing_metadata(error: AisleError) -> tuple[tuple[str, bytes], ...]:
     return ((_DETAILS_KEY, to_status(error).SerializeToString()),)
 
 
-def failure_of(call: grpc.Call) -> Failure:
-    """Return what a failed call said, whether its status is rich or plain."""
+def failure_of(call: Any) -> Failure:
+    """Return what a failed call said, whether its status is rich or plain.
+
+    Args:
+        call: a `grpc.Call` or a `grpc.aio.AioRpcError`, which share these methods but no base.
+    """
     code = call.code()
     failure = Failure(code=code.name, reason="", message=call.details() or code.name)
     try:
@@ -78,6 +97,24 @@ def failure_of(call: grpc.Call) -> Failure:
             detail.Unpack(retry)
             retry_after_seconds = retry.retry_delay.ToNanoseconds() / 1e9
     return Failure(failure.code, reason, status.message, field, retry_after_seconds)
+
+
+def from_failure(failure: Failure) -> AisleError:
+    """Return the error that a caller raises: the class of the reason, else that of the code, else `Internal`."""
+    by_reason = _classes_by_reason(AisleError).get(failure.reason)
+    if by_reason is not None and by_reason.code == failure.code:
+        cls = by_reason
+    else:
+        cls = _BY_CODE.get(failure.code, Internal)
+    message = failure.message if cls.code == failure.code else f"{failure.code}: {failure.message}"
+    return cls(message, field=failure.field, retry_after_seconds=failure.retry_after_seconds)
+
+
+def _classes_by_reason(root: type[AisleError]) -> dict[str, type[AisleError]]:
+    found = {root.reason: root}
+    for below in root.__subclasses__():
+        found |= _classes_by_reason(below)
+    return found
 
 
 def _pack(

@@ -1,6 +1,7 @@
 """From a photo's bytes to pixels: decode as small as the models allow, undo the rotation, crop, resize."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -120,7 +121,7 @@ def _decode(data: bytes, header: Header, reduction: int) -> Pixels:
     return picture
 
 
-def _flatten(decoded: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Pixels:
+def _flatten(decoded: npt.NDArray[Any]) -> Pixels:
     """Lay a picture with transparency on white, as a shop's page shows it."""
     eight_bit = (decoded >> 8).astype(np.uint8) if decoded.dtype == np.uint16 else decoded.astype(np.uint8)
     if eight_bit.ndim == 2:  # noqa: PLR2004 - grey

@@ -135,14 +135,16 @@ class ShardCoverage(_message.Message):
     def __init__(self, category: _Optional[str] = ..., state: _Optional[_Union[ShardState, str]] = ..., probability: _Optional[float] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class Coverage(_message.Message):
-    __slots__ = ("share", "partial", "shards")
+    __slots__ = ("share", "planned_share", "partial", "shards")
     SHARE_FIELD_NUMBER: _ClassVar[int]
+    PLANNED_SHARE_FIELD_NUMBER: _ClassVar[int]
     PARTIAL_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     share: float
+    planned_share: float
     partial: bool
     shards: _containers.RepeatedCompositeFieldContainer[ShardCoverage]
-    def __init__(self, share: _Optional[float] = ..., partial: _Optional[bool] = ..., shards: _Optional[_Iterable[_Union[ShardCoverage, _Mapping]]] = ...) -> None: ...
+    def __init__(self, share: _Optional[float] = ..., planned_share: _Optional[float] = ..., partial: _Optional[bool] = ..., shards: _Optional[_Iterable[_Union[ShardCoverage, _Mapping]]] = ...) -> None: ...
 
 class PhotoReport(_message.Message):
     __slots__ = ("format", "width", "height", "orientation", "decode_reduction", "cropped")

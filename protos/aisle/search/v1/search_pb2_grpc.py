@@ -82,8 +82,9 @@ class SearchServiceServicer:
         """SearchStream searches many photos over one call; answers come as they are ready, not in order.
 
         Each request is answered by exactly one response with its request id, a failed one by a response that carries the
-        error, so one bad photo never ends the stream. The stream's deadline holds for each photo in it. At most 16 photos
-        of a stream are in work at once; beyond that the gateway stops reading, and gRPC's flow control holds the caller.
+        error, so one bad photo never ends the stream. Each photo has what is left of the stream's deadline, at most 30 s.
+        At most 16 photos of a stream are in work at once; beyond that the gateway stops reading, and gRPC's flow control
+        holds the caller.
         Status codes of single photos: as for Search. The stream itself ends with OK, DEADLINE_EXCEEDED or UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

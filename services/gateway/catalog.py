@@ -1,0 +1,85 @@
+"""What the gateway can search: the snapshot's categories joined with the classifier's labels. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from services.common.errors import UnknownCategory
+from services.gateway.routing import Aisle
+from services.snapshot.manifest import Manifest, ShardEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The categories of one snapshot as the classifier sees them.
+
+    Attributes:
+        manifest: the snapshot.
+        shards: its category shards, in the manifest's order.
+        label_positions: for each shard the position of its category in the classifier's output, -1 when it has none.
+    """
+
+    manifest: Manifest
+    shards: tuple[ShardEntry, ...]
+    label_positions: npt.NDArray[np.intp]
+
+    @classmethod
+    def join(cls, manifest: Manifest, labels: Sequence[str]) -> "Catalog":
+        """Join a snapshot's categories with the classifier's labels by name."""
+        position = {label.strip(): number for number, label in enumerate(labels)}
+        shards = manifest.category_shards
+        positions = np.array([position.get(shard.category, -1) for shard in shards], dtype=np.intp)
+        return cls(manifest, shards, positions)
+
+    @property
+    def unroutable(self) -> tuple[str, ...]:
+        """Categories that the classifier does not know: only ALL, BASELINE or the caller's choice reach them."""
+        known = self.label_positions >= 0
+        return tuple(shard.category for shard, routable in zip(self.shards, known, strict=True) if not routable)
+
+    @property
+    def baseline(self) -> Aisle | None:
+        """The index over the whole gallery, if there is one."""
+        shard = self.manifest.baseline_shard
+        return None if shard is None else Aisle(shard.slug, shard.category, 1.0)
+
+    def rank(self, probabilities: npt.NDArray[np.float32]) -> tuple[Aisle, ...]:
+        """Return every category's shard, likeliest first.
+
+        The classifier may know categories that this snapshot lacks; its probabilities are conditioned on those that
+        are here, so they sum to 1.
+
+        Args:
+            probabilities: the classifier's output, float32 `(labels,)`.
+        """
+        known = self.label_positions >= 0
+        here = np.where(known, probabilities[self.label_positions], 0.0).astype(np.float64)
+        total = float(here.sum())
+        if total <= 0.0:
+            return self.indifferent()
+        order = np.argsort(-here, kind="stable")
+        return tuple(Aisle(self.shards[i].slug, self.shards[i].category, float(here[i]) / total) for i in order)
+
+    def indifferent(self) -> tuple[Aisle, ...]:
+        """Return every category's shard when nothing is known: all as likely as each other."""
+        return _evenly(self.shards)
+
+    def chosen(self, categories: Sequence[str]) -> tuple[Aisle, ...]:
+        """Return the shards of the categories that the caller names, each once, all as likely as each other.
+
+        Raises:
+            UnknownCategory: the snapshot has no such category.
+        """
+        by_name = {shard.category: shard for shard in self.shards}
+        for category in categories:
+            if category not in by_name:
+                raise UnknownCategory(
+                    f"this snapshot has no category {category!r}; GetCatalog lists them", field="routing.categories"
+                )
+        return _evenly([by_name[category] for category in dict.fromkeys(categories)])
+
+
+def _evenly(shards: Sequence[ShardEntry]) -> tuple[Aisle, ...]:
+    return tuple(Aisle(shard.slug, shard.category, 1.0 / len(shards)) for shard in shards)

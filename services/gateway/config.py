@@ -1,0 +1,67 @@
+"""What a gateway can be told, and why each default is what it is."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from services.common.cores import available_cores
+from services.common.lifecycle import ServerSettings
+from services.gateway.budget import BudgetRules
+from services.gateway.routing import RoutingRules
+from services.gateway.search import SearchRules
+from services.photo.header import PhotoLimits
+
+
+class GatewaySettings(ServerSettings):
+    """Settings of the gateway."""
+
+    snapshot_root: str
+    """Where snapshots are published: a folder or any fsspec URL."""
+    snapshot_id: str = ""
+    """The snapshot to plan with; empty means the current one."""
+    topology: Path
+    """The shard map: JSON, per shard's slug the targets of its searchers."""
+    triton: str = "127.0.0.1:8001"
+    """Triton's gRPC target."""
+    start_timeout_seconds: float = Field(default=30.0, gt=0)
+    """How long Triton and the searchers may take to be reachable; a missing searcher does not keep us from serving."""
+    default_timeout_seconds: float = Field(default=2.0, gt=0)
+    """Budget of a caller without a deadline: twice the slowest answer a shopper waits for gladly."""
+    max_timeout_seconds: float = Field(default=30.0, gt=0)
+    """Most that any caller gets."""
+    reserve_seconds: float = Field(default=0.005, ge=0)
+    """Kept back for merging and the way back, which take about 1 ms at the median."""
+    scatter_share: float = Field(default=0.2, gt=0, lt=1)
+    """Share of the budget that the models must leave to the shards, which are the faster part."""
+    max_in_flight: int = Field(default=64, ge=1)
+    """Photos in work at once; more are refused at once instead of waiting for an answer that comes too late."""
+    decode_threads: int = Field(default_factory=available_cores, ge=1)
+    """Photos decoded at once; one per core, more would only take turns."""
+    max_image_bytes: int = Field(default=PhotoLimits().max_bytes, ge=1)
+    """Largest encoded photo."""
+    max_image_pixels: int = Field(default=PhotoLimits().max_pixels, ge=1)
+    """Largest photo in pixels."""
+    top_p_mass: float = Field(default=0.9, gt=0, le=1)
+    """TOP_P's probability mass when the caller names none."""
+    adaptive_mass: float = Field(default=0.99, gt=0, le=1)
+    """ADAPTIVE's probability mass: nearly all of it, since the fan-out bounds the cost."""
+    adaptive_fan_out: int = Field(default=4, ge=1)
+    """Most shards that ADAPTIVE searches; on validation photos the fourth likeliest still gains, the fifth does not."""
+    prior_weight: float = Field(default=0.15, ge=0)
+    """Exponent of the classifier's probability in ADAPTIVE's score, chosen on validation photos (docs/decisions)."""
+
+    @property
+    def photo_limits(self) -> PhotoLimits:
+        """What a photo may measure."""
+        return PhotoLimits(self.max_image_bytes, self.max_image_pixels)
+
+    @property
+    def search_rules(self) -> SearchRules:
+        """How the use case decides."""
+        return SearchRules(
+            routing=RoutingRules(self.top_p_mass, self.adaptive_mass, self.adaptive_fan_out, self.prior_weight),
+            budget=BudgetRules(
+                self.default_timeout_seconds, self.max_timeout_seconds, self.reserve_seconds, self.scatter_share
+            ),
+            max_in_flight=self.max_in_flight,
+        )

@@ -1,0 +1,124 @@
+"""Between `aisle.search.v1` messages and the gateway's own types; nothing else here knows the proto's fields."""
+
+from aisle.search.v1 import search_pb2 as pb
+from google.protobuf import duration_pb2
+
+from services.common.errors import AisleError, InvalidArgument
+from services.common.status import to_status
+from services.gateway.coverage import Coverage, ShardState
+from services.gateway.merging import Hit
+from services.gateway.query import DEFAULT_TOP_K, Answer, ModelVersion, Policy, Query, Rung
+from services.photo.intake import PhotoReport
+from services.photo.region import Region
+
+_POLICIES = {
+    pb.POLICY_UNSPECIFIED: Policy.ADAPTIVE,
+    pb.POLICY_TOP_1: Policy.TOP_1,
+    pb.POLICY_TOP_P: Policy.TOP_P,
+    pb.POLICY_ALL: Policy.ALL,
+    pb.POLICY_BASELINE: Policy.BASELINE,
+    pb.POLICY_ADAPTIVE: Policy.ADAPTIVE,
+}
+_STATES = {
+    ShardState.ANSWERED: pb.SHARD_STATE_ANSWERED,
+    ShardState.HEDGED: pb.SHARD_STATE_HEDGED,
+    ShardState.LATE: pb.SHARD_STATE_LATE,
+    ShardState.FAILED: pb.SHARD_STATE_FAILED,
+    ShardState.SKIPPED: pb.SHARD_STATE_SKIPPED,
+}
+_RUNGS = {Rung.FULL: pb.RUNG_FULL, Rung.NO_CLASSIFIER: pb.RUNG_NO_CLASSIFIER}
+
+
+def query_from(request: pb.SearchRequest) -> Query:
+    """Convert a request.
+
+    Raises:
+        InvalidArgument: a value outside its range, or of an enum that this release does not know; names the field.
+    """
+    policy = _POLICIES.get(request.routing.policy)
+    if policy is None:
+        raise InvalidArgument(f"unknown policy {request.routing.policy}", field="routing.policy")
+    if request.criticality not in pb.Criticality.values():
+        raise InvalidArgument(f"unknown criticality {request.criticality}", field="criticality")
+    box = request.region
+    return Query(
+        image=request.image,
+        region=Region(box.x_min, box.y_min, box.x_max, box.y_max) if request.HasField("region") else None,
+        top_k=request.top_k if request.HasField("top_k") else DEFAULT_TOP_K,
+        policy=policy,
+        probability_mass=request.routing.probability_mass or None,
+        categories=tuple(request.routing.categories),
+        minimum_coverage=request.minimum_coverage,
+    )
+
+
+def response_from(answer: Answer) -> pb.SearchResponse:
+    """Convert an answer."""
+    return pb.SearchResponse(
+        hits=[_hit(hit) for hit in answer.hits],
+        categories=[pb.CategoryProbability(category=name, probability=p) for name, p in answer.categories],
+        coverage=_coverage(answer.coverage),
+        photo=_photo(answer.photo),
+        timings=[
+            pb.StageTiming(stage=stage, duration=_duration(seconds)) for stage, seconds in answer.stage_seconds.items()
+        ],
+        snapshot_id=answer.snapshot_id,
+        models=[model_from(version) for version in answer.models],
+        rung=_RUNGS[answer.rung],
+    )
+
+
+def model_from(version: ModelVersion) -> pb.ModelVersion:
+    """Convert a model's version."""
+    return pb.ModelVersion(name=version.name, version=version.version, sha256=version.sha256)
+
+
+def stream_error_from(error: AisleError) -> pb.StreamError:
+    """Convert the error of one photo of a stream."""
+    return pb.StreamError(code=to_status(error).code, reason=error.reason, message=error.message, field=error.field)
+
+
+def _hit(hit: Hit) -> pb.Hit:
+    return pb.Hit(
+        product_id=hit.product_id,
+        image_id=hit.image_id,
+        category=hit.category,
+        score=hit.score,
+        similarity=hit.similarity,
+        image_path=hit.image_path,
+    )
+
+
+def _coverage(coverage: Coverage) -> pb.Coverage:
+    return pb.Coverage(
+        share=coverage.share,
+        planned_share=coverage.planned_share,
+        partial=coverage.partial,
+        shards=[
+            pb.ShardCoverage(
+                category=shard.category,
+                state=_STATES[shard.state],
+                probability=shard.probability,
+                latency=_duration(shard.latency_seconds),
+                detail=shard.detail,
+            )
+            for shard in coverage.shards
+        ],
+    )
+
+
+def _photo(report: PhotoReport) -> pb.PhotoReport:
+    return pb.PhotoReport(
+        format=report.format,
+        width=report.width,
+        height=report.height,
+        orientation=report.orientation,
+        decode_reduction=report.decode_reduction,
+        cropped=report.cropped,
+    )
+
+
+def _duration(seconds: float) -> duration_pb2.Duration:
+    duration = duration_pb2.Duration()
+    duration.FromNanoseconds(round(seconds * 1e9))
+    return duration

@@ -1,0 +1,89 @@
+"""Merging the shards' hits into one ranking of distinct products. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class ShardHits:
+    """What one shard found, best first, one entry per product.
+
+    Attributes:
+        product_ids: products, distinct.
+        image_ids: each product's most similar gallery image.
+        image_paths: where each image lies, relative to the catalogue's image root.
+        similarities: inner products float32 `(n,)`, not increasing.
+    """
+
+    product_ids: Sequence[str]
+    image_ids: Sequence[str]
+    image_paths: Sequence[str]
+    similarities: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One product of the answer.
+
+    Attributes:
+        product_id: the product.
+        image_id: its most similar gallery image.
+        image_path: where that lies.
+        category: the TLC whose shard holds it; the baseline index knows none.
+        score: in [0, 1], comparable between shards.
+        similarity: inner product of the two unit vectors.
+    """
+
+    product_id: str
+    image_id: str
+    image_path: str
+    category: str
+    score: float
+    similarity: float
+
+
+def merge_top_k(shards: Sequence[tuple[str, ShardHits, npt.NDArray[np.float64]]], top_k: int) -> tuple[Hit, ...]:
+    """Merge the shards' hits into the best `top_k` distinct products, best first.
+
+    Args:
+        shards: per shard its category, its hits, and their scores float64 `(n,)`.
+        top_k: products to keep, at least 1.
+
+    Raises:
+        ValueError: `top_k < 1`, or a shard's arrays differ in length.
+
+    Ties break by higher similarity, then by product id, so the answer does not depend on which shard came first.
+    """
+    if top_k < 1:
+        raise ValueError(f"top_k must be at least 1, not {top_k}")
+    candidates: list[tuple[float, float, str, int, int]] = []
+    for number, (_, hits, scores) in enumerate(shards):
+        if not len(hits.product_ids) == len(hits.image_ids) == len(hits.image_paths) == len(scores):
+            raise ValueError("a shard's product ids, image ids, image paths and scores differ in length")
+        candidates += zip(
+            (-scores).tolist(),
+            (-hits.similarities).tolist(),
+            hits.product_ids,
+            (number,) * len(scores),
+            range(len(scores)),
+            strict=True,
+        )
+    best: dict[str, Hit] = {}
+    for negative_score, negative_similarity, product_id, number, row in sorted(candidates):
+        if product_id in best:
+            continue
+        category, hits, _ = shards[number]
+        best[product_id] = Hit(
+            product_id=product_id,
+            image_id=hits.image_ids[row],
+            image_path=hits.image_paths[row],
+            category=category,
+            score=-negative_score,
+            similarity=-negative_similarity,
+        )
+        if len(best) == top_k:
+            break
+    return tuple(best.values())

@@ -1,0 +1,110 @@
+"""`aisle.search.v1.SearchService` on the wire: converts, calls the use case, converts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc.aio
+from aisle.search.v1 import search_pb2 as pb
+from aisle.search.v1 import search_pb2_grpc
+
+from services.common.errors import InvalidArgument, NotServing
+from services.common.interceptors import as_aisle_error
+from services.common.paging import page_of
+from services.gateway.conversion import model_from, query_from, response_from, stream_error_from
+from services.gateway.search import PhotoSearch
+
+STREAM_IN_FLIGHT = 16
+_MAX_REQUEST_ID_LENGTH = 128
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class SearchServicer(search_pb2_grpc.SearchServiceServicer):
+    """Serves the use case that it is given once the gateway has started."""
+
+    def __init__(self) -> None:
+        """Create it; until `serve`, calls end UNAVAILABLE."""
+        self._search: PhotoSearch | None = None
+
+    def serve(self, search: PhotoSearch) -> None:
+        """Answer from now on."""
+        self._search = search
+
+    async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:  # noqa: N802
+        """Answer one photo."""
+        return await self._answer(request, context.time_remaining())
+
+    async def SearchStream(  # noqa: N802
+        self, request_iterator: AsyncIterator[pb.SearchStreamRequest], context: Context
+    ) -> AsyncIterator[pb.SearchStreamResponse]:
+        """Answer many photos, each as it is ready, at most `STREAM_IN_FLIGHT` at once."""
+        answers: asyncio.Queue[pb.SearchStreamResponse | None] = asyncio.Queue()
+        room = asyncio.Semaphore(STREAM_IN_FLIGHT)
+
+        async def answer(request: pb.SearchStreamRequest) -> None:
+            answers.put_nowait(await self._answer_one_of_many(request, context))
+
+        async def read() -> None:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    async for request in request_iterator:
+                        await room.acquire()
+                        group.create_task(answer(request))
+            finally:
+                answers.put_nowait(None)
+
+        reading = asyncio.create_task(read())
+        try:
+            while (response := await answers.get()) is not None:
+                yield response
+                room.release()  # only now: a caller that does not read its answers must not fill our memory
+            await reading
+        finally:
+            reading.cancel()
+
+    async def GetCatalog(self, request: pb.GetCatalogRequest, context: Context) -> pb.GetCatalogResponse:  # noqa: ARG002, N802
+        """Tell what can be searched, one page of categories at a time."""
+        search = self._serving()
+        catalog, manifest = search.catalog, search.catalog.manifest
+        shards = sorted(catalog.shards, key=lambda shard: shard.category)
+        page, next_page_token = page_of(len(shards), request.page_size, request.page_token)
+        unroutable = set(catalog.unroutable)
+        return pb.GetCatalogResponse(
+            categories=[
+                pb.CatalogCategory(
+                    category=shard.category,
+                    products=shard.products,
+                    images=shard.images,
+                    routable=shard.category not in unroutable,
+                )
+                for shard in shards[page]
+            ],
+            next_page_token=next_page_token,
+            snapshot_id=manifest.snapshot_id,
+            space_id=manifest.space_id,
+            models=[model_from(version) for version in search.versions],
+            has_baseline=catalog.baseline is not None,
+        )
+
+    async def _answer(self, request: pb.SearchRequest, remaining_seconds: float | None) -> pb.SearchResponse:
+        return response_from(await self._serving().answer(query_from(request), remaining_seconds))
+
+    async def _answer_one_of_many(self, request: pb.SearchStreamRequest, context: Context) -> pb.SearchStreamResponse:
+        try:
+            _check_request_id(request.request_id)
+            response = await self._answer(request.request, context.time_remaining())
+        except Exception as error:  # noqa: BLE001 - one bad photo must not end the stream for the others
+            known = as_aisle_error(error, where="SearchStream")
+            return pb.SearchStreamResponse(request_id=request.request_id, error=stream_error_from(known))
+        return pb.SearchStreamResponse(request_id=request.request_id, response=response)
+
+    def _serving(self) -> PhotoSearch:
+        if self._search is None:
+            raise NotServing("this gateway is still starting; retry with back-off")
+        return self._search
+
+
+def _check_request_id(request_id: str) -> None:
+    if not 1 <= len(request_id) <= _MAX_REQUEST_ID_LENGTH:
+        raise InvalidArgument(f"request_id must have 1 to {_MAX_REQUEST_ID_LENGTH} characters", field="request_id")

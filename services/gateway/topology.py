@@ -1,0 +1,32 @@
+"""Where each shard's searchers are: the shard map that `aisle up` or the cluster's manifests write."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from services.common.errors import SettingsInvalid
+
+
+class Topology(BaseModel):
+    """The shard map."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    shards: Mapping[str, tuple[str, ...]]
+    """Per shard's slug the gRPC targets of its replicas."""
+
+
+def read_topology(path: Path) -> Topology:
+    """Read a shard map.
+
+    Raises:
+        SettingsInvalid: no such file, or not of the form `{"shards": {"<slug>": ["host:port", ...]}}`.
+    """
+    try:
+        return Topology.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, ValidationError) as error:
+        raise SettingsInvalid(
+            f'topology {path}: {error}; expected {{"shards": {{"<slug>": ["host:port", ...]}}}}', field="topology"
+        ) from None
