@@ -38,6 +38,9 @@ def channel_options(service_config: dict[str, object] | None = None) -> ChannelO
         ("grpc.http2.ping_timeout_ms", 1_000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
+        # A bandwidth probe that a draining server has not read when it closes makes the kernel reset the connection,
+        # and answers that were sent are lost (16 of 300 drains under load, none without the probe).
+        ("grpc.http2.bdp_probe", 0),
         # Above this size gRPC silently stops retrying; a photo is larger than the default of 256 kB.
         ("grpc.per_rpc_retry_buffer_size", MAX_MESSAGE_BYTES),
         ("grpc.initial_reconnect_backoff_ms", 100),

@@ -78,7 +78,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
 
 
 def as_aisle_error(error: Exception, *, where: str) -> AisleError:
-    """Return the error itself when it is ours; otherwise log it and return an INTERNAL that tells nothing.
+    """Return the error itself when it is ours; log a defect and return it with its reason, but without its text.
 
     Args:
         error: what a handler raised.
@@ -87,7 +87,8 @@ def as_aisle_error(error: Exception, *, where: str) -> AisleError:
     if isinstance(error, AisleError) and not isinstance(error, Internal):
         return error
     _log.error("unexpected_error", where=where, exc_info=error)
-    return Internal("internal error; the server's log has the details")
+    defect = type(error) if isinstance(error, Internal) else Internal
+    return defect("internal error; the server's log has the details")
 
 
 async def _abort(method: str, context: Context, error: Exception) -> None:

@@ -21,6 +21,7 @@ _log = get_logger()
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Service(Protocol):
@@ -37,6 +38,10 @@ class Service(Protocol):
 
     async def start(self) -> None:
         """Load and warm; when it returns, the process serves. Cancelled when the process is told to end."""
+        ...
+
+    def drain(self) -> None:
+        """Bring calls that could go on for ever to their end; called before the wait for calls in flight."""
         ...
 
     async def close(self) -> None:
@@ -67,7 +72,7 @@ async def run(service: Service, settings: ServerSettings) -> int:
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
     serving = False
     server = grpc.aio.server(options=server_options(), interceptors=(ErrorInterceptor(lambda: serving),))
@@ -91,12 +96,15 @@ async def run(service: Service, settings: ServerSettings) -> int:
             _log.info("draining", drain_seconds=settings.drain_seconds, grace_seconds=settings.grace_seconds)
             await _say(health_servicer, service, _NOT_SERVING)
             await asyncio.sleep(settings.drain_seconds)
+            service.drain()
     except AisleError as error:
         _log.error("start_failed", reason=error.reason, error=error.message)
         return 1
     finally:
         await server.stop(settings.grace_seconds)
         await service.close()
+        for number in _STOP_SIGNALS:
+            loop.remove_signal_handler(number)
         _log.info("stopped")
     return 0
 

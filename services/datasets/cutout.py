@@ -10,6 +10,7 @@ FloatImage = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
 _NEARLY_WHITE = 250  # levels; upscaling leaves the studio background a little below 255 around the product
+_BACKGROUND = 2  # the mark that flood filling leaves
 _OUTLINE_PX = 7.0  # how far inside the mask a pixel must lie to be taken for product whatever its colour
 _OUTLINE_LEVELS = 110.0  # how much darker than white a pixel must be to be taken for product anywhere in the mask
 
@@ -45,17 +46,18 @@ def cut_out(picture: Picture) -> Cutout:
     The background is the near-white area that touches the border, so white parts inside a product stay part
     of it. A picture without any such border is its own cut-out.
     """
-    level = picture if picture.ndim == 2 else cv2.min(cv2.min(*cv2.split(picture)[:2]), picture[..., 2])
-    white = np.pad((level >= _NEARLY_WHITE).astype(np.uint8), 1, constant_values=1)
-    cv2.floodFill(white, None, (0, 0), 2)
-    product = (white[1:-1, 1:-1] != 2).astype(np.uint8)
-    # Closing first keeps thin pale outlines (a white shirt on white) in one piece.
-    product = cv2.morphologyEx(product, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    grey = picture.ndim == 2  # noqa: PLR2004 - no axis for channels
+    level = picture if grey else np.minimum(np.minimum(picture[..., 0], picture[..., 1]), picture[..., 2])
+    white = np.ascontiguousarray(np.pad((level >= _NEARLY_WHITE).astype(np.uint8), 1, constant_values=1))
+    cv2.floodFill(white, None, (0, 0), _BACKGROUND)
+    product = (white[1:-1, 1:-1] != _BACKGROUND).astype(np.uint8)
+    # Closing keeps thin pale outlines (a white shirt on white) in one piece.
+    product = np.asarray(cv2.morphologyEx(product, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)), np.uint8)
     x, y, width, height = cv2.boundingRect(product)
     if not width:
         product[:], x, y, height, width = 1, 0, 0, *product.shape
     box = np.s_[y : y + height, x : x + width]
-    colour = picture[box] if picture.ndim == 3 else cv2.cvtColor(picture[box], cv2.COLOR_GRAY2RGB)
+    colour = cv2.cvtColor(picture[box], cv2.COLOR_GRAY2RGB) if grey else picture[box]
     return Cutout(colour.astype(np.float32), _opacity(level, product)[box])
 
 
@@ -66,12 +68,12 @@ def _opacity(level: Picture, product: Picture) -> FloatImage:
     """
     depth = cv2.distanceTransform(product, cv2.DIST_L2, 3) / _OUTLINE_PX
     dark = (255 - level.astype(np.float32)) / _OUTLINE_LEVELS
-    return cv2.GaussianBlur(np.minimum(np.maximum(depth, dark), 1) * product, (0, 0), 0.8)
+    return np.asarray(cv2.GaussianBlur(np.minimum(np.maximum(depth, dark), 1) * product, (0, 0), 0.8), np.float32)
 
 
 def tint(cutout: Cutout, rgb_gains: FloatImage) -> Cutout:
     """Dye the product: every channel times its gain, float32 [3]; white becomes the gain's colour."""
-    return Cutout(cv2.multiply(cutout.colour, (*rgb_gains.tolist(), 0.0)), cutout.alpha)
+    return Cutout(np.asarray(cv2.transform(cutout.colour, np.diag(rgb_gains)), np.float32), cutout.alpha)
 
 
 def homography(shape: tuple[int, int], pose: Pose) -> NDArray[np.float64]:
@@ -87,9 +89,12 @@ def homography(shape: tuple[int, int], pose: Pose) -> NDArray[np.float64]:
 
 
 def paste(scene: FloatImage, cutout: Cutout, pose: Pose, *, shadow: float = 0.0) -> None:
-    """Lay the product into the scene (float32 [H, W, 3], changed in place).
+    """Lay the product into the scene.
 
     Args:
+        scene: float32 [H, W, 3] in 0..255, changed in place.
+        cutout: the product.
+        pose: where it lies; it may lie partly or wholly outside of the scene.
         shadow: how much darker the scene gets right below the product, 0 (none) to 1 (black).
     """
     matrix = homography(cutout.alpha.shape, pose)

@@ -5,6 +5,9 @@ import numpy as np
 
 from services.datasets.cutout import FloatImage
 
+_SHARE_WITH_STRIPES = 0.4  # of all surfaces
+_SHARE_WITH_CHECKS = 0.5  # of those with stripes
+
 
 def surface(rng: np.random.Generator, side: int) -> FloatImage:
     """Draw what the product lies on: float32 [side, side, 3] in 0..255, a base colour with a texture.
@@ -18,9 +21,9 @@ def surface(rng: np.random.Generator, side: int) -> FloatImage:
         rows, columns = rng.integers(3, 80, 2)
         noise = rng.standard_normal((rows, columns), dtype=np.float32) * np.float32(rng.uniform(4, 16))
         texture += cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC)
-    if rng.random() < 0.4:
+    if rng.random() < _SHARE_WITH_STRIPES:
         texture += _stripes(rng, side)
-    return cv2.merge([np.clip(texture + np.float32(level), 0, 255) for level in base])
+    return np.asarray(cv2.merge([np.clip(texture + np.float32(level), 0, 255) for level in base]), np.float32)
 
 
 def _stripes(rng: np.random.Generator, side: int) -> FloatImage:
@@ -30,7 +33,7 @@ def _stripes(rng: np.random.Generator, side: int) -> FloatImage:
     phase = 2 * np.pi / period
     x, y = axis[None, :] * np.float32(np.cos(angle) * phase), axis[:, None] * np.float32(np.sin(angle) * phase)
     bands = np.sign(np.sin(x + y))
-    if rng.random() < 0.5:
+    if rng.random() < _SHARE_WITH_CHECKS:
         x, y = axis[None, :] * np.float32(np.sin(angle) * phase), axis[:, None] * np.float32(np.cos(angle) * phase)
         bands = (bands + np.sign(np.sin(y - x))) / 2
     return (bands * rng.uniform(6, 26)).astype(np.float32)

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+# Probabilities and minima are float32 on the wire; without this a minimum of 1 would refuse complete answers.
+_ROUNDING = 1e-6
+
 
 class ShardState(Enum):
     """What became of a planned shard."""
@@ -57,6 +60,10 @@ class Coverage:
     def partial(self) -> bool:
         """Whether anything planned is missing, however unlikely it was."""
         return any(not shard.state.answered for shard in self.shards)
+
+    def reaches(self, minimum: float) -> bool:
+        """Whether the share that answered is at least `minimum`, rounding apart."""
+        return self.share >= minimum - _ROUNDING
 
 
 def cover(shards: Sequence[ShardCoverage]) -> Coverage:

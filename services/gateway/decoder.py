@@ -40,6 +40,6 @@ class ThreadedDecoder:
         embedder, classifier = (photo.pixels(*side)[None] for side in sides)
         return ModelInputs(embedder, classifier, photo.report)
 
-    def close(self) -> None:
-        """Stop the threads; photos that wait are dropped."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+    async def close(self) -> None:
+        """Wait for the photos that are being decoded, drop those that wait."""
+        await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)

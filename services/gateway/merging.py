@@ -55,30 +55,33 @@ def merge_top_k(shards: Sequence[tuple[str, ShardHits, npt.NDArray[np.float64]]]
     Raises:
         ValueError: `top_k < 1`, or a shard's arrays differ in length.
 
-    Ties break by higher similarity, then by product id, so the answer does not depend on which shard came first.
+    Ties break by higher similarity, then by product id, then by image id, so the answer does not depend on which shard
+    came first.
     """
     if top_k < 1:
         raise ValueError(f"top_k must be at least 1, not {top_k}")
-    candidates: list[tuple[float, float, str, int, int]] = []
+    candidates: list[tuple[float, float, str, str, int, int]] = []
     for number, (_, hits, scores) in enumerate(shards):
-        if not len(hits.product_ids) == len(hits.image_ids) == len(hits.image_paths) == len(scores):
-            raise ValueError("a shard's product ids, image ids, image paths and scores differ in length")
+        columns = (hits.product_ids, hits.image_ids, hits.image_paths, hits.similarities, scores)
+        if len({len(column) for column in columns}) != 1:
+            raise ValueError("a shard's product ids, image ids, image paths, similarities and scores differ in length")
         candidates += zip(
             (-scores).tolist(),
             (-hits.similarities).tolist(),
             hits.product_ids,
+            hits.image_ids,
             (number,) * len(scores),
             range(len(scores)),
             strict=True,
         )
     best: dict[str, Hit] = {}
-    for negative_score, negative_similarity, product_id, number, row in sorted(candidates):
+    for negative_score, negative_similarity, product_id, image_id, number, row in sorted(candidates):
         if product_id in best:
             continue
         category, hits, _ = shards[number]
         best[product_id] = Hit(
             product_id=product_id,
-            image_id=hits.image_ids[row],
+            image_id=image_id,
             image_path=hits.image_paths[row],
             category=category,
             score=-negative_score,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.errors import AisleError, CoverageTooLow, DeadlineExceeded, Overloaded
+from services.common.telemetry import get_logger
 from services.gateway.budget import Budget, BudgetRules
 from services.gateway.catalog import Catalog
 from services.gateway.coverage import Coverage, ShardCoverage, ShardState, cover
@@ -20,6 +21,8 @@ from services.gateway.routing import Aisle, Plan, RoutingRules, route
 from services.gateway.stopwatch import Stopwatch
 from services.photo.intake import PhotoReport, Pixels
 from services.photo.region import Region
+
+_log = get_logger()
 
 # What a person can take in; the probabilities beyond these are close to 0.
 _SHOWN_CATEGORIES = 10
@@ -132,18 +135,17 @@ class PhotoSearch:
 
     async def _within(self, budget: Budget, query: Query) -> Answer:
         watch = Stopwatch(self._clock)
-        # Whoever names categories that don't exist should not have to wait for the models to hear it.
-        chosen = self.catalog.chosen(query.categories) if query.categories else None
+        # Before any work: whoever asks for what this snapshot lacks should not have to wait for the models to hear it.
+        fixed_plan = self._fixed_plan(query)
         with watch.stage("decode"):
             inputs = await self._decode(budget, query)
 
-        wants_classifier = chosen is None and query.policy is not Policy.BASELINE
-        vector, probabilities = await self._ask_models(budget, watch, inputs, wants_classifier=wants_classifier)
+        vector, probabilities = await self._ask_models(budget, watch, inputs, wants_classifier=fixed_plan is None)
 
         with watch.stage("route"):
             ranked = () if probabilities is None else self.catalog.rank(probabilities)
-            rung = Rung.NO_CLASSIFIER if wants_classifier and probabilities is None else Rung.FULL
-            plan = self._plan(query, chosen, ranked)
+            rung = Rung.NO_CLASSIFIER if fixed_plan is None and probabilities is None else Rung.FULL
+            plan = fixed_plan or self._plan(query, ranked)
         with watch.stage("scatter"):
             found, coverage = await self._scatter(budget, plan, vector, query.top_k)
         with watch.stage("merge"):
@@ -191,15 +193,22 @@ class PhotoSearch:
         try:
             with watch.stage("classify"):
                 probabilities = await self._models.classify(pixels, timeout_seconds)
-        except AisleError:
+        except AisleError as lost:
+            _log.warning("classifier_lost", reason=lost.reason, error=lost.message)
             return None  # the answer says so with its rung; every shard is searched instead
         first: npt.NDArray[np.float32] = probabilities[0]
         return first
 
-    def _plan(self, query: Query, chosen: tuple[Aisle, ...] | None, ranked: tuple[Aisle, ...]) -> Plan:
-        if chosen is not None:
-            return Plan(chosen)
-        if not ranked and query.policy is not Policy.BASELINE:
+    def _fixed_plan(self, query: Query) -> Plan | None:
+        """Return the plan of a query that needs no classifier, None for all others."""
+        if query.categories:
+            return Plan(self.catalog.chosen(query.categories))
+        if query.policy is Policy.BASELINE:
+            return route(query.policy, (), self.catalog.baseline, self._rules.routing)
+        return None
+
+    def _plan(self, query: Query, ranked: tuple[Aisle, ...]) -> Plan:
+        if not ranked:
             return Plan(self.catalog.indifferent())
         return route(query.policy, ranked, self.catalog.baseline, self._rules.routing, query.probability_mass)
 
@@ -224,6 +233,7 @@ class PhotoSearch:
             state, detail = ShardState.LATE, late.message
         except AisleError as lost:
             state, detail = ShardState.FAILED, f"{lost.reason}: {lost.message}"
+            _log.warning("shard_lost", shard=aisle.slug, reason=lost.reason, error=lost.message)
         latency_seconds = self._clock() - asked_at
         return hits, ShardCoverage(aisle.category, state, aisle.probability, latency_seconds, detail)
 
@@ -239,7 +249,7 @@ class PhotoSearch:
 
 
 def _require(coverage: Coverage, minimum: float, hits: tuple[Hit, ...]) -> None:
-    if coverage.share < minimum:
+    if not coverage.reaches(minimum):
         raise CoverageTooLow(
             f"the answer covers {coverage.share:.3f} of the probability mass, less than the minimum of {minimum:.3f}; "
             f"{len(hits)} products were found",

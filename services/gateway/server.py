@@ -68,7 +68,10 @@ class Gateway:
         catalog = _join(manifest, classifier)
 
         decoder = ThreadedDecoder(embedder, classifier, settings.photo_limits, settings.decode_threads)
-        self._resources.callback(decoder.close)
+        self._resources.push_async_callback(decoder.close)
+        unserved = [shard.slug for shard in manifest.shards if not topology.shards.get(shard.slug)]
+        if unserved:
+            _log.warning("shards_without_searcher", shards=unserved)
         searchers = SearcherClient(topology.shards, manifest)
         self._resources.push_async_callback(searchers.close)
         unreachable = await searchers.connect(settings.start_timeout_seconds)
@@ -84,6 +87,10 @@ class Gateway:
                 rules=settings.search_rules,
             )
         )
+
+    def drain(self) -> None:
+        """Let the open streams end."""
+        self._servicer.drain()
 
     async def close(self) -> None:
         """Close channels and threads, last opened first."""

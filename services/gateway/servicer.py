@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import grpc.aio
@@ -13,6 +14,7 @@ from services.common.interceptors import as_aisle_error
 from services.common.paging import page_of
 from services.gateway.conversion import model_from, query_from, response_from, stream_error_from
 from services.gateway.search import PhotoSearch
+from services.gateway.streaming import answers_of
 
 STREAM_IN_FLIGHT = 16
 _MAX_REQUEST_ID_LENGTH = 128
@@ -26,10 +28,15 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     def __init__(self) -> None:
         """Create it; until `serve`, calls end UNAVAILABLE."""
         self._search: PhotoSearch | None = None
+        self._draining = asyncio.Event()
 
     def serve(self, search: PhotoSearch) -> None:
         """Answer from now on."""
         self._search = search
+
+    def drain(self) -> None:
+        """Read no more from the streams, which end once everything that was read is answered."""
+        self._draining.set()
 
     async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:  # noqa: N802
         """Answer one photo."""
@@ -39,29 +46,14 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         self, request_iterator: AsyncIterator[pb.SearchStreamRequest], context: Context
     ) -> AsyncIterator[pb.SearchStreamResponse]:
         """Answer many photos, each as it is ready, at most `STREAM_IN_FLIGHT` at once."""
-        answers: asyncio.Queue[pb.SearchStreamResponse | None] = asyncio.Queue()
-        room = asyncio.Semaphore(STREAM_IN_FLIGHT)
 
-        async def answer(request: pb.SearchStreamRequest) -> None:
-            answers.put_nowait(await self._answer_one_of_many(request, context))
+        async def answer(request: pb.SearchStreamRequest) -> pb.SearchStreamResponse:
+            return await self._answer_one_of_many(request, context)
 
-        async def read() -> None:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    async for request in request_iterator:
-                        await room.acquire()
-                        group.create_task(answer(request))
-            finally:
-                answers.put_nowait(None)
-
-        reading = asyncio.create_task(read())
-        try:
-            while (response := await answers.get()) is not None:
+        responses = answers_of(request_iterator, answer, in_flight=STREAM_IN_FLIGHT, draining=self._draining)
+        async with aclosing(responses):
+            async for response in responses:
                 yield response
-                room.release()  # only now: a caller that does not read its answers must not fill our memory
-            await reading
-        finally:
-            reading.cancel()
 
     async def GetCatalog(self, request: pb.GetCatalogRequest, context: Context) -> pb.GetCatalogResponse:  # noqa: ARG002, N802
         """Tell what can be searched, one page of categories at a time."""

@@ -26,7 +26,11 @@ def read_topology(path: Path) -> Topology:
     """
     try:
         return Topology.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError) as error:
-        raise SettingsInvalid(
-            f'topology {path}: {error}; expected {{"shards": {{"<slug>": ["host:port", ...]}}}}', field="topology"
-        ) from None
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        why = ": ".join((".".join(str(part) for part in first["loc"]), first["msg"]))
+    except (OSError, ValueError) as error:
+        why = str(error)
+    raise SettingsInvalid(
+        f'topology {path}: {why}; expected {{"shards": {{"<slug>": ["host:port", ...]}}}}', field="topology"
+    )

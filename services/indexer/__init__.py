@@ -1,0 +1,1 @@
+"""The batch job that turns a catalogue into a snapshot."""

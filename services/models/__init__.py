@@ -1,0 +1,1 @@
+"""Triton and its models: launcher, client, metadata, golden answers, space id."""

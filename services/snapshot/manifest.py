@@ -34,7 +34,7 @@ class Segment(_Frozen):
     index: FileEntry
     """The FAISS index; position i belongs to row i of `items`."""
     items: FileEntry
-    """The item table (Parquet): image_id, product_id, image_path and the catalogue's free attributes."""
+    """The item table (Parquet): image_id, product_id, category, image_path and the catalogue's free attributes."""
     golden: FileEntry
     """Golden queries (Parquet): query_vector, image_id and similarity of its nearest image."""
 

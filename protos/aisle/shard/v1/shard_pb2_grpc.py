@@ -67,6 +67,7 @@ class ShardServiceServicer:
         space's, or a count is out of range; `BadRequest` names the field.
         NOT_FOUND: this searcher does not serve the shard; ask another one.
         FAILED_PRECONDITION: the searcher serves another snapshot or space than the one expected.
+        RESOURCE_EXHAUSTED: too many searches wait already; ask another replica, or come back after `RetryInfo`'s delay.
         DEADLINE_EXCEEDED: the time left was too short; the search was not started or is no longer wanted.
         UNAVAILABLE: loading or draining; ask another replica.
         """

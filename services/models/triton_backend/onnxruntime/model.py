@@ -3,90 +3,92 @@
 Triton loads this file into one stub process per model instance. It runs in Triton's own environment (numpy 1, no
 Aisle), so it imports nothing of Aisle. One call of `execute` gets the requests of one dynamic batch.
 """
+# ruff: noqa: INP001  # no package: Triton loads the file by its path
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 import triton_python_backend_utils as pb_utils
-
-_THREAD_PARAMETERS = ("intra_op_thread_count", "inter_op_thread_count")
 
 
 class TritonPythonModel:
     """One instance of one model: an ONNX Runtime session and what to ask it for."""
 
     @staticmethod
-    def auto_complete_config(auto_complete_model_config):
+    def auto_complete_config(auto_complete_model_config: Any) -> Any:
         """Return the configuration unchanged: config.pbtxt says everything that there is to say."""
         return auto_complete_model_config
 
-    def initialize(self, args):
+    def initialize(self, args: Mapping[str, str]) -> None:
         """Load `<model_repository>/<version>/model.onnx` with the threads that config.pbtxt asks for."""
         _refuse_numpy_2()
         config = json.loads(args["model_config"])
         file = config.get("default_model_filename") or "model.onnx"
         path = Path(args["model_repository"], args["model_version"], file)
-        self._session = ort.InferenceSession(str(path), _session_options(config), providers=["CPUExecutionProvider"])
+        options = _session_options(config.get("parameters", {}))
+        self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._inputs = [tensor["name"] for tensor in config["input"]]
         self._outputs = [tensor["name"] for tensor in config["output"]]
-        self._batches = config.get("max_batch_size", 0) > 0
 
-    def execute(self, requests):
-        """Answer every request; a cancelled one is not computed, a failed run fails its requests and no others."""
-        responses = [_cancelled() if request.is_cancelled() else None for request in requests]
-        waiting = [index for index, response in enumerate(responses) if response is None]
-        # Without a batch dimension (max_batch_size 0) there is nothing along which requests could be joined.
-        for group in [waiting] if self._batches else [[index] for index in waiting]:
-            for index, response in zip(group, self._answer([requests[index] for index in group])):
-                responses[index] = response
-        return responses
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """Answer every request: nothing is computed for a cancelled one, and a failed run fails its batch only."""
+        responses = {
+            i: _error("cancelled", "CANCELLED") for i, request in enumerate(requests) if request.is_cancelled()
+        }
+        waiting = [i for i in range(len(requests)) if i not in responses]
+        if waiting:
+            try:
+                answers = self._run([requests[i] for i in waiting])
+            except Exception as error:  # noqa: BLE001  # whatever it is, the callers are told and the instance lives on
+                answers = [_error(f"onnxruntime: {error}", "INTERNAL") for _ in waiting]
+            responses.update(zip(waiting, answers, strict=True))
+        return [responses[i] for i in range(len(requests))]
 
-    def finalize(self):
+    def finalize(self) -> None:
         """Free the session before the process ends."""
-        self._session = None
+        del self._session
 
-    def _answer(self, requests):
-        if not requests:
-            return []
-        try:
-            feeds = [[pb_utils.get_input_tensor_by_name(r, name).as_numpy() for name in self._inputs] for r in requests]
-            joined = [arrays[0] if len(arrays) == 1 else np.concatenate(arrays) for arrays in zip(*feeds)]
-            results = self._session.run(self._outputs, dict(zip(self._inputs, joined)))
-        except Exception as error:  # whatever goes wrong belongs in the answer; the instance lives on
-            failure = pb_utils.TritonError(f"onnxruntime: {error}", pb_utils.TritonError.INTERNAL)
-            return [pb_utils.InferenceResponse(error=failure) for _ in requests]
+    def _run(self, requests: Sequence[Any]) -> list[Any]:
+        """Join the requests' tensors along the batch, run once, and give every request its rows of the results."""
+        tensors = [[_array(request, name) for request in requests] for name in self._inputs]
+        joined = [arrays[0] if len(arrays) == 1 else np.concatenate(arrays) for arrays in tensors]
+        results = self._session.run(self._outputs, dict(zip(self._inputs, joined, strict=True)))
         if len(requests) == 1:
             return [self._response(requests[0], results)]
-        ends = np.cumsum([arrays[0].shape[0] for arrays in feeds])[:-1]
-        shares = zip(*(np.split(result, ends) for result in results))
-        return [self._response(request, share) for request, share in zip(requests, shares)]
+        ends = np.cumsum([len(array) for array in tensors[0]])[:-1]
+        shares = zip(*(np.split(result, ends) for result in results), strict=True)
+        return [self._response(request, share) for request, share in zip(requests, shares, strict=True)]
 
-    def _response(self, request, results):
+    def _response(self, request: Any, results: Iterable[Any]) -> Any:
         wanted = request.requested_output_names()
-        tensors = [pb_utils.Tensor(name, array) for name, array in zip(self._outputs, results) if name in wanted]
-        return pb_utils.InferenceResponse(output_tensors=tensors)
+        named = zip(self._outputs, results, strict=True)
+        return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in named if name in wanted])
 
 
-def _cancelled():
-    return pb_utils.InferenceResponse(
-        error=pb_utils.TritonError("cancelled by the caller", pb_utils.TritonError.CANCELLED)
-    )
+def _array(request: Any, name: str) -> Any:
+    return pb_utils.get_input_tensor_by_name(request, name).as_numpy()
 
 
-def _session_options(config):
-    given = {key: int(parameter["string_value"]) for key, parameter in config.get("parameters", {}).items()
-             if key in _THREAD_PARAMETERS}
+def _error(message: str, code: str) -> Any:
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, getattr(pb_utils.TritonError, code)))
+
+
+def _session_options(parameters: Mapping[str, Mapping[str, str]]) -> Any:
+    """Return the options for the parameters that NVIDIA's backend reads, too; one thread when they are missing."""
+    threads = {key: int(value["string_value"]) for key, value in parameters.items() if key.endswith("_thread_count")}
     options = ort.SessionOptions()
-    options.intra_op_num_threads = given.get("intra_op_thread_count", 1)
-    options.inter_op_num_threads = given.get("inter_op_thread_count", 1)
-    # Two models share the cores: one that spins while it waits takes them from the one that works.
+    options.intra_op_num_threads = threads.get("intra_op_thread_count", 1)
+    options.inter_op_num_threads = threads.get("inter_op_thread_count", 1)
+    # The models share the cores: one that spins while it waits takes them from the one that works.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     return options
 
 
-def _refuse_numpy_2():
-    if int(np.__version__.split(".")[0]) >= 2:
-        raise RuntimeError(f"numpy {np.__version__}: Triton's stub reads zeros from numpy 2, install numpy 1.26")
+def _refuse_numpy_2() -> None:
+    """Fail the load rather than answer with nonsense: this Triton's stub reads zeros from numpy 2."""
+    if not np.__version__.startswith("1."):
+        raise RuntimeError(f"numpy {np.__version__} in Triton's environment: its stub needs numpy 1.26")

@@ -1,0 +1,76 @@
+# Everything is one command: `make demo` and `make test` work on a clean checkout, for they set up what they need.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PROTOS := $(wildcard protos/aisle/*/v1/*.proto)
+PROTOC := $(BIN)/python -m grpc_tools.protoc -Iprotos
+
+SETUP := .venv/.stamp
+TRITON := .venv-triton/.stamp
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo serve test lint protos lock train-setup clean
+
+help: ## Show the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(SETUP) $(TRITON) ## Install everything that runs and checks Aisle: .venv, and .venv-triton for Triton.
+
+demo: setup ## The whole way once: index real products, serve them, search photos, report in build/demo.
+	@$(BIN)/aisle demo
+
+serve: setup ## Leave the demo's system running, and say what to try next.
+	@$(BIN)/aisle demo --serve
+
+test: setup ## Run every test.
+	@$(BIN)/pytest -q
+
+lint: $(SETUP) ## Check format, code, types, layers, protos and stubs.
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/ruff check --quiet
+	$(BIN)/mypy --no-error-summary
+	@rm -rf build/stubs && mkdir -p build/stubs
+	$(BIN)/lint-imports --no-logo > build/lint-imports.log || { cat build/lint-imports.log; exit 1; }
+	cd protos && ../$(BIN)/buf lint
+	@$(PROTOC) --python_out=build/stubs --pyi_out=build/stubs --grpc_python_out=build/stubs $(PROTOS)
+	@diff --recursive --exclude='*.proto' --exclude=__pycache__ build/stubs/aisle protos/aisle \
+		|| { echo 'the stubs are not those of the protos: run `make protos`'; exit 1; }
+
+protos: $(SETUP) ## Generate the stubs beside the protos.
+	$(PROTOC) --python_out=protos --pyi_out=protos --grpc_python_out=protos $(PROTOS)
+
+lock: ## Pin the newest versions that fit pyproject.toml in constraints.txt.
+	@$(PYTHON) -m venv build/lock-venv
+	@build/lock-venv/bin/pip install -qq --disable-pip-version-check uv
+	build/lock-venv/bin/uv pip compile --quiet --extra dev --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --universal --python-version 3.11 --custom-compile-command 'make lock' \
+		pyproject.toml -o constraints.txt
+	@rm -rf build/lock-venv
+
+train-setup: .venv-train/.stamp ## Install what training needs (torch for the CPU) in .venv-train.
+
+clean: ## Remove what was built and installed.
+	rm -rf build .venv .venv-triton .venv-train
+
+$(SETUP): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'Aisle needs Python 3.11 or newer, and $(PYTHON) is older: make PYTHON=python3.11 ...'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null \
+		|| { echo 'Python has no venv here: sudo apt install python3-venv (python3.11-venv for python3.11)'; exit 1; }
+	@echo 'setting up .venv'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-compile --no-deps --require-hashes -r constraints.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-compile --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(TRITON): $(SETUP) services/models/triton-requirements.txt
+	@$(BIN)/python -c 'from pathlib import Path; from services.models.environment import ensure_environment; \
+		ensure_environment(Path(".venv-triton"))'
+	@touch $@
+
+# Not locked: pick the torch build that fits your machine. `--editable` makes the services importable there.
+.venv-train/.stamp: pyproject.toml
+	@$(PYTHON) -m venv .venv-train
+	@.venv-train/bin/pip install -qq --disable-pip-version-check --editable '.[train]'
+	@touch $@

@@ -1,0 +1,51 @@
+"""The command `aisle`."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from services.cli.commands.dataset import dataset
+from services.cli.commands.demo import demo
+from services.cli.commands.evaluate import evaluate
+from services.cli.commands.index import index
+from services.cli.commands.search import search
+from services.cli.commands.status import status
+from services.cli.commands.up import up
+from services.cli.console import say_error
+from services.cli.exit_codes import EXIT_CODES_HELP, ExitCode, exit_code
+from services.common.errors import AisleError
+from services.common.telemetry import configure_logging
+
+app = typer.Typer(
+    help="Visual product search that walks to the right aisle first.",
+    epilog=EXIT_CODES_HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(dataset, name="dataset")
+for command in (index, up, search, status, evaluate, demo):
+    app.command()(command)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line, that of the process by default, and return the exit status."""
+    configure_logging("aisle")
+    try:
+        app(None if argv is None else list(argv), prog_name="aisle")
+    except AisleError as error:
+        say_error(error)
+        return exit_code(error)
+    except OSError as error:
+        say_error(AisleError(str(error)))
+        return ExitCode.FAILED
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else ExitCode.FAILED
+    return ExitCode.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""A photo's answer for people: the hits as a table, then how complete they are and where the time went."""
+
+from collections.abc import Mapping
+
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from services.client.types import Coverage, SearchResult, ShardState
+
+_IN_THE_ANSWER = (ShardState.ANSWERED, ShardState.HEDGED)
+
+
+def answer(photo: str, result: SearchResult) -> RenderableType:
+    """Return what was found in a photo."""
+    return Group(_hits(photo, result), Text(coverage_line(result.coverage)), Text(timing_line(result.timings_ms)))
+
+
+def _hits(photo: str, result: SearchResult) -> Table:
+    table = Table(title=Text(photo), box=SIMPLE, title_justify="left", title_style="bold", header_style="dim")
+    table.add_column("", justify="right")
+    for heading in ("product", "category"):
+        table.add_column(heading)
+    for heading in ("score", "similarity"):
+        table.add_column(heading, justify="right")
+    table.add_column("image")
+    for rank, hit in enumerate(result.hits, start=1):
+        texts = (Text(hit.product_id), Text(hit.category))
+        table.add_row(str(rank), *texts, f"{hit.score:.3f}", f"{hit.similarity:.3f}", Text(hit.image_path))
+    return table
+
+
+def coverage_line(coverage: Coverage) -> str:
+    """Return how complete an answer is, in one line."""
+    searched = [shard for shard in coverage.shards if shard.state in _IN_THE_ANSWER]
+    names = ", ".join(f"{shard.category or 'the whole gallery'} {shard.probability:.0%}" for shard in searched)
+    line = f"coverage {coverage.share:.0%}: searched {names or 'nothing'}"
+    missing = [shard for shard in coverage.shards if shard.state not in _IN_THE_ANSWER]
+    if missing:
+        line += "; missing " + ", ".join(f"{shard.category} ({shard.state}: {shard.detail})" for shard in missing)
+    return line
+
+
+def timing_line(timings_ms: Mapping[str, float]) -> str:
+    """Return where the time went, in one line."""
+    return " · ".join(f"{stage} {milliseconds:.1f} ms" for stage, milliseconds in timings_ms.items())

@@ -1,0 +1,90 @@
+"""`aisle dataset`: makes dataset folders from what others publish, or from a folder of pictures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services.cli.commands.options import DEFAULT_DATASETS, Json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+dataset = typer.Typer(
+    help="Make a dataset folder: a catalogue, its pictures, and labelled photos to search with.",
+    no_args_is_help=True,
+)
+
+
+@dataset.command("fashion-mnist")
+def fashion_mnist(
+    folder: Annotated[Path, typer.Argument(help="The dataset folder to make.")] = DEFAULT_DATASETS / "fashion-mnist",
+    *,
+    products: Annotated[int, typer.Option(help="Gallery products.")] = 6000,
+    queries: Annotated[int, typer.Option(help="Query photos, each of another gallery product.")] = 600,
+    train_photos: Annotated[int, typer.Option(help="Photos of the training split; only training needs them.")] = 0,
+    val_photos: Annotated[int, typer.Option(help="Further photos of the training split, to validate with.")] = 0,
+    seed: Annotated[int, typer.Option(help="Decides which products are photographed, and how.")] = 20,
+    cache: Annotated[Path, typer.Option(help="Keeps downloaded files.")] = Path("build/cache"),
+    as_json: Json = False,
+) -> None:
+    """Real articles of a fashion shop (Zalando), photographed by a documented camera model.
+
+    Example: aisle dataset fashion-mnist && aisle index build/datasets/fashion-mnist
+    """
+    from services.cli.progress import steps
+    from services.datasets.fashion_mnist import FashionOptions, prepare
+
+    options = FashionOptions(
+        products=products, queries=queries, train_photos=train_photos, val_photos=val_photos, seed=seed
+    )
+    with steps() as progress:
+        _make(lambda: prepare(folder, cache, options, progress), as_json=as_json)
+
+
+@dataset.command()
+def grocery(
+    source: Annotated[Path, typer.Argument(help="The Grocery Store dataset: its folder `dataset`.")],
+    folder: Annotated[Path, typer.Argument(help="The dataset folder to make.")] = DEFAULT_DATASETS / "grocery",
+    *,
+    as_json: Json = False,
+) -> None:
+    """Shoppers' photos of groceries against studio pictures (Klasson et al., WACV 2019).
+
+    Example: aisle dataset grocery GroceryStoreDataset/dataset && aisle index build/datasets/grocery
+    """
+    from services.datasets.grocery import prepare
+
+    _make(lambda: prepare(folder, source), as_json=as_json)
+
+
+@dataset.command("folder")
+def from_folder(
+    gallery: Annotated[Path, typer.Argument(help="A folder tree category/product/image.jpg.")],
+    folder: Annotated[Path | None, typer.Argument(help="The dataset folder to make.", show_default=False)] = None,
+    *,
+    queries: Annotated[Path | None, typer.Option(help="A tree alike, of photos to search with.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Any folder tree of pictures.
+
+    Example: aisle dataset folder shop/pictures && aisle index build/datasets/pictures
+    """
+    from services.datasets.folder import prepare
+
+    made = folder or DEFAULT_DATASETS / gallery.resolve().name
+    _make(lambda: prepare(made, gallery, queries), as_json=as_json)
+
+
+def _make(prepare: "Callable[[], Path]", *, as_json: bool) -> None:
+    from services.cli.console import print_json, results
+    from services.common.errors import InvalidArgument
+
+    try:
+        folder = prepare()
+    except ValueError as error:  # more is asked for than the dataset holds
+        raise InvalidArgument(str(error)) from None
+    if as_json:
+        print_json({"dataset": str(folder)})
+    else:
+        results().print(f"{folder}; next: aisle index {folder}", markup=False, soft_wrap=True)

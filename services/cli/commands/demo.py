@@ -1,0 +1,50 @@
+"""`aisle demo`: the whole way once, on real product pictures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.cli.commands.options import Json
+
+_FOLDER = Path("build/demo")
+
+
+def demo(
+    *,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Leave the system running instead of evaluating it, with hints what to try.")
+    ] = False,
+    folder: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = _FOLDER,
+    products: Annotated[int, typer.Option(min=1, help="Gallery products.")] = 6000,
+    queries: Annotated[int, typer.Option(min=1, help="Photos to search with.")] = 600,
+    port: Annotated[int, typer.Option(help="--serve: the gateway's port on loopback; 0 for any free one.")] = 50051,
+    as_json: Json = False,
+) -> None:
+    """Prepare Fashion-MNIST, index it, start everything, search photos under every policy, report, stop everything.
+
+    What an earlier run has prepared is used again.
+
+    Examples:
+      aisle demo
+
+      aisle demo --serve
+    """
+    from services.cli.console import run
+    from services.cli.demonstration import Demo
+    from services.cli.foreground import serve as serve_in_foreground
+    from services.cli.reporting import show_report
+    from services.cli.system import SystemSettings
+
+    demonstration = Demo(folder, products=products, queries=queries)
+    demonstration.prepare_dataset()
+    if not serve:
+        show_report(run(demonstration.evaluate("aisle demo")), folder, as_json=as_json)
+        return
+    run(demonstration.index())
+    hints = (
+        f"aisle search {demonstration.example_photo()}",
+        f"grpcurl -plaintext 127.0.0.1:{port} aisle.search.v1.SearchService/GetCatalog" if port else "",
+    )
+    settings = SystemSettings(snapshot_root=demonstration.snapshot_root, gateway_port=port)
+    run(serve_in_foreground(settings, tuple(filter(None, hints))))

@@ -1,0 +1,101 @@
+"""`aisle index`: a catalogue becomes a snapshot."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services.cli.commands.options import (
+    DEFAULT_RUN_FOLDER,
+    DEFAULT_SNAPSHOT_ROOT,
+    Json,
+    RunFolder,
+    SnapshotRoot,
+    Triton,
+)
+
+if TYPE_CHECKING:
+    from services.cli.indexing import IndexJob
+
+_INDEX_RUN_FOLDER = Path("build/index")
+
+
+def index(
+    dataset_folder: Annotated[
+        Path | None, typer.Argument(help="A dataset folder, as `aisle dataset` makes it.", show_default=False)
+    ] = None,
+    *,
+    catalogue: Annotated[
+        Path | None, typer.Option(help="A catalogue of your own: CSV or Parquet (docs/catalogue.md).")
+    ] = None,
+    image_root: Annotated[
+        Path | None, typer.Option(help="Folder that the catalogue's picture paths are relative to.")
+    ] = None,
+    snapshot_root: SnapshotRoot = DEFAULT_SNAPSHOT_ROOT,
+    baseline: Annotated[bool, typer.Option(help="Also build the one index over the whole gallery.")] = True,
+    max_unreadable_share: Annotated[
+        float, typer.Option(help="Fail when more pictures than this can't be read.")
+    ] = 0.01,
+    triton: Triton = "",
+    run_folder: RunFolder = DEFAULT_RUN_FOLDER,
+    as_json: Json = False,
+) -> None:
+    """Embed a catalogue's pictures, build one index per category, publish them as the current snapshot.
+
+    Takes the Triton of the running system when there is one. Interrupted, the same command goes on where it stopped.
+
+    Examples:
+      aisle index build/datasets/fashion-mnist
+
+      aisle index --catalogue shop.parquet --image-root /pictures --snapshot-root s3://shop/aisle
+    """
+    from services.cli.console import print_json, results, run
+    from services.snapshot.store import SnapshotStore
+
+    options = (
+        f"--{'' if baseline else 'no-'}baseline",
+        *("--max-unreadable-share", str(max_unreadable_share)),
+    )
+    job = _job(dataset_folder, catalogue, image_root, snapshot_root, options)
+    run(_index(job, triton, run_folder))
+    manifest = SnapshotStore(snapshot_root).manifest()
+    images = sum(shard.images for shard in manifest.category_shards)
+    if as_json:
+        print_json({"snapshot_id": manifest.snapshot_id, "images": images, "skipped_images": manifest.skipped_images})
+    else:
+        skipped = f", {manifest.skipped_images:,} skipped" if manifest.skipped_images else ""
+        results().print(
+            f"snapshot {manifest.snapshot_id}: {images:,} images in {len(manifest.category_shards)} categories{skipped}"
+        )
+
+
+def _job(
+    dataset_folder: Path | None,
+    catalogue: Path | None,
+    image_root: Path | None,
+    snapshot_root: str,
+    options: tuple[str, ...],
+) -> "IndexJob":
+    from services.cli.indexing import IndexJob
+    from services.datasets.labelled import read_dataset
+
+    if dataset_folder is not None and catalogue is None and image_root is None:
+        dataset = read_dataset(dataset_folder)
+        return IndexJob(dataset.catalogue, dataset.image_root, snapshot_root, dataset.name, options)
+    if dataset_folder is None and catalogue is not None and image_root is not None:
+        return IndexJob(catalogue, image_root, snapshot_root, options=options)
+    raise typer.BadParameter("give a dataset folder, or --catalogue and --image-root")
+
+
+async def _index(job: "IndexJob", triton: str, run_folder: Path) -> None:
+    from services.cli.indexing import run_indexer
+    from services.cli.state import running_system_state
+    from services.cli.system import TritonAloneSettings, running_triton
+
+    system = running_system_state(run_folder)
+    target = triton or (system.triton if system is not None else "")
+    if target:
+        await run_indexer(job, target)
+        return
+    async with running_triton(TritonAloneSettings(run_folder=_INDEX_RUN_FOLDER)) as started:
+        await run_indexer(job, started)

@@ -1,0 +1,27 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Write JSON, one object per line, for programs.")]
+
+RunFolder = Annotated[
+    Path, typer.Option(help="Where the running system keeps its logs, shard map and state; one system per folder.")
+]
+
+SnapshotRoot = Annotated[str, typer.Option(help="Where snapshots are published: a folder or an fsspec URL.")]
+
+Target = Annotated[
+    str, typer.Option(help="The gateway's host:port; by default that of the running system.", show_default=False)
+]
+
+Triton = Annotated[
+    str,
+    typer.Option(help="host:port of a Triton that runs already; else one is started.", show_default=False),
+]
+
+DEFAULT_RUN_FOLDER = Path("build/run")
+DEFAULT_SNAPSHOT_ROOT = "build/snapshots"
+DEFAULT_DATASETS = Path("build/datasets")

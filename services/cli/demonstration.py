@@ -1,0 +1,89 @@
+"""The demo: Fashion-MNIST, indexed, served, and searched under every policy."""
+
+from pathlib import Path
+
+from services.cli.console import messages
+from services.cli.display import ProcessDisplay
+from services.cli.evaluating import EvaluationJob, evaluate_gateway
+from services.cli.indexing import IndexJob, run_indexer
+from services.cli.progress import steps
+from services.cli.system import SystemSettings, TritonAloneSettings, running_system, running_triton
+from services.datasets.fashion_mnist import FashionOptions, prepare
+from services.datasets.labelled import read_dataset, read_photos
+from services.evaluation.schema import Report
+
+
+class Demo:
+    """The demo in a folder of its own; what an earlier run has made there is used again."""
+
+    def __init__(self, folder: Path, *, products: int, queries: int) -> None:
+        """Create the demo; nothing is made yet.
+
+        Args:
+            folder: for everything that it makes.
+            products: of the gallery.
+            queries: photos to search with.
+        """
+        self._folder = folder
+        self._options = FashionOptions(products=products, queries=queries)
+        self._dataset = folder / "dataset"
+
+    @property
+    def snapshot_root(self) -> str:
+        """Where its snapshots are published."""
+        return str(self._folder / "snapshots")
+
+    def prepare_dataset(self) -> None:
+        """Make the dataset folder when it is missing or of other options.
+
+        Raises:
+            DatasetUnavailable: Fashion-MNIST can't be found or fetched.
+        """
+        _say("dataset", "Fashion-MNIST: gallery and photos")
+        with steps() as progress:
+            prepare(self._dataset, self._folder.parent / "cache", self._options, progress)
+
+    async def evaluate(self, command: str) -> Report:
+        """Index, serve and search everything; write and return the report.
+
+        Raises:
+            AisleError: something can't start, or fails; the message says what.
+        """
+        async with running_triton(self._triton()) as triton:
+            await self._index(triton)
+            _say("system", "searchers and gateway")
+            settings = SystemSettings(
+                snapshot_root=self.snapshot_root, triton=triton, run_folder=self._folder / "run", gateway_port=0
+            )
+            with ProcessDisplay(messages()) as display:
+                async with running_system(settings, display.show) as system:
+                    display.close()
+                    _say("search", f"{self._options.queries} photos under every policy")
+                    return await evaluate_gateway(EvaluationJob(self._dataset, self._folder, command), system.gateway)
+
+    async def index(self) -> None:
+        """Publish a snapshot made with the models of today; vectors that an earlier run has made are used again.
+
+        Raises:
+            AisleError: Triton or the indexer failed.
+        """
+        async with running_triton(self._triton()) as triton:
+            await self._index(triton)
+
+    def example_photo(self) -> Path:
+        """Return one of the photos to search with."""
+        dataset = read_dataset(self._dataset)
+        assert dataset.queries is not None
+        return dataset.image_root / read_photos(dataset.queries, dataset.image_root)[0].photo_path
+
+    def _triton(self) -> TritonAloneSettings:
+        return TritonAloneSettings(run_folder=self._folder / "triton")
+
+    async def _index(self, triton: str) -> None:
+        _say("index", "one per category, and one over everything")
+        dataset = read_dataset(self._dataset)
+        await run_indexer(IndexJob(dataset.catalogue, dataset.image_root, self.snapshot_root, dataset.name), triton)
+
+
+def _say(stage: str, what: str) -> None:
+    messages().print(f"[bold]{stage}[/]: {what}")

@@ -1,0 +1,124 @@
+"""The run folder's state file: which system runs from this folder, for those who want to find it."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from services.cli.processes import Kind, ProcessStatus, State
+from services.common.errors import FailedPrecondition
+
+DEFAULT_RUN_FOLDER = Path("build/run")
+_STATE = "system.json"
+_LOCK = "lock"
+
+
+class ProcessEntry(BaseModel):
+    """One process of the system."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    name: str
+    """Unique in the system."""
+    kind: Kind
+    """What it is."""
+    state: State
+    """What it was doing when the file was written."""
+    address: str
+    """`host:port` that it serves on."""
+    pid: int | None
+    """Its process id; None while there is none."""
+    restarts: int
+    """How often it was started again."""
+    log: Path
+    """Its log file."""
+    detail: str
+    """Why it is in this state; empty when all is well."""
+
+
+class SystemState(BaseModel):
+    """A system as its supervisor last saw it."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    supervisor_pid: int
+    """Process id of the supervisor."""
+    snapshot_root: str
+    """Where its snapshots are published."""
+    snapshot_id: str
+    """The snapshot that it serves; empty for Triton alone."""
+    gateway: str
+    """`host:port` of the gateway; empty for Triton alone."""
+    triton: str
+    """`host:port` of Triton."""
+    processes: tuple[ProcessEntry, ...]
+    """Its processes."""
+
+
+@contextmanager
+def owned(run_folder: Path) -> Iterator[None]:
+    """Own a run folder, made if needed; at the end its state file is removed.
+
+    The lock is what tells a running system from the file of one that was killed: the kernel lets go of it with the
+    process, whatever happens, and a process id that came back can't be mistaken for it.
+
+    Raises:
+        FailedPrecondition: another system runs from this folder.
+    """
+    run_folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(run_folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FailedPrecondition(
+                f"a system already runs from {run_folder}; see `aisle status`, or choose another --run-folder"
+            ) from None
+        try:
+            yield
+        finally:
+            (run_folder / _STATE).unlink(missing_ok=True)
+    finally:
+        os.close(lock)
+
+
+def write_state(run_folder: Path, state: SystemState) -> None:
+    """Replace the state file in one step."""
+    fresh = run_folder / f"{_STATE}.new"
+    fresh.write_text(state.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    fresh.replace(run_folder / _STATE)
+
+
+def entries(statuses: Sequence[ProcessStatus]) -> tuple[ProcessEntry, ...]:
+    """Return the state file's view of processes."""
+    return tuple(ProcessEntry.model_validate(asdict(status)) for status in statuses)
+
+
+def running_system_state(run_folder: Path) -> SystemState | None:
+    """Return the state of the system that runs from this folder; None when none does, whatever its file says."""
+    if not _is_owned(run_folder):
+        return None
+    try:
+        return SystemState.model_validate(json.loads((run_folder / _STATE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, ValidationError):  # it has not written its first state yet
+        return None
+
+
+def _is_owned(run_folder: Path) -> bool:
+    try:
+        lock = os.open(run_folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(lock)

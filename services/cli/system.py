@@ -1,0 +1,183 @@
+"""The whole system, or Triton alone, as processes of this machine, for as long as a context lasts."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.cli.machine import available_bytes, free_ports, is_free
+from services.cli.packing import pack, shards_per_searcher
+from services.cli.processes import ProcessSpec, ProcessStatus
+from services.cli.restarts import RestartPolicy
+from services.cli.specs import gateway_spec, searcher_spec, triton_spec
+from services.cli.state import DEFAULT_RUN_FOLDER, SystemState, entries, owned, write_state
+from services.cli.supervisor import OnChange, Supervisor
+from services.common.cores import available_cores
+from services.common.errors import SettingsInvalid
+from services.common.settings import Settings
+from services.gateway.topology import Topology
+from services.models.config import TritonSettings
+from services.models.launcher import prepare_triton
+from services.snapshot.manifest import Manifest
+from services.snapshot.store import SnapshotStore
+
+
+class TritonAloneSettings(Settings):
+    """How to run Triton."""
+
+    model_repository: Path = Path("model_repository")
+    """Folder of the models; by default the one of a checkout."""
+    triton_environment: Path = Path(".venv-triton")
+    """Folder of Triton's own Python environment, made when missing."""
+    run_folder: Path = DEFAULT_RUN_FOLDER
+    """Where logs, the shard map and the state file go; one system per folder."""
+    start_timeout_seconds: float = 60.0
+    """How long a process may take until it serves; many searchers on a small machine load side by side."""
+    grace_seconds: float = 20.0
+    """How long a process may take to end; longer than the services' own grace for calls in flight."""
+    restarts: RestartPolicy = RestartPolicy()
+    """How long to wait before a process that died is started again."""
+
+
+class SystemSettings(TritonAloneSettings):
+    """How to run the whole system."""
+
+    snapshot_root: str
+    """Where snapshots are published: a folder or an fsspec URL."""
+    snapshot_id: str = ""
+    """The snapshot to serve; empty for the current one."""
+    triton: str = ""
+    """`host:port` of a Triton that runs already; empty to start one."""
+    gateway_port: int = 50051
+    """The gateway's port on loopback; 0 for any free one."""
+    shards_per_searcher: int = 0
+    """Shards of categories that share a searcher process at most; 0 for one each, or more where memory is short."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSystem:
+    """A system that serves.
+
+    Attributes:
+        gateway: `host:port`; what `AisleClient` wants.
+        triton: `host:port`.
+        snapshot_id: the snapshot that is served.
+        supervisor: knows the processes.
+    """
+
+    gateway: str
+    triton: str
+    snapshot_id: str
+    supervisor: Supervisor
+
+    @property
+    def statuses(self) -> tuple[ProcessStatus, ...]:
+        """What is known of each process."""
+        return self.supervisor.statuses
+
+
+@asynccontextmanager
+async def running_triton(settings: TritonAloneSettings, on_change: OnChange = lambda _: None) -> AsyncIterator[str]:
+    """Run Triton for the time of the context; yields its `host:port`.
+
+    Raises:
+        AisleError: it can't start; the message says why.
+    """
+    with owned(settings.run_folder):
+        spec = await _triton(settings)
+        state = SystemState(
+            supervisor_pid=os.getpid(), snapshot_root="", snapshot_id="", gateway="", triton=spec.address, processes=()
+        )
+        async with _supervised([spec], settings, state, on_change):
+            yield spec.address
+
+
+@asynccontextmanager
+async def running_system(
+    settings: SystemSettings, on_change: OnChange = lambda _: None
+) -> AsyncIterator[RunningSystem]:
+    """Run the whole system for the time of the context; enter it in the main thread.
+
+    Args:
+        settings: how to run it.
+        on_change: hears of every change of a process's state.
+
+    Raises:
+        SnapshotNotFound: nothing was published yet.
+        SettingsInvalid: the gateway's port is taken.
+        FailedPrecondition: another system runs from the same folder.
+        AisleError: a process can't start; the message says which and why.
+    """
+    with owned(settings.run_folder):
+        manifest = await asyncio.to_thread(_manifest, settings)
+        triton = None if settings.triton else await _triton(settings)
+        target = settings.triton if triton is None else triton.address
+        services = _services(settings, manifest, target)
+        state = SystemState(
+            supervisor_pid=os.getpid(),
+            snapshot_root=settings.snapshot_root,
+            snapshot_id=manifest.snapshot_id,
+            gateway=services[-1].address,
+            triton=target,
+            processes=(),
+        )
+        specs = services if triton is None else [triton, *services]
+        async with _supervised(specs, settings, state, on_change) as supervisor:
+            yield RunningSystem(state.gateway, target, manifest.snapshot_id, supervisor)
+
+
+@asynccontextmanager
+async def _supervised(
+    specs: Sequence[ProcessSpec], settings: TritonAloneSettings, state: SystemState, on_change: OnChange
+) -> AsyncIterator[Supervisor]:
+    def changed(status: ProcessStatus) -> None:
+        write_state(settings.run_folder, state.model_copy(update={"processes": entries(supervisor.statuses)}))
+        on_change(status)
+
+    supervisor = Supervisor(
+        settings.run_folder,
+        restarts=settings.restarts,
+        start_timeout_seconds=settings.start_timeout_seconds,
+        grace_seconds=settings.grace_seconds,
+        starts_at_once=max(2, available_cores()),  # Triton's start is half waiting
+        on_change=changed,
+    )
+    try:
+        await supervisor.start(specs)
+        yield supervisor
+    finally:
+        await supervisor.stop()
+
+
+def _manifest(settings: SystemSettings) -> Manifest:
+    return SnapshotStore(settings.snapshot_root).manifest(settings.snapshot_id or None)
+
+
+async def _triton(settings: TritonAloneSettings) -> ProcessSpec:
+    """Return how to run Triton; makes its environment when it is missing, which takes some 20 s."""
+    [port] = free_ports(1)
+    command, models = await asyncio.to_thread(
+        prepare_triton,
+        TritonSettings(model_repository=settings.model_repository, environment=settings.triton_environment, port=port),
+    )
+    return triton_spec(command, models)
+
+
+def _services(settings: SystemSettings, manifest: Manifest, triton: str) -> list[ProcessSpec]:
+    """Return the searchers and, as the last one, the gateway; writes the shard map that it reads."""
+    root = settings.snapshot_root if "://" in settings.snapshot_root else str(Path(settings.snapshot_root).absolute())
+    per_searcher = settings.shards_per_searcher or shards_per_searcher(len(manifest.category_shards), available_bytes())
+    packed = pack(manifest.shards, per_searcher)
+    *ports, any_port = free_ports(len(packed) + 1)
+    searchers = [
+        searcher_spec(root, manifest.snapshot_id, slugs, port) for slugs, port in zip(packed, ports, strict=True)
+    ]
+    topology = settings.run_folder / "topology.json"
+    shard_map = {slug: (spec.address,) for slugs, spec in zip(packed, searchers, strict=True) for slug in slugs}
+    topology.write_text(Topology(shards=shard_map).model_dump_json(indent=2) + "\n", encoding="utf-8")
+    port = settings.gateway_port or any_port
+    if not is_free(port):
+        raise SettingsInvalid(f"port {port} of 127.0.0.1 is taken; choose another one for the gateway", field="port")
+    return [*searchers, gateway_spec(root, manifest.snapshot_id, topology.absolute(), triton, port)]

@@ -1,0 +1,126 @@
+"""The asyncio client of the gateway."""
+
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import aclosing
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+import grpc
+import grpc.aio
+from aisle.search.v1 import search_pb2, search_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from services.client.conversion import from_catalog_pages, from_response, to_request
+from services.client.photos import Photo, encoded
+from services.client.retries import SERVICE_CONFIG
+from services.client.streaming import Flight
+from services.client.types import Catalog, Health, SearchItem, SearchOptions, SearchOutcome, SearchResult
+from services.common.channels import channel_options
+from services.common.status import failure_of, from_failure
+
+DEFAULT_TARGET = "127.0.0.1:50051"
+_DEFAULT_TIMEOUT_SECONDS = 2.0
+_CATALOG_PAGE_SIZE = 1000
+_SERVICE = search_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name
+
+
+class AisleClient:
+    """One channel to a gateway; make it, use it and close it in the same event loop.
+
+    Failures are raised as the classes of `services.common.errors`. What is UNAVAILABLE is tried again, up to five
+    times and within the deadline; nothing else is. A cancelled task cancels its call.
+    """
+
+    def __init__(self, target: str = DEFAULT_TARGET) -> None:
+        """Connect to `target`, a gateway's `host:port`; nothing is sent yet."""
+        self._channel = grpc.aio.insecure_channel(target, options=channel_options(SERVICE_CONFIG))
+        self._stub: Any = search_pb2_grpc.SearchServiceStub(self._channel)  # its stubs know only the blocking calls
+        self._health: Any = health_pb2_grpc.HealthStub(self._channel)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the channel; calls still in flight are cancelled. Safe to repeat."""
+        await self._channel.close(grace=None)
+
+    async def search(
+        self,
+        photo: Photo,
+        *,
+        timeout_seconds: float = _DEFAULT_TIMEOUT_SECONDS,
+        **options: Unpack[SearchOptions],
+    ) -> SearchResult:
+        """Find the products in one photo.
+
+        Args:
+            photo: encoded bytes, a path, or RGB pixels uint8 `(H, W, 3)`.
+            timeout_seconds: the budget of the whole answer, retries included.
+            **options: what is wanted, see `SearchOptions`.
+
+        Raises:
+            AisleError: a subclass; `services.common.errors` has the tree.
+        """
+        request = to_request(await encoded(photo), options)
+        return from_response(await _answer(self._stub.Search(request, timeout=timeout_seconds)))
+
+    async def search_many(
+        self,
+        items: AsyncIterable[SearchItem] | Iterable[SearchItem],
+        *,
+        in_flight: int = 8,
+        timeout_seconds: float | None = None,
+    ) -> AsyncGenerator[SearchOutcome, None]:
+        """Search many photos over one stream; yields outcomes as they come, not in order.
+
+        Every photo gets exactly one outcome, whatever happens: a bad photo has its error, and photos that a broken
+        stream left without answer are sent again. `items` is advanced on the event loop, one photo ahead at most.
+
+        Args:
+            items: request id, photo and options of each photo; ids are unique among the photos in flight.
+            in_flight: photos that are sent and not yet taken from this iterator, at most.
+            timeout_seconds: time for all of them together; None sets no end, and the gateway's default holds for
+                each photo.
+        """
+        flight = Flight(self._stub.SearchStream, in_flight=in_flight, timeout_seconds=timeout_seconds)
+        async with aclosing(flight.outcomes(items)) as outcomes:
+            async for outcome in outcomes:
+                yield outcome
+
+    async def catalog(self, *, timeout_seconds: float = _DEFAULT_TIMEOUT_SECONDS) -> Catalog:
+        """Return what can be searched: all categories, the snapshot and the models.
+
+        Args:
+            timeout_seconds: the budget of each page of 1,000 categories.
+
+        Raises:
+            AisleError: a subclass, such as `Unavailable`; `InvalidArgument` when the snapshot changed between pages.
+        """
+        pages: list[search_pb2.GetCatalogResponse] = []
+        token = ""
+        while not pages or token:
+            request = search_pb2.GetCatalogRequest(page_size=_CATALOG_PAGE_SIZE, page_token=token)
+            pages.append(await _answer(self._stub.GetCatalog(request, timeout=timeout_seconds)))
+            token = pages[-1].next_page_token
+        return from_catalog_pages(pages)
+
+    async def health(self, *, timeout_seconds: float = 1.0) -> Health:
+        """Return whether the gateway would take a photo now; never raises for what it finds."""
+        request = health_pb2.HealthCheckRequest(service=_SERVICE)
+        try:
+            response = await self._health.Check(request, timeout=timeout_seconds)
+        except grpc.aio.AioRpcError as error:
+            return Health.NOT_SERVING if error.code() is grpc.StatusCode.NOT_FOUND else Health.UNREACHABLE
+        return Health.SERVING if response.status == health_pb2.HealthCheckResponse.SERVING else Health.NOT_SERVING
+
+
+async def _answer(call: Any) -> Any:
+    try:
+        return await call
+    except grpc.aio.AioRpcError as error:
+        raise from_failure(failure_of(error)) from None

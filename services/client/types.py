@@ -1,0 +1,259 @@
+"""What callers give and get: frozen, typed, free of gRPC. Times are in milliseconds, scores higher-is-better."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypedDict
+
+from services.client.photos import Photo
+from services.common.errors import AisleError
+
+
+class Policy(StrEnum):
+    """How the shards to search are chosen; `search.proto` says what each one means."""
+
+    TOP_1 = "top_1"
+    TOP_P = "top_p"
+    ALL = "all"
+    BASELINE = "baseline"
+    ADAPTIVE = "adaptive"
+
+
+class Criticality(StrEnum):
+    """Who waits for the answer; under load the less critical is refused first."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
+
+
+class ShardState(StrEnum):
+    """What became of one planned shard; UNKNOWN is a state that only a newer gateway knows."""
+
+    ANSWERED = "answered"
+    HEDGED = "hedged"
+    LATE = "late"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"
+
+
+class Rung(StrEnum):
+    """How far the service had degraded; UNKNOWN is a rung that only a newer gateway knows."""
+
+    FULL = "full"
+    NO_CLASSIFIER = "no_classifier"
+    UNKNOWN = "unknown"
+
+
+class Health(StrEnum):
+    """Whether the gateway would take a photo now."""
+
+    SERVING = "serving"
+    NOT_SERVING = "not_serving"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A box in the upright picture, in shares of its width and height: `0 <= min < max <= 1`."""
+
+    x_min: float
+    y_min: float
+    x_max: float
+    y_max: float
+
+
+class SearchOptions(TypedDict, total=False):
+    """What is wanted of a photo. The gateway checks it and holds the defaults of what is absent.
+
+    Attributes:
+        top_k: products wanted, 1 to 1,000; 10 when absent.
+        policy: how shards are chosen; ADAPTIVE when absent.
+        probability_mass: TOP_P and ADAPTIVE: the probability that the chosen categories reach together, in (0, 1].
+        categories: categories that the caller already knows; they override the policy.
+        region: the part of the picture to search for; all of it when absent.
+        minimum_coverage: least share of the planned probability mass that must answer, 0 to 1; 0 when absent.
+        criticality: who waits; INTERACTIVE when absent.
+    """
+
+    top_k: int
+    policy: Policy
+    probability_mass: float | None
+    categories: Sequence[str]
+    region: Region | None
+    minimum_coverage: float
+    criticality: Criticality
+
+
+SearchItem = tuple[str, Photo, SearchOptions]
+"""One photo of many: the caller's name for it (1 to 128 characters), the photo, what is wanted of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProductHit:
+    """One product.
+
+    Attributes:
+        product_id: its id in the catalogue.
+        image_id: its gallery image that is most similar to the photo.
+        category: the category whose shard holds it.
+        score: how good a match this is, in [0, 1], comparable between categories and photos.
+        similarity: the cosine of photo and gallery image, in [-1, 1].
+        image_path: where the gallery image lies, relative to the catalogue's image root.
+    """
+
+    product_id: str
+    image_id: str
+    category: str
+    score: float
+    similarity: float
+    image_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryProbability:
+    """What the classifier thinks of one category; the probability is in [0, 1]."""
+
+    category: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShardCoverage:
+    """What became of one planned shard.
+
+    Attributes:
+        category: empty for the baseline index.
+        state: what became of it.
+        probability: the probability mass that it stands for, in [0, 1].
+        latency_ms: from asking it to its answer or to giving it up.
+        detail: why it is missing, for people; empty when it answered.
+    """
+
+    category: str
+    state: ShardState
+    probability: float
+    latency_ms: float
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How complete an answer is.
+
+    Attributes:
+        share: part of the planned shards' probability mass that did answer, in [0, 1].
+        partial: whether anything planned is missing.
+        shards: one entry per planned shard, likeliest first.
+    """
+
+    share: float
+    partial: bool
+    shards: tuple[ShardCoverage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoReport:
+    """What was done to the photo before the models saw it.
+
+    Attributes:
+        format: "JPEG", "PNG" or "WEBP".
+        width: pixels of the upright picture, before any cropping.
+        height: pixels of the upright picture, before any cropping.
+        orientation: the EXIF orientation that was undone, 1 (none) to 8.
+        decode_reduction: the factor by which it was decoded smaller: 1, 2, 4 or 8.
+        cropped: whether it was cropped to a region.
+    """
+
+    format: str
+    width: int
+    height: int
+    orientation: int
+    decode_reduction: int
+    cropped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A model that took part: its name, its version's human name, the SHA-256 of its file."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The answer to one photo.
+
+    Attributes:
+        hits: at most `top_k` distinct products, best first.
+        categories: the classifier's view, likeliest first, at most ten; empty when it was not asked.
+        coverage: how complete the answer is.
+        photo: what was done to the photo.
+        timings_ms: stage -> milliseconds; the stages are decode, classify, embed, route, scatter, merge and total.
+        snapshot_id: the snapshot that was searched.
+        models: the models that took part.
+        rung: how far the service had degraded.
+    """
+
+    hits: tuple[ProductHit, ...]
+    categories: tuple[CategoryProbability, ...]
+    coverage: Coverage
+    photo: PhotoReport
+    timings_ms: Mapping[str, float]
+    snapshot_id: str
+    models: tuple[ModelVersion, ...]
+    rung: Rung
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOutcome:
+    """What became of one photo of many: exactly one of `result` and `error` is set."""
+
+    request_id: str
+    result: SearchResult | None = None
+    error: AisleError | None = None
+
+    def unwrap(self) -> SearchResult:
+        """Return the result, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        assert self.result is not None
+        return self.result
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogCategory:
+    """One category that can be searched.
+
+    Attributes:
+        category: its name.
+        products: products in it.
+        images: gallery images in it.
+        routable: whether the classifier can predict it.
+    """
+
+    category: str
+    products: int
+    images: int
+    routable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What can be searched.
+
+    Attributes:
+        categories: all of them, by name.
+        snapshot_id: the snapshot that is being served.
+        space_id: the space of its vectors.
+        models: the models that serve.
+        has_baseline: whether the BASELINE policy can be asked for.
+    """
+
+    categories: tuple[CatalogCategory, ...]
+    snapshot_id: str
+    space_id: str
+    models: tuple[ModelVersion, ...]
+    has_baseline: bool

@@ -1,0 +1,105 @@
+"""What is asked and what came back: labelled queries, and one observation per photo and policy. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from services.client.types import Policy
+from services.datasets.labelled import LabelledPhoto
+
+POLICIES = (Policy.BASELINE, Policy.TOP_1, Policy.TOP_P, Policy.ALL, Policy.ADAPTIVE)
+"""Every policy in the order of reports: what it is measured against first, the gateway's default last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A photo with all that is known to be on it.
+
+    Attributes:
+        photo_path: POSIX path below the dataset's image root.
+        products: relevant products; empty when only the category is known, then it counts for category figures only.
+        categories: right categories, at least one; the first stands for the photo where one is to be named.
+    """
+
+    photo_path: str
+    products: tuple[str, ...]
+    categories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product as the catalogue has it: its category, and the path of one of its gallery images."""
+
+    category: str
+    image_path: str
+
+
+Gallery = Mapping[str, Product]
+"""The dataset's products by id. Hits of the baseline index don't say of which category they are; this does."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownHit:
+    """One of the first hits of an answer, kept to be shown."""
+
+    product_id: str
+    score: float
+    image_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One photo under one policy.
+
+    Attributes:
+        query: position of the photo among the queries.
+        policy: what it was searched with.
+        outcome: `partial` is an answer in which something planned is missing.
+        latency_ms: from sending the photo to having the answer, as the client saw it; for an error, to the error.
+        error: UPPER_SNAKE_CASE reason; empty for answers.
+        ranks: where relevant products stand, as `metrics.ranks_of` returns them; empty for errors.
+        hits: the first few, best first.
+        predicted: the likeliest category and its probability; None when the classifier was not asked or did not answer.
+        searched: categories whose shards' hits are in the answer; the empty name is the baseline index.
+        missing: categories whose shards were planned and did not answer.
+        stages_ms: the gateway's time per stage.
+        slowest_shard_ms: the longest shard call, as the gateway saw it; 0 without any.
+    """
+
+    query: int
+    policy: Policy
+    outcome: Literal["ok", "partial", "error"]
+    latency_ms: float
+    error: str = ""
+    ranks: tuple[int, ...] = ()
+    hits: tuple[ShownHit, ...] = ()
+    predicted: tuple[str, float] | None = None
+    searched: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    stages_ms: Mapping[str, float] = field(default_factory=dict)
+    slowest_shard_ms: float = 0.0
+
+    @property
+    def overhead_ms(self) -> float | None:
+        """The gateway's own time: all but the slower model call and the slowest shard call; None when not told."""
+        total = self.stages_ms.get("total")
+        if total is None:
+            return None
+        models = max(self.stages_ms.get("classify", 0.0), self.stages_ms.get("embed", 0.0))
+        return total - models - self.slowest_shard_ms
+
+
+def queries_of(photos: Iterable[LabelledPhoto]) -> list[Query]:
+    """Return one query per photo, in order; rows of the same photo are several labels of it."""
+    rows: dict[str, list[LabelledPhoto]] = {}
+    for photo in photos:
+        rows.setdefault(photo.photo_path, []).append(photo)
+    return [
+        Query(path, _distinct(label.product_id for label in labels), _distinct(label.category for label in labels))
+        for path, labels in rows.items()
+    ]
+
+
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names that are not empty, each once, in order."""
+    return tuple(dict.fromkeys(name for name in names if name))

@@ -1,0 +1,40 @@
+"""The process `python -m services.indexer`."""
+
+import sys
+from collections.abc import Sequence
+
+from services.common.errors import AisleError, SettingsInvalid
+from services.common.settings import load_settings
+from services.common.telemetry import configure_logging, get_logger
+from services.indexer.config import IndexerSettings
+from services.indexer.display import TerminalProgress
+from services.indexer.pipeline import build_snapshot
+
+
+def main(argv: Sequence[str]) -> int:
+    """Build and publish; exit status 0 done, 1 failed, 2 unusable settings, 130 interrupted."""
+    try:
+        settings = load_settings(IndexerSettings, "indexer", argv)
+    except SettingsInvalid as invalid:
+        print(f"indexer: {invalid.message}", file=sys.stderr)  # noqa: T201 - logs are not set up yet
+        return 2
+    configure_logging("indexer", settings.log_level)
+    log = get_logger()
+    try:
+        with TerminalProgress() as progress:
+            report = build_snapshot(settings, progress)
+    except KeyboardInterrupt:
+        log.warning("interrupted", remedy="the same command continues where this run stopped")
+        return 130
+    except (AisleError, OSError) as error:
+        # The message says what to mend; a traceback would bury it.
+        log.error("build_failed", error=str(error), reason=getattr(error, "reason", "OS_ERROR"))  # noqa: TRY400
+        return 1
+    log.info("published", snapshot_id=report.manifest.snapshot_id, embedded=report.embedded)
+    if report.skipped:
+        log.warning("pictures_skipped", pictures=report.skipped, listed_in=str(report.skip_list))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

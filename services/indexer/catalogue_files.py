@@ -1,0 +1,123 @@
+"""The two formats of a catalogue, CSV and Parquet, as Arrow tables with the row numbers that people see."""
+
+import csv
+import io
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from services.common.errors import CatalogueInvalid
+
+KEY_COLUMNS = ("image_id", "product_id", "category", "image_path")
+
+# 007 is a name: as a number it would come back as 7.
+_LEADING_ZERO = r"^[+-]?0[0-9]"
+
+
+@dataclass(frozen=True, slots=True)
+class RawCatalogue:
+    """A table as read, and the number of each row for messages; no column is checked but for its type."""
+
+    table: pa.Table
+    row_numbers: list[int]
+
+
+def read_csv(name: str, content: bytes) -> RawCatalogue:
+    """Read CSV: UTF-8 (with or without a byte order mark), commas, double quotes, a header.
+
+    A free attribute becomes int64 when it has only whole numbers, float64 when it has only numbers, and else strings;
+    its empty fields are null. The key columns stay strings.
+    A row's number is the line where it begins, as an editor shows it.
+
+    Raises:
+        CatalogueInvalid: not UTF-8, no header, a column twice, or a row of another length than the header.
+    """
+    reader = csv.reader(io.StringIO(_decode(name, content), newline=""), strict=True)
+    columns: list[list[str]] = []
+    row_numbers: list[int] = []
+    header: list[str] = []
+    line = 1
+    try:
+        for record in reader:
+            if not header:
+                header = _checked_header(name, record)
+                columns = [[] for _ in header]
+            elif record:  # a blank line is no row
+                _append(columns, record, f"{name}, row {line}")
+                row_numbers.append(line)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise CatalogueInvalid(f"{name}, row {line}: {error}") from None
+    if not header:
+        raise CatalogueInvalid(f"{name}: the catalogue is empty")
+    table = {}
+    for key, values in zip(header, columns, strict=True):
+        strings = pa.chunked_array([pa.array(values, pa.string())])
+        table[key] = strings if key in KEY_COLUMNS else _typed(strings)
+    return RawCatalogue(pa.table(table), row_numbers)
+
+
+def read_parquet(name: str, content: bytes) -> RawCatalogue:
+    """Read Parquet; a row's number is its position, counted from 1.
+
+    Raises:
+        CatalogueInvalid: not Parquet, a column twice, or one whose values are neither strings nor numbers.
+    """
+    try:
+        table = pq.read_table(pa.BufferReader(content))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise CatalogueInvalid(f"{name}: not a Parquet file: {error}") from error
+    _checked_header(name, table.column_names)
+    plain = pa.table({field.name: _plain(name, field, table[field.name]) for field in table.schema})
+    return RawCatalogue(plain, list(range(1, table.num_rows + 1)))
+
+
+def _decode(name: str, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        raise CatalogueInvalid(f"{name}, row {row}: not UTF-8; save the catalogue with that encoding") from None
+
+
+def _checked_header(name: str, columns: list[str]) -> list[str]:
+    names = [column.strip() for column in columns]
+    for position, column in enumerate(names):
+        if not column:
+            raise CatalogueInvalid(f"{name}, row 1: column {position + 1} has no name")
+        if column in names[:position]:
+            raise CatalogueInvalid(f"{name}, row 1: column {column!r} is there twice", field=column)
+    return names
+
+
+def _append(columns: list[list[str]], record: list[str], place: str) -> None:
+    if len(record) != len(columns):
+        raise CatalogueInvalid(f"{place}: {len(record)} fields, but the header has {len(columns)}")
+    for column, value in zip(columns, record, strict=True):
+        column.append(value)
+
+
+def _typed(strings: pa.ChunkedArray) -> pa.ChunkedArray:
+    strings = pc.if_else(pc.equal(pc.utf8_trim_whitespace(strings), ""), pa.scalar(None, pa.string()), strings)
+    if strings.null_count == len(strings) or pc.any(pc.match_substring_regex(strings, _LEADING_ZERO)).as_py():
+        return strings
+    for kind in (pa.int64(), pa.float64()):
+        try:
+            return strings.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return strings
+
+
+def _plain(name: str, field: pa.Field, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        kind = pa.string()
+    if not (pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        raise CatalogueInvalid(
+            f"{name}: column {field.name!r} holds {field.type}; only strings and numbers can be attributes",
+            field=field.name,
+        )
+    return values.cast(kind)

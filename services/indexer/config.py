@@ -1,0 +1,41 @@
+"""Settings of the indexer."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from services.common.cores import available_cores
+from services.common.settings import Settings
+
+
+class IndexerSettings(Settings):
+    """The indexer: makes a snapshot from a catalogue and publishes it."""
+
+    catalogue: Path
+    """CSV or Parquet file; docs/catalogue.md has its schema."""
+    image_root: Path
+    """Folder that the catalogue's picture paths are relative to."""
+    snapshot_root: str = Field(min_length=1)
+    """Where to publish: a folder or an fsspec URL."""
+    triton: str = "127.0.0.1:8001"
+    """Triton's gRPC address; 8001 is its own default."""
+    dataset: str = ""
+    """The catalogue's name, for people; empty: the name of its file."""
+    baseline: bool = True
+    """Whether to build the one index over the whole gallery, too; it doubles the snapshot's size."""
+    max_unreadable_share: float = Field(default=0.01, ge=0, le=1)
+    """Share of pictures that may be unreadable; more points to a wrong image root rather than to bad files."""
+    batch_size: int = Field(default=8, ge=1)
+    """Pictures per request; batches gain little on a CPU, and small ones keep a crash cheap."""
+    in_flight: int = Field(default=8, ge=1)
+    """Requests being prepared or answered at a time, so that Triton never waits for a picture to be decoded."""
+    decode_threads: int = Field(default_factory=available_cores, ge=1)
+    """Pictures decoded at a time."""
+    timeout_seconds: float = Field(default=30.0, gt=0)
+    """Time that one request to Triton may take."""
+    patience_seconds: float = Field(default=60.0, ge=0)
+    """How long a request is repeated while Triton is full or restarting."""
+    work_root: Path = Field(default_factory=lambda: Path.home() / ".cache" / "aisle" / "building")
+    """Where unfinished work is kept when the snapshot root is remote; a local root has it in its own `building`."""
+    log_level: str = "info"
+    """debug, info, warning or error."""

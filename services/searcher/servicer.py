@@ -1,0 +1,70 @@
+"""The gRPC face of a searcher: converts, calls, converts."""
+
+from typing import Any
+
+import grpc.aio
+from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
+
+from services.common.errors import NotServing
+from services.common.paging import page_of
+from services.searcher.conversions import (
+    query_vectors_of,
+    search_response,
+    shard_description,
+    shard_of,
+    top_k_of,
+)
+from services.searcher.loading import LoadedSnapshot
+from services.searcher.pool import SearchPool
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ShardServicer(shard_pb2_grpc.ShardServiceServicer):
+    """Answers from the snapshot that it was told to serve last."""
+
+    def __init__(self, pool: SearchPool) -> None:
+        """Create a servicer that serves nothing yet.
+
+        Args:
+            pool: where searches run.
+        """
+        self._pool = pool
+        self._loaded: LoadedSnapshot | None = None
+
+    def serve(self, loaded: LoadedSnapshot) -> None:
+        """Answer from this snapshot from the next call on."""
+        self._loaded = loaded
+
+    async def Search(  # noqa: N802 - named by the proto
+        self, request: shard_pb2.SearchRequest, context: Context
+    ) -> shard_pb2.SearchResponse:
+        """Find the nearest products of each query vector in one shard."""
+        loaded = self._serving()
+        shard = shard_of(request, loaded)
+        top_k = top_k_of(request)
+        query_vectors = query_vectors_of(request, loaded.dimension)
+
+        def search() -> shard_pb2.SearchResponse:  # the message is made in the thread too: it may hold 100,000 hits
+            return search_response(shard.search(query_vectors, top_k), loaded.snapshot_id)
+
+        return await self._pool.run(search, context.time_remaining())
+
+    async def Describe(  # noqa: N802 - named by the proto
+        self, request: shard_pb2.DescribeRequest, _context: Context
+    ) -> shard_pb2.DescribeResponse:
+        """Tell what is served, a page at a time."""
+        loaded = self._serving()
+        page, next_page_token = page_of(len(loaded.shards), request.page_size, request.page_token)
+        return shard_pb2.DescribeResponse(
+            shards=[shard_description(shard.entry) for shard in list(loaded.shards.values())[page]],
+            next_page_token=next_page_token,
+            snapshot_id=loaded.snapshot_id,
+            space_id=loaded.space_id,
+            dimension=loaded.dimension,
+        )
+
+    def _serving(self) -> LoadedSnapshot:
+        if self._loaded is None:
+            raise NotServing("no snapshot is loaded yet")
+        return self._loaded

@@ -1,0 +1,124 @@
+"""Reading snapshots: which one is current, its manifest, and its files once they are verified."""
+
+import tempfile
+from pathlib import Path
+
+from services.common.errors import SnapshotInvalid, SnapshotNotFound, Unavailable
+from services.snapshot.digests import verify
+from services.snapshot.layout import CURRENT, MANIFEST, SnapshotRoot, snapshot_path
+from services.snapshot.manifest import FileEntry, Manifest
+
+
+class SnapshotStore:
+    """Snapshots below one root; a local root is served from its own files, a remote one through a cache on disk.
+
+    Every method may be called from any thread. All of them raise Unavailable when the root can't be read.
+    """
+
+    def __init__(self, root_url: str | Path, *, cache_dir: Path | None = None) -> None:
+        """Open a store; nothing is read yet.
+
+        Args:
+            root_url: fsspec URL or local path.
+            cache_dir: where files of a remote root are kept, by digest; default `~/.cache/aisle/snapshots`. It may be
+                emptied when nothing serves from it.
+
+        Raises:
+            SettingsInvalid: a URL that fsspec can't open.
+        """
+        self._root = SnapshotRoot.at(root_url)
+        self._cache_dir = cache_dir
+
+    def current_id(self) -> str:
+        """Return the id of the current snapshot.
+
+        Raises:
+            SnapshotNotFound: nothing was published here yet.
+            SnapshotInvalid: CURRENT does not hold an id.
+        """
+        content = self._read(CURRENT)
+        if content is None:
+            raise SnapshotNotFound(
+                f"{self._root.url}: no snapshot was published here yet; run `aisle index`, or mend the address"
+            )
+        snapshot_id = content.decode(errors="replace").strip()
+        snapshot_path(snapshot_id)
+        return snapshot_id
+
+    def manifest(self, snapshot_id: str | None = None) -> Manifest:
+        """Return a snapshot's manifest.
+
+        Args:
+            snapshot_id: which one; the current one by default.
+
+        Raises:
+            SnapshotNotFound: nothing was published yet, or there is no such snapshot.
+            SnapshotInvalid: the manifest is damaged, of another schema, or that of another snapshot.
+        """
+        wanted = self.current_id() if snapshot_id is None else snapshot_id
+        path = snapshot_path(wanted, MANIFEST)
+        content = self._read(path)
+        if content is None:
+            raise SnapshotNotFound(f"{self._root.url}/{path}: there is no such snapshot")
+        manifest = Manifest.from_json(content, source=path)
+        if manifest.snapshot_id != wanted:
+            raise SnapshotInvalid(f"{path}: it is the manifest of {manifest.snapshot_id!r}")
+        return manifest
+
+    def fetch(self, manifest: Manifest, entry: FileEntry) -> Path:
+        """Return the local path of a file whose size and SHA-256 were just checked.
+
+        Args:
+            manifest: the snapshot that the file belongs to.
+            entry: the file; one of the manifest's.
+
+        Raises:
+            SnapshotInvalid: the file is missing or damaged, or lies outside the snapshot; the message names it.
+        """
+        path = snapshot_path(manifest.snapshot_id, entry.path)
+        try:
+            if self._root.folder is None:
+                return self._fetch_remote(path, entry)
+            return _fetch_local(self._root.folder / snapshot_path(manifest.snapshot_id), path, entry)
+        except FileNotFoundError:
+            raise SnapshotInvalid(f"{path}: the file is missing") from None
+        except OSError as error:
+            raise Unavailable(f"{self._root.url}/{path}: {error}") from error
+
+    def _fetch_remote(self, path: str, entry: FileEntry) -> Path:
+        # Asked for only here: a container that serves a local root may have no home.
+        cache_dir = self._cache_dir or Path.home() / ".cache" / "aisle" / "snapshots"
+        cached = cache_dir / entry.sha256
+        if cached.exists():
+            try:
+                verify(cached, entry, path)
+            except SnapshotInvalid:  # a damaged cache is no damaged snapshot: take it again
+                cached.unlink(missing_ok=True)
+            else:
+                return cached
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        # A download of its own for each reader; only what was verified gets the name that others trust.
+        with tempfile.TemporaryDirectory(dir=cache_dir, prefix=".download-") as scratch:
+            download = Path(scratch) / "file"
+            self._root.filesystem.get_file(f"{self._root.path}/{path}", str(download))
+            verify(download, entry, path)
+            download.replace(cached)
+        return cached
+
+    def _read(self, path: str) -> bytes | None:
+        """Return a small file's content; None when it does not exist."""
+        try:
+            content: bytes = self._root.filesystem.cat_file(f"{self._root.path}/{path}")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Unavailable(f"{self._root.url}/{path}: {error}") from error
+        return content
+
+
+def _fetch_local(folder: Path, path: str, entry: FileEntry) -> Path:
+    file = (folder / entry.path).resolve()
+    if not file.is_relative_to(folder.resolve()):
+        raise SnapshotInvalid(f"{path}: a symbolic link leads outside the snapshot")
+    verify(file, entry, path)
+    return file

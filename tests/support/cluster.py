@@ -1,0 +1,174 @@
+"""A whole search in the test's process: tiny models in a real Triton, real searchers, a real gateway, and the truth.
+
+The truth is computed the plainest way: ONNX Runtime in process, one matrix product over every vector, one sort.
+"""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aisle.search.v1 import search_pb2, search_pb2_grpc
+from numpy.typing import NDArray
+from PIL import Image
+
+from services.gateway.config import GatewaySettings
+from services.gateway.server import Gateway
+from services.photo.intake import PREPROCESSING, read_photo
+from services.photo.region import Region
+from services.searcher.config import SearcherSettings
+from services.searcher.server import Searcher
+from services.snapshot.manifest import BASELINE_SLUG, EmbedderEntry
+from tests.support import tiny_models
+from tests.support.pictures import encoded
+from tests.support.servers import channel_to, serving
+from tests.support.snapshots import PublishedSnapshot, publish_snapshot
+from tests.support.tiny_models import SIDE, run_in_process
+
+# The classifier knows "shoe", which is not sold here, and no "hat", which is.
+IMAGES = {"bag": 40, "coat": 31, "dress": 26, "hat": 13, "shirt": 22}
+EMBEDDER = EmbedderEntry(
+    name="embedder",
+    version="tiny-embedder-1",
+    sha256=hashlib.sha256(tiny_models.embedder()).hexdigest(),
+    preprocessing=PREPROCESSING,
+)
+
+
+def publish(root: Path, *, baseline: bool = True, embedder: EmbedderEntry = EMBEDDER) -> PublishedSnapshot:
+    """Publish the gallery that every test of the gateway searches."""
+    return publish_snapshot(
+        root, IMAGES, dimension=tiny_models.DIMENSION, images_per_product=3, baseline=baseline, embedder=embedder
+    )
+
+
+@cache
+def photo(seed: int, kind: str = "PNG") -> bytes:
+    """Return a picture of coloured squares; each seed makes another one."""
+    squares = np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+    return encoded(Image.fromarray(squares).resize((96, 96), Image.Resampling.NEAREST), kind)
+
+
+def pixels_of(data: bytes, region: Region | None = None) -> NDArray[np.uint8]:
+    """Return what both tiny models take of a photo, uint8 `(1, 8, 8, 3)`."""
+    return read_photo(data, region=region, least_side=SIDE).pixels(SIDE, SIDE)[np.newaxis]
+
+
+def probabilities_of(data: bytes) -> dict[str, float]:
+    """Return the classifier's view of the categories that are sold here, likeliest first."""
+    (output,) = run_in_process(tiny_models.classifier(), pixels_of(data))
+    known = {label: float(p) for label, p in zip(tiny_models.LABELS, output, strict=True) if label in IMAGES}
+    here = {category: known.get(category, 0.0) / sum(known.values()) for category in sorted(IMAGES)}
+    return dict(sorted(here.items(), key=lambda entry: -entry[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class TrueHit:
+    """What an answer must hold in one place."""
+
+    product_id: str
+    image_id: str
+    category: str
+    similarity: float
+    score: float
+
+
+def true_hits(
+    snapshot: PublishedSnapshot,
+    data: bytes,
+    top_k: int,
+    *,
+    categories: Iterable[str] = IMAGES,
+    priors: Mapping[str, float] | None = None,
+    weight: float = 0.0,
+    region: Region | None = None,
+) -> list[TrueHit]:
+    """Return the best products of some categories by brute force over all of their vectors."""
+    vector = _vector_of(data, region)
+    found: dict[str, TrueHit] = {}
+    for category in categories:
+        images = snapshot.images[category]
+        prior = (priors or {}).get(category, 1.0)
+        rows = zip(images.product_ids, images.image_ids, (images.vectors @ vector).tolist(), strict=True)
+        for product_id, image_id, similarity in rows:
+            if product_id not in found or similarity > found[product_id].similarity:
+                score = (0.5 + 0.5 * similarity) * prior**weight
+                found[product_id] = TrueHit(product_id, image_id, category, similarity, score)
+    return sorted(found.values(), key=lambda hit: -hit.score)[:top_k]
+
+
+@cache
+def _vector_of(data: bytes, region: Region | None) -> Any:
+    return run_in_process(tiny_models.embedder(), pixels_of(data, region))[0]
+
+
+@asynccontextmanager
+async def searcher(snapshot: PublishedSnapshot, *slugs: str) -> AsyncIterator[str]:
+    """Serve shards, and yield the address."""
+    async with serving(Searcher(SearcherSettings(snapshot_root=str(snapshot.root), shards=slugs))) as address:
+        yield address
+
+
+@dataclass(slots=True)
+class Cluster:
+    """Searchers, one per shard, and a gateway before them.
+
+    Attributes:
+        snapshot: what is served.
+        gateway: for looking inside.
+        address: the gateway's.
+        stub: calls the gateway.
+        searchers: by slug; closing one stops that searcher.
+    """
+
+    snapshot: PublishedSnapshot
+    gateway: Gateway
+    address: str
+    stub: search_pb2_grpc.SearchServiceStub
+    searchers: Mapping[str, AsyncExitStack]
+
+    async def search(
+        self, data: bytes, *, timeout_seconds: float | None = 10.0, **fields: object
+    ) -> search_pb2.SearchResponse:
+        """Call Search."""
+        request = search_pb2.SearchRequest(image=data, **fields)  # type: ignore[arg-type]
+        response: search_pb2.SearchResponse = await self.stub.Search(request, timeout=timeout_seconds)
+        return response
+
+    @property
+    def in_flight(self) -> int:
+        """Photos in work right now."""
+        search = self.gateway._servicer._search
+        return 0 if search is None else search._in_flight
+
+
+@asynccontextmanager
+async def cluster(
+    folder: Path, snapshot: PublishedSnapshot, triton: str, *, without: Sequence[str] = (), **settings: object
+) -> AsyncIterator[Cluster]:
+    """Start a searcher per shard and a gateway; `without` leaves shards out of the topology."""
+    async with AsyncExitStack() as stack:
+        slugs = [slug for slug in (*IMAGES, BASELINE_SLUG) if slug in snapshot.images]
+        searchers = {slug: await stack.enter_async_context(AsyncExitStack()) for slug in slugs}
+        targets = {slug: await searchers[slug].enter_async_context(searcher(snapshot, slug)) for slug in slugs}
+        topology = write_topology(folder, {slug: [at] for slug, at in targets.items() if slug not in without})
+        gateway = Gateway(
+            GatewaySettings.model_validate(
+                {"snapshot_root": str(snapshot.root), "topology": topology, "triton": triton, **settings}
+            )
+        )
+        address = await stack.enter_async_context(serving(gateway))
+        channel = await stack.enter_async_context(channel_to(address))
+        yield Cluster(snapshot, gateway, address, search_pb2_grpc.SearchServiceStub(channel), searchers)
+
+
+def write_topology(folder: Path, shards: Mapping[str, Sequence[str]]) -> Path:
+    """Write a shard map and return its path."""
+    file = folder / "topology.json"
+    file.write_text(json.dumps({"shards": shards}))
+    return file

@@ -1,0 +1,52 @@
+"""Drafts of snapshots whose files hold a few bytes each, for tests of storing and publishing."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from services.snapshot.digests import file_entry
+from services.snapshot.manifest import Calibration, EmbedderEntry, Manifest, Segment, ShardEntry
+from services.snapshot.publishing import stamped
+
+_EPOCH = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+
+def write_draft(folder: Path, content: bytes = b"vectors", *, age_seconds: int = 0) -> Manifest:
+    """Write a draft with one shard, `shoes`, and return its stamped manifest.
+
+    Args:
+        folder: made by this.
+        content: of the index; other content makes another snapshot.
+        age_seconds: how long before noon of the last day of January 2026 it was built.
+    """
+    shard = folder / "shoes"
+    shard.mkdir(parents=True)
+    for name, data in (("index.faiss", content), ("items.parquet", b"items"), ("golden.parquet", b"golden")):
+        (shard / name).write_bytes(data)
+    segment = Segment(
+        images=3,
+        index=file_entry(folder, shard / "index.faiss"),
+        items=file_entry(folder, shard / "items.parquet"),
+        golden=file_entry(folder, shard / "golden.parquet"),
+    )
+    entry = ShardEntry(
+        slug="shoes",
+        category="Shoes",
+        images=3,
+        products=2,
+        index_factory="Flat",
+        calibration=Calibration(slope=0.5, intercept=0.5),
+        segments=(segment,),
+    )
+    manifest = Manifest(
+        snapshot_id="",
+        created_at="",
+        space_id="0123456789abcdef",
+        dimension=4,
+        metric="inner_product",
+        embedder=EmbedderEntry(name="embedder", version="1", sha256="ab" * 32, preprocessing="resize-square-1"),
+        dataset="draft",
+        image_root="",
+        skipped_images=0,
+        shards=(entry,),
+    )
+    return stamped(manifest, _EPOCH - timedelta(seconds=age_seconds))

@@ -1,0 +1,237 @@
+"""What the gateway's use case stands on, in memory: a manifest, a clock that is set by hand, and fakes of its ports.
+
+Every fake keeps a diary of what was asked of it and of what was cancelled; a test makes it fail by giving it an error.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.errors import AisleError
+from services.gateway.budget import BudgetRules
+from services.gateway.catalog import Catalog
+from services.gateway.merging import ShardHits
+from services.gateway.query import ModelVersion
+from services.gateway.routing import RoutingRules
+from services.gateway.search import ModelInputs, PhotoSearch, SearchRules
+from services.photo.intake import PhotoReport, Pixels
+from services.photo.region import Region
+from services.snapshot.manifest import BASELINE_SLUG, Calibration, EmbedderEntry, Manifest
+from tests.support.shards import entry_of
+
+CATEGORIES = ("Bags", "Coats", "Shirts", "Shoes")
+VERSIONS = (ModelVersion("embedder", "e-1", "ab" * 32), ModelVersion("classifier", "c-1", "cd" * 32))
+REPORT = PhotoReport("JPEG", 640, 480, 6, 2, cropped=False)
+RULES = SearchRules(
+    routing=RoutingRules(top_p_mass=0.9, adaptive_mass=0.99, adaptive_fan_out=3, prior_weight=0.15),
+    budget=BudgetRules(default_seconds=2.0, max_seconds=30.0, reserve_seconds=0.005, scatter_share=0.2),
+    max_in_flight=8,
+)
+
+
+def manifest_of(
+    categories: Sequence[str] = CATEGORIES,
+    *,
+    baseline: bool = False,
+    calibrations: Mapping[str, Calibration] | None = None,
+) -> Manifest:
+    """Return a manifest whose files are nowhere; a category's slug is its name in lower case."""
+    known = calibrations or {}
+    shards = [entry_of(category.lower(), category, images=4, products=2) for category in categories]
+    shards = [
+        shard.model_copy(update={"calibration": known.get(shard.category, shard.calibration)}) for shard in shards
+    ]
+    if baseline:
+        shards.append(entry_of(BASELINE_SLUG, "", images=8, products=4).model_copy(update={"baseline": True}))
+    return Manifest(
+        snapshot_id="20260131T120000Z-0123456789ab",
+        created_at="2026-01-31T12:00:00Z",
+        space_id="0123456789abcdef",
+        dimension=4,
+        metric="inner_product",
+        embedder=EmbedderEntry(name="embedder", version="e-1", sha256="ab" * 32, preprocessing="resize-square-1"),
+        dataset="memory",
+        image_root="",
+        skipped_images=0,
+        shards=tuple(shards),
+    )
+
+
+def hits_of(products: Mapping[str, float]) -> ShardHits:
+    """Return what a shard found, given the similarity of each product, best first."""
+    return ShardHits(
+        product_ids=list(products),
+        image_ids=[f"{product}-image" for product in products],
+        image_paths=[f"{product}.jpg" for product in products],
+        similarities=np.array(list(products.values()), dtype=np.float32),
+    )
+
+
+class ManualClock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Go on."""
+        self.now += seconds
+
+
+class Gate:
+    """A door that calls wait at, and that knows how many came and how many were sent away while they waited."""
+
+    def __init__(self, *, is_open: bool = True) -> None:
+        self.entered = 0
+        self.cancelled = 0
+        self._open = asyncio.Event()
+        if is_open:
+            self._open.set()
+
+    def open(self) -> None:
+        """Let all through from now on."""
+        self._open.set()
+
+    async def passage(self) -> None:
+        """Wait until the door is open."""
+        self.entered += 1
+        try:
+            await self._open.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+    async def was_entered(self, times: int = 1) -> None:
+        """Wait until that many calls have come."""
+        await until(lambda: self.entered >= times)
+
+
+@dataclass
+class FakeDecoder:
+    """Knows one photo.
+
+    Attributes:
+        error: raised instead, when set.
+        gate: every call waits at it.
+        asked: what was decoded.
+    """
+
+    error: AisleError | None = None
+    gate: Gate = field(default_factory=Gate)
+    asked: list[tuple[bytes, Region | None]] = field(default_factory=list)
+
+    async def decode(self, image: bytes, region: Region | None) -> ModelInputs:
+        """Return white pixels."""
+        self.asked.append((image, region))
+        await self.gate.passage()
+        if self.error is not None:
+            raise self.error
+        return ModelInputs(np.full((1, 4, 4, 3), 255, np.uint8), np.full((1, 2, 2, 3), 255, np.uint8), REPORT)
+
+
+@dataclass
+class FakeModels:
+    """Answers every picture alike.
+
+    Attributes:
+        probabilities: of the labels, in the order of `CATEGORIES`.
+        embed_error: raised by `embed`, when set.
+        classify_error: raised by `classify`, when set.
+        embedding: every call of `embed` waits at it.
+        classifying: every call of `classify` waits at it.
+        timeouts: the seconds that each call was given, by model.
+    """
+
+    probabilities: Sequence[float] = (0.1, 0.6, 0.2, 0.1)
+    embed_error: Exception | None = None
+    classify_error: Exception | None = None
+    embedding: Gate = field(default_factory=Gate)
+    classifying: Gate = field(default_factory=Gate)
+    timeouts: dict[str, float] = field(default_factory=dict)
+
+    async def embed(self, pixels: Pixels, timeout_seconds: float) -> NDArray[np.float32]:
+        """Return a unit vector."""
+        assert pixels.shape == (1, 4, 4, 3)
+        self.timeouts["embedder"] = timeout_seconds
+        await self.embedding.passage()
+        if self.embed_error is not None:
+            raise self.embed_error
+        return np.array([[1, 0, 0, 0]], dtype=np.float32)
+
+    async def classify(self, pixels: Pixels, timeout_seconds: float) -> NDArray[np.float32]:
+        """Return the probabilities."""
+        assert pixels.shape == (1, 2, 2, 3)
+        self.timeouts["classifier"] = timeout_seconds
+        await self.classifying.passage()
+        if self.classify_error is not None:
+            raise self.classify_error
+        return np.array([self.probabilities], dtype=np.float32)
+
+
+@dataclass
+class FakeSearchers:
+    """Finds the same products whatever the query vector is.
+
+    Attributes:
+        products: per shard's slug the similarity of each product, best first; other shards hold one product.
+        errors: raised instead of an answer, by slug.
+        gates: calls wait at them, by slug.
+        asked: how often each shard was asked.
+        timeouts: the seconds that each shard was given.
+        query_vectors: what was asked for.
+    """
+
+    products: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    errors: Mapping[str, Exception] = field(default_factory=dict)
+    gates: Mapping[str, Gate] = field(default_factory=dict)
+    asked: Counter[str] = field(default_factory=Counter)
+    timeouts: dict[str, float] = field(default_factory=dict)
+    query_vectors: set[bytes] = field(default_factory=set)
+
+    async def search(self, slug: str, query_vector: bytes, top_k: int, timeout_seconds: float) -> ShardHits:
+        """Return at most `top_k` products."""
+        self.asked[slug] += 1
+        self.timeouts[slug] = timeout_seconds
+        self.query_vectors.add(query_vector)
+        if slug in self.gates:
+            await self.gates[slug].passage()
+        if slug in self.errors:
+            raise self.errors[slug]
+        products = self.products.get(slug, {f"{slug}-product": 0.5})
+        return hits_of(dict(list(products.items())[:top_k]))
+
+
+def photo_search(
+    *,
+    manifest: Manifest | None = None,
+    labels: Sequence[str] = CATEGORIES,
+    decoder: FakeDecoder | None = None,
+    models: FakeModels | None = None,
+    searchers: FakeSearchers | None = None,
+    rules: SearchRules = RULES,
+    clock: Callable[[], float] | None = None,
+) -> PhotoSearch:
+    """Return the use case over fakes; whatever is not given works at once."""
+    return PhotoSearch(
+        catalog=Catalog.join(manifest or manifest_of(), labels),
+        versions=VERSIONS,
+        decoder=decoder or FakeDecoder(),
+        models=models or FakeModels(),
+        searchers=searchers or FakeSearchers(),
+        rules=rules,
+        clock=clock or ManualClock(),
+    )
+
+
+async def until(condition: Callable[[], bool], timeout_seconds: float = 5.0) -> None:
+    """Let the event loop go on until the condition holds; fail when it does not in time."""
+    async with asyncio.timeout(timeout_seconds):
+        while not condition():  # noqa: ASYNC110 - any condition, so there is no event for it
+            await asyncio.sleep(0.001)

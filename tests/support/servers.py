@@ -1,0 +1,30 @@
+"""Services on real gRPC servers inside the test's process, on ports that the system chooses."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc.aio
+
+from services.common.channels import channel_options, server_options
+from services.common.interceptors import ErrorInterceptor
+from services.common.lifecycle import Service
+
+
+@asynccontextmanager
+async def serving(service: Service) -> AsyncIterator[str]:
+    """Start a service as the lifecycle does, but without signals, and yield its address."""
+    server = grpc.aio.server(options=server_options(), interceptors=(ErrorInterceptor(lambda: True),))
+    service.register(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    try:
+        await service.start()
+        await server.start()
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(grace=5)
+        await service.close()
+
+
+def channel_to(address: str) -> grpc.aio.Channel:
+    """Return a channel with the options that every client uses."""
+    return grpc.aio.insecure_channel(address, options=channel_options())

@@ -1,0 +1,86 @@
+"""The command line: help, usage and errors, without a gateway."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+import typer
+
+from services.cli.__main__ import main
+from services.cli.commands.search import parse_region
+from services.cli.exit_codes import ExitCode
+from services.client import Region
+
+COMMANDS = ("dataset", "index", "up", "search", "status", "evaluate", "demo")
+DATASETS = ("fashion-mnist", "grocery", "folder")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+def test_help_lists_every_command_and_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
+    """It tells a newcomer what there is, and a program what a status means."""
+    assert main(["--help"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    for word in (*COMMANDS, "--install-completion", "4 done in part"):
+        assert word in shown
+
+
+@pytest.mark.parametrize(
+    "command",
+    [*((name,) for name in COMMANDS[1:]), *(("dataset", kind) for kind in ("fashion-mnist", "grocery", "folder"))],
+)
+def test_help_of_every_command_has_an_example(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """An example teaches more than a list of options."""
+    assert main([*command, "--help"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert "Example" in shown
+    assert f"aisle {' '.join(command)}" in shown
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["search"],
+        ["nonsense"],
+        ["search", "x.jpg", "--top-k", "ten"],
+        ["search", "x.jpg", "--policy", "best"],
+        ["search", "x.jpg", "--region", "0,0,1"],
+        ["index"],
+        ["index", "folder", "--catalogue", "c.csv"],
+    ],
+)
+def test_wrong_usage_is_status_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """With a message on stderr, and nothing on stdout."""
+    assert main(argv) == ExitCode.UNUSABLE_INPUT
+    shown = capsys.readouterr()
+    assert shown.err
+    assert not shown.out
+
+
+def test_an_error_is_one_clear_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Reason and text, no stack trace; the status says what kind it is."""
+    assert main(["index", str(tmp_path)]) == ExitCode.UNUSABLE_INPUT
+    shown = capsys.readouterr().err
+    assert shown.startswith("CATALOGUE_INVALID ")
+    assert "dataset.json" in shown
+    assert "Traceback" not in shown
+
+
+def test_nothing_to_serve_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`up` before any `index` names the command that helps."""
+    argv = ["up", "--snapshot-root", str(tmp_path / "none"), "--run-folder", str(tmp_path / "run")]
+    assert main(argv) == ExitCode.FAILED
+    assert "aisle index" in capsys.readouterr().err
+
+
+def test_a_region_has_four_numbers() -> None:
+    """Left, upper, right, lower; whether they lie in the picture is the gateway's to say."""
+    assert parse_region("0, 0.25,0.5,1") == Region(0, 0.25, 0.5, 1)
+    assert parse_region(None) is None
+    with pytest.raises(typer.BadParameter):
+        parse_region("0,0,1,x")

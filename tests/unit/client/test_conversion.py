@@ -1,0 +1,96 @@
+"""Between the caller's types and the wire's."""
+
+import pytest
+from aisle.search.v1 import search_pb2
+
+from services.client.conversion import from_catalog_pages, from_response, from_stream_response, to_request
+from services.client.types import Criticality, Policy, Region, Rung, SearchOptions, ShardState
+from services.common.errors import AisleError, ImageUnreadable, Internal, InvalidArgument
+
+
+def test_what_is_absent_stays_absent() -> None:
+    """The gateway holds the defaults, so an empty request carries the photo only."""
+    assert to_request(b"photo", {}) == search_pb2.SearchRequest(image=b"photo", routing=search_pb2.Routing())
+    assert not to_request(b"photo", {}).HasField("top_k")
+
+
+def test_a_zero_that_was_asked_for_is_sent() -> None:
+    """`top_k=0` must reach the gateway and be refused there, not become the default."""
+    assert to_request(b"", {"top_k": 0}).HasField("top_k")
+
+
+@pytest.mark.parametrize("policy", list(Policy))
+def test_every_policy_has_its_wire_value(policy: Policy) -> None:
+    """Ours and the wire's names agree."""
+    sent = to_request(b"", {"policy": policy}).routing.policy
+    assert search_pb2.Policy.Name(sent) == f"POLICY_{policy.name}"
+
+
+def test_every_wire_value_has_a_member() -> None:
+    """A policy, state or rung that is added to the protos is missed here."""
+    assert {name.removeprefix("POLICY_") for name in search_pb2.Policy.keys()} - {"UNSPECIFIED"} == set(  # noqa: SIM118
+        Policy.__members__
+    )
+    for enum, ours, prefix in (
+        (search_pb2.ShardState, ShardState, "SHARD_STATE_"),
+        (search_pb2.Rung, Rung, "RUNG_"),
+        (search_pb2.Criticality, Criticality, "CRITICALITY_"),
+    ):
+        wire = {name.removeprefix(prefix) for name in enum.keys()} - {"UNSPECIFIED"}  # noqa: SIM118
+        assert wire == set(ours.__members__) - {"UNKNOWN"}
+
+
+def test_region_and_criticality_are_sent() -> None:
+    """All four edges, in their places."""
+    options: SearchOptions = {"region": Region(0.125, 0.25, 0.5, 0.75), "criticality": Criticality.BATCH}
+    request = to_request(b"", options)
+    region = request.region
+    assert (region.x_min, region.y_min, region.x_max, region.y_max) == (0.125, 0.25, 0.5, 0.75)
+    assert request.criticality == search_pb2.Criticality.CRITICALITY_BATCH
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"top_k": 10**12}, {"top_k": "ten"}, {"categories": (3,)}, {"region": (0, 0, 1, 1)}, {"policy": "top_1"}],
+)
+def test_what_can_not_be_written_down_is_an_invalid_argument(options: SearchOptions) -> None:
+    """A caller without a type checker gets our error, not protobuf's."""
+    with pytest.raises(InvalidArgument):
+        to_request(b"", options)
+
+
+def test_states_of_a_newer_gateway_are_unknown() -> None:
+    """An old client reads a new gateway's answers."""
+    response = search_pb2.SearchResponse.FromString(bytes((0x40, 77)))  # field 8: rung
+    response.coverage.shards.append(search_pb2.ShardCoverage.FromString(bytes((0x10, 99))))  # field 2: state
+    result = from_response(response)
+    assert result.rung is Rung.UNKNOWN
+    assert result.coverage.shards[0].state is ShardState.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "expected"),
+    [(3, "IMAGE_UNREADABLE", ImageUnreadable), (3, "NEW", InvalidArgument), (99, "NEW", Internal)],
+)
+def test_a_failed_photo_has_the_class_of_its_reason(code: int, reason: str, expected: type[AisleError]) -> None:
+    """Also when code or reason are those of a newer release."""
+    error = search_pb2.StreamError(code=code, reason=reason, message="why", field="image")
+    outcome = from_stream_response(search_pb2.SearchStreamResponse(request_id="7", error=error))
+    assert (outcome.request_id, outcome.result) == ("7", None)
+    assert type(outcome.error) is expected
+    assert outcome.error.field == "image"
+
+
+def test_pages_are_joined_in_order() -> None:
+    """The first page tells about the snapshot, all pages have categories."""
+    pages = [
+        search_pb2.GetCatalogResponse(
+            categories=[search_pb2.CatalogCategory(category=name, products=1, images=2, routable=True)],
+            snapshot_id="s",
+            has_baseline=True,
+        )
+        for name in "ab"
+    ]
+    catalog = from_catalog_pages(pages)
+    assert [each.category for each in catalog.categories] == ["a", "b"]
+    assert (catalog.snapshot_id, catalog.has_baseline) == ("s", True)

@@ -1,0 +1,81 @@
+"""Dataset folders and tables of labelled photos: what is written is read, what is wrong names its row."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from services.common.errors import CatalogueInvalid
+from services.datasets.labelled import GalleryImage, LabelledPhoto, read_dataset, read_photos, write_dataset
+
+PHOTOS = [LabelledPhoto("q/1.jpg", "Shoes, boots", "p1"), LabelledPhoto("q/2.jpg", "Bag")]
+
+
+def _write(folder: Path) -> None:
+    gallery = [GalleryImage("i1", "p1", "Shoes, boots", "g/1.png", {"shade": "dark"})]
+    write_dataset(
+        folder, name="shop", image_root=Path(), catalogue=gallery, photos={"queries": PHOTOS}, made_from={"seed": 1}
+    )
+
+
+def test_written_dataset_is_read_back(tmp_path: Path) -> None:
+    """Names with commas survive, empty products too, and tables that were not written are None."""
+    _write(tmp_path)
+    dataset = read_dataset(tmp_path)
+    assert (dataset.name, dataset.image_root, dataset.made_from) == ("shop", tmp_path.resolve(), {"seed": 1})
+    assert dataset.queries is not None
+    assert read_photos(dataset.queries, dataset.image_root) == PHOTOS
+    assert dataset.train is None
+
+
+def test_catalogue_has_the_attributes_as_columns(tmp_path: Path) -> None:
+    """The catalogue is a plain CSV file."""
+    _write(tmp_path)
+    lines = (tmp_path / "catalogue.csv").read_text().splitlines()
+    assert lines == ["image_id,product_id,category,image_path,shade", 'i1,p1,"Shoes, boots",g/1.png,dark']
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("photo_path,product_id\na.jpg,p\n", "row 1: column category"),
+        ("photo_path,product_id,category\na.jpg,p,Bag\nb.jpg,p,  \n", "row 3: the category is empty"),
+        ("photo_path,product_id,category\n,p,Bag\n", "row 2: the photo path is empty"),
+        ("photo_path,product_id,category\n../b.jpg,p,Bag\n", "row 2: ../b.jpg lies outside"),
+        ("photo_path,product_id,category\n/etc/b.jpg,p,Bag\n", "row 2: /etc/b.jpg lies outside"),
+        ("photo_path,product_id,category\na.jpg,p\n", "row 2: the category is empty"),
+        ("photo_path,product_id,category\n", "has no rows"),
+        ("", "row 1: column photo_path, product_id, category"),
+    ],
+)
+def test_faulty_table_names_file_and_row(tmp_path: Path, table: str, words: str) -> None:
+    """A person can go to the row that the message names."""
+    (tmp_path / "queries.csv").write_text(table)
+    with pytest.raises(CatalogueInvalid, match=words.replace(".", r"\.")) as caught:
+        read_photos(tmp_path / "queries.csv", tmp_path)
+    assert "queries.csv" in caught.value.message
+
+
+def test_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 are the file's fault, not ours."""
+    (tmp_path / "queries.csv").write_bytes(b"photo_path,product_id,category\n\xff\xfe,p,Bag\n")
+    with pytest.raises(CatalogueInvalid, match="UTF-8"):
+        read_photos(tmp_path / "queries.csv", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "words"),
+    [
+        (None, "no dataset folder"),
+        ("{", "not a JSON object"),
+        ("[1]", "not a JSON object"),
+        (json.dumps({"name": "x", "image_root": "."}), "lacks 'catalogue'"),
+        (json.dumps({"name": "x", "image_root": ".", "catalogue": "no.csv"}), "names no.csv, which does not exist"),
+    ],
+)
+def test_faulty_manifest_is_refused(tmp_path: Path, manifest: str | None, words: str) -> None:
+    """Each fault of dataset.json has its own words."""
+    if manifest is not None:
+        (tmp_path / "dataset.json").write_text(manifest)
+    with pytest.raises(CatalogueInvalid, match=words):
+        read_dataset(tmp_path)

@@ -1,0 +1,123 @@
+"""A run sends every photo under every policy, times it outside of file work, and notes all that comes back."""
+
+import itertools
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from services.client.types import Policy
+from services.common.errors import DeadlineExceeded, NotServing, SnapshotMismatch
+from services.datasets.labelled import LabelledPhoto
+from services.evaluation.observation import Observation, Query, queries_of
+from services.evaluation.run import RunOptions, observe
+from tests.support.shoppers import FakeTarget, make_shop, query, result
+
+POLICIES = (Policy.BASELINE, Policy.TOP_1, Policy.ADAPTIVE)
+PHOTOS = [LabelledPhoto(f"photos/{number}.jpg", "Shoe", "shoe-1") for number in range(6)]
+QUERIES = queries_of(PHOTOS)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return make_shop(tmp_path, PHOTOS)
+
+
+async def _observe(
+    target: FakeTarget, root: Path, queries: list[Query] | None = None, options: RunOptions | None = None
+) -> dict[tuple[int, Policy], Observation]:
+    noted = await observe(target, queries or QUERIES, root, POLICIES, options or RunOptions())
+    found = {(each.query, each.policy): each for each in noted}
+    assert len(found) == len(noted)
+    return found
+
+
+async def test_every_photo_is_searched_once_under_every_policy(root: Path) -> None:
+    """And one photo before that under each, unrecorded, to connect and to warm up."""
+    target, steps = FakeTarget(), []
+    options = RunOptions(top_k=50, timeout_seconds=0.7)
+    noted = await observe(target, QUERIES, root, POLICIES, options, progress=lambda *step: steps.append(step))
+    assert len(noted) == 18
+    photos = [(root / each.photo_path).read_bytes() for each in QUERIES]
+    expected = Counter(itertools.product(photos, POLICIES)) + Counter((photos[0], policy) for policy in POLICIES)
+    assert Counter((photo, policy) for photo, policy, _, _ in target.asked) == expected
+    assert {asked[2:] for asked in target.asked} == {(50, 0.7)}
+    assert steps == [(done, 18) for done in range(1, 19)]
+
+
+async def test_an_answer_is_noted_as_it_came(root: Path) -> None:
+    """Rank of the product, the first hits, what was searched and what is missing, the gateway's times."""
+    answer = result(["bag-1", "shoe-1", "shoe-2", "bag-2", "hat-1"], searched=("Shoe", "Bag"), late=("Hat",))
+    noted = await _observe(FakeTarget(default=answer), root)
+    observation = noted[3, Policy.TOP_1]
+    assert (observation.outcome, observation.ranks, observation.predicted) == ("partial", (2,), ("Shoe", 0.7))
+    assert [hit.product_id for hit in observation.hits] == ["bag-1", "shoe-1", "shoe-2", "bag-2"]
+    assert (observation.searched, observation.missing) == (("Shoe", "Bag"), ("Hat",))
+    assert (observation.stages_ms["total"], observation.slowest_shard_ms) == (14.0, 1.5)
+
+
+async def test_an_error_is_noted_and_the_run_goes_on(root: Path) -> None:
+    """One photo under one policy fails; its reason is kept, all others are answered."""
+    bad = (root / "photos/2.jpg").read_bytes()
+    noted = await _observe(FakeTarget({(bad, Policy.TOP_1): DeadlineExceeded("late")}), root)
+    failed = [each for each in noted.values() if each.outcome == "error"]
+    assert [(each.query, each.policy, each.error, each.ranks) for each in failed] == [
+        (2, Policy.TOP_1, "DEADLINE_EXCEEDED", ())
+    ]
+
+
+async def test_a_photo_that_is_not_there_is_an_error_under_every_policy(root: Path) -> None:
+    """Also when it is the first one, which warms up."""
+    (root / "photos/0.jpg").unlink()
+    noted = await _observe(FakeTarget(), root)
+    failed = [each for each in noted.values() if each.outcome == "error"]
+    assert sorted((each.query, each.policy, each.error) for each in failed) == sorted(
+        (0, policy, "IMAGE_UNREADABLE") for policy in POLICIES
+    )
+
+
+async def test_latency_is_that_of_the_call(root: Path) -> None:
+    """The clock is read right before and right after it."""
+    ticks = itertools.count(step=0.0125)
+    noted = await observe(FakeTarget(), QUERIES, root, POLICIES, RunOptions(), clock=lambda: next(ticks))
+    assert [each.latency_ms for each in noted] == pytest.approx([12.5] * 18)
+
+
+@pytest.mark.parametrize("in_flight", [1, 3])
+async def test_no_more_photos_are_in_flight_than_told(root: Path, in_flight: int) -> None:
+    """One by default: latencies are those of an idle system."""
+    target = FakeTarget()
+    noted = await _observe(target, root, options=RunOptions(in_flight=in_flight))
+    assert target.most_in_flight == in_flight
+    assert len(noted) == 18
+
+
+async def test_another_snapshot_in_the_middle_ends_the_run(root: Path) -> None:
+    """Figures over two snapshots would mean nothing, and nobody would see it."""
+    other = (root / "photos/4.jpg").read_bytes()
+    target = FakeTarget({(other, Policy.ADAPTIVE): result(["shoe-1"], snapshot_id="20260131T130000Z-ba9876543210")})
+    with pytest.raises(SnapshotMismatch, match="during the run"):
+        await _observe(target, root)
+
+
+async def test_a_gateway_that_is_gone_ends_the_run(root: Path) -> None:
+    """After 50 searches in a row that could not reach it, instead of waiting out thousands of timeouts."""
+    target = FakeTarget(default=NotServing("gone"))
+    with pytest.raises(NotServing):
+        await _observe(target, root, [query(number % 6) for number in range(100)])
+    assert len(target.asked) == 1 + 50
+
+
+async def test_a_gateway_that_comes_back_is_no_reason_to_end(root: Path) -> None:
+    """An answer in between starts the count anew: half of 540 searches fail, never 50 in a row."""
+    gone = {(root / f"photos/{number}.jpg").read_bytes() for number in (1, 3, 5)}
+    target = FakeTarget({(photo, policy): NotServing("restarting") for photo in gone for policy in POLICIES})
+    noted = await observe(target, [query(n % 6) for n in range(180)], root, POLICIES, RunOptions())
+    assert sum(each.outcome == "error" for each in noted) == 270
+
+
+async def test_other_errors_are_no_reason_to_end(root: Path) -> None:
+    """A gateway that answers with a refusal is there, however often it does."""
+    target = FakeTarget(default=DeadlineExceeded("late"))
+    noted = await observe(target, [query(n % 6) for n in range(60)], root, POLICIES, RunOptions())
+    assert sum(each.error == "DEADLINE_EXCEEDED" for each in noted) == 180

@@ -1,0 +1,187 @@
+"""Every field and every enum value, both ways; what the proto gains and the conversion lacks fails here."""
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+from aisle.search.v1 import search_pb2 as pb
+
+from services.common.errors import ImageTooLarge, InvalidArgument, RegionInvalid, UnknownCategory
+from services.gateway.conversion import query_from, response_from, stream_error_from
+from services.gateway.coverage import ShardCoverage, ShardState, cover
+from services.gateway.merging import Hit
+from services.gateway.query import Answer, ModelVersion, Policy, Query, Rung
+from services.photo.intake import PhotoReport
+from services.photo.region import Region
+
+UNKNOWN: Any = 99  # a newer caller's enum number
+
+ANSWER = Answer(
+    hits=(
+        Hit("p1", "i1", "i1.jpg", "Shoes", score=0.875, similarity=0.75),
+        Hit("p2", "i2", "i2.jpg", "Bags", score=0.5, similarity=-0.25),
+    ),
+    categories=(("Shoes", 0.75), ("Bags", 0.25)),
+    coverage=cover(
+        [
+            ShardCoverage("Shoes", ShardState.ANSWERED, 0.75, 0.002),
+            ShardCoverage("Bags", ShardState.LATE, 0.125, 1.5, "too late"),
+        ]
+    ),
+    photo=PhotoReport("WEBP", 4000, 3000, 6, 8, cropped=True),
+    stage_seconds={"decode": 0.001, "total": 2.25},
+    snapshot_id="20260131T120000Z-0123456789ab",
+    models=(ModelVersion("embedder", "e-1", "ab" * 32),),
+    rung=Rung.NO_CLASSIFIER,
+)
+
+REQUEST = pb.SearchRequest(
+    image=b"photo",
+    region=pb.Region(x_min=0.125, y_min=0.25, x_max=0.5, y_max=1.0),
+    top_k=7,
+    routing=pb.Routing(policy=pb.POLICY_TOP_P, probability_mass=0.75, categories=["Shoes", "Bags"]),
+    criticality=pb.CRITICALITY_BATCH,
+    minimum_coverage=0.5,
+)
+
+
+def test_every_field_of_a_request_reaches_the_query() -> None:
+    """All but the criticality, which no rule of this release uses."""
+    assert query_from(REQUEST) == Query(
+        image=b"photo",
+        region=Region(0.125, 0.25, 0.5, 1.0),
+        top_k=7,
+        policy=Policy.TOP_P,
+        probability_mass=0.75,
+        categories=("Shoes", "Bags"),
+        minimum_coverage=0.5,
+    )
+
+
+def test_what_a_request_leaves_out_has_its_default() -> None:
+    """Ten products of the whole picture, ADAPTIVE, the gateway's own mass, any coverage."""
+    assert query_from(pb.SearchRequest(image=b"photo")) == Query(b"photo", None, 10, Policy.ADAPTIVE, None, (), 0.0)
+
+
+def test_every_policy_is_mapped() -> None:
+    """Each of the proto's values has a meaning, and each of ours can be asked for."""
+    asked = {
+        number: query_from(pb.SearchRequest(routing=pb.Routing(policy=pb.Policy.Name(number)))).policy
+        for number in pb.Policy.values()
+    }
+    assert set(asked.values()) == set(Policy)
+    for number, policy in asked.items():
+        expected = "ADAPTIVE" if number == pb.POLICY_UNSPECIFIED else policy.name
+        assert pb.Policy.Name(number) in (f"POLICY_{expected}", "POLICY_UNSPECIFIED")
+
+
+def test_every_criticality_is_accepted() -> None:
+    """None of the proto's values is an error."""
+    for name in pb.Criticality.keys():  # noqa: SIM118 - no mapping
+        query_from(pb.SearchRequest(criticality=name))
+
+
+@pytest.mark.parametrize("state", list(ShardState))
+def test_every_state_is_mapped(state: ShardState) -> None:
+    """Each of ours to the one of the same name."""
+    answer = dataclasses.replace(ANSWER, coverage=cover([ShardCoverage("Shoes", state, 1.0, 0.0)]))
+    (shard,) = response_from(answer).coverage.shards
+    assert pb.ShardState.Name(shard.state) == f"SHARD_STATE_{state.name}"
+
+
+@pytest.mark.parametrize("rung", list(Rung))
+def test_every_rung_is_mapped(rung: Rung) -> None:
+    """Each of ours to the one of the same name."""
+    assert pb.Rung.Name(response_from(dataclasses.replace(ANSWER, rung=rung)).rung) == f"RUNG_{rung.name}"
+
+
+def test_the_proto_has_no_state_and_no_rung_that_is_never_sent() -> None:
+    """But the zero of each."""
+    assert len(pb.ShardState.values()) == len(ShardState) + 1
+    assert len(pb.Rung.values()) == len(Rung) + 1
+
+
+def test_every_field_of_an_answer_reaches_the_wire() -> None:
+    """The whole message, field by field."""
+    response = response_from(ANSWER)
+    assert [
+        (hit.product_id, hit.image_id, hit.image_path, hit.category, hit.score, hit.similarity) for hit in response.hits
+    ] == [
+        ("p1", "i1", "i1.jpg", "Shoes", 0.875, 0.75),
+        ("p2", "i2", "i2.jpg", "Bags", 0.5, -0.25),
+    ]
+    assert [(each.category, each.probability) for each in response.categories] == [("Shoes", 0.75), ("Bags", 0.25)]
+    assert (response.coverage.share, response.coverage.planned_share, response.coverage.partial) == (0.75, 0.875, True)
+    late = response.coverage.shards[1]
+    assert (late.category, late.state, late.probability, late.detail) == (
+        "Bags",
+        pb.SHARD_STATE_LATE,
+        0.125,
+        "too late",
+    )
+    assert late.latency.ToMilliseconds() == 1_500
+    photo = response.photo
+    assert (photo.format, photo.width, photo.height) == ("WEBP", 4000, 3000)
+    assert (photo.orientation, photo.decode_reduction, photo.cropped) == (6, 8, True)
+    assert {each.stage: each.duration.ToMilliseconds() for each in response.timings} == {"decode": 1, "total": 2_250}
+    assert response.snapshot_id == ANSWER.snapshot_id
+    assert [(model.name, model.version, model.sha256) for model in response.models] == [("embedder", "e-1", "ab" * 32)]
+    assert response.rung == pb.RUNG_NO_CLASSIFIER
+
+
+def test_no_field_of_the_response_is_forgotten() -> None:
+    """An answer in which everything is set makes a message in which everything is set."""
+    response = response_from(ANSWER)
+    messages = [
+        response,
+        response.hits[0],
+        response.categories[0],
+        response.coverage,
+        response.coverage.shards[1],
+        response.photo,
+        response.timings[0],
+        response.models[0],
+    ]
+    for message in messages:
+        assert {field.name for field, _ in message.ListFields()} == set(message.DESCRIPTOR.fields_by_name)
+
+
+@pytest.mark.parametrize(
+    ("request_", "error", "field"),
+    [
+        (pb.SearchRequest(top_k=0), InvalidArgument, "top_k"),
+        (pb.SearchRequest(top_k=10_000), InvalidArgument, "top_k"),
+        (pb.SearchRequest(routing=pb.Routing(policy=UNKNOWN)), InvalidArgument, "routing.policy"),
+        (pb.SearchRequest(routing=pb.Routing(probability_mass=math.nan)), InvalidArgument, "routing.probability_mass"),
+        (pb.SearchRequest(routing=pb.Routing(probability_mass=-1)), InvalidArgument, "routing.probability_mass"),
+        (pb.SearchRequest(criticality=UNKNOWN), InvalidArgument, "criticality"),
+        (pb.SearchRequest(minimum_coverage=math.nan), InvalidArgument, "minimum_coverage"),
+        (pb.SearchRequest(region=pb.Region()), RegionInvalid, "region.x_min"),
+        (pb.SearchRequest(region=pb.Region(x_max=2.0, y_max=1.0)), RegionInvalid, "region.x_max"),
+        (pb.SearchRequest(region=pb.Region(x_max=1.0, y_max=math.nan)), RegionInvalid, "region.y_max"),
+    ],
+)
+def test_a_bad_value_names_its_field(request_: pb.SearchRequest, error: type[InvalidArgument], field: str) -> None:
+    """Unknown enum numbers, numbers that are none, boxes that are none."""
+    with pytest.raises(error) as refused:
+        query_from(request_)
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (
+            UnknownCategory("no such", field="routing.categories"),
+            (3, "UNKNOWN_CATEGORY", "no such", "routing.categories"),
+        ),
+        (ImageTooLarge("huge", field="image"), (8, "IMAGE_TOO_LARGE", "huge", "image")),
+    ],
+)
+def test_a_photo_s_error_tells_what_its_call_would_have_told(
+    error: InvalidArgument, expected: tuple[int, str, str, str]
+) -> None:
+    """Code, reason, message and field."""
+    told = stream_error_from(error)
+    assert (told.code, told.reason, told.message, told.field) == expected

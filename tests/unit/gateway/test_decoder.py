@@ -1,0 +1,58 @@
+"""The decoder: both models' pixels of one photo, off the event loop."""
+
+import threading
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+
+from services.common.errors import ImageTooLarge, ImageUnreadable
+from services.gateway.decoder import ThreadedDecoder
+from services.models.metadata import ModelInfo
+from services.photo.header import PhotoLimits
+from services.photo.intake import read_photo
+from services.photo.region import Region
+from tests.support.pictures import encoded, scene
+
+
+def model(name: str, height: int, width: int) -> ModelInfo:
+    return ModelInfo(name, "1", "ab" * 32, "resize-square-1", height, width, output_size=4, max_batch_size=8)
+
+
+@pytest.fixture
+async def decoder() -> AsyncIterator[ThreadedDecoder]:
+    limits = PhotoLimits(max_bytes=10_000, max_pixels=200 * 200)
+    decoder = ThreadedDecoder(model("embedder", 32, 24), model("classifier", 16, 12), limits, threads=1)
+    yield decoder
+    await decoder.close()
+
+
+async def test_each_model_gets_the_pixels_that_it_takes(decoder: ThreadedDecoder) -> None:
+    """RGB, one picture each, of the region only, equal to decoding it by hand."""
+    data, region = encoded(scene(96, 64)), Region(0.0, 0.0, 0.5, 1.0)
+    inputs = await decoder.decode(data, region)
+    photo = read_photo(data, region=region, least_side=32)
+    assert inputs.embedder.shape == (1, 32, 24, 3)
+    assert inputs.classifier.shape == (1, 16, 12, 3)
+    assert np.array_equal(inputs.embedder[0], photo.pixels(32, 24))
+    assert np.array_equal(inputs.classifier[0], photo.pixels(16, 12))
+    assert inputs.report == photo.report
+
+
+async def test_the_limits_are_the_settings(decoder: ThreadedDecoder) -> None:
+    """Bytes and pixels, and the errors of the intake are passed on."""
+    with pytest.raises(ImageTooLarge, match="bytes"):
+        await decoder.decode(b"x" * 10_001, None)
+    with pytest.raises(ImageTooLarge, match="201 x 200"):
+        await decoder.decode(encoded(scene(201, 200)), None)
+    with pytest.raises(ImageUnreadable):
+        await decoder.decode(b"x", None)
+
+
+async def test_close_ends_the_threads(decoder: ThreadedDecoder) -> None:
+    """No thread outlives its gateway; closing twice does no harm."""
+    await decoder.decode(encoded(scene()), None)
+    before = {thread for thread in threading.enumerate() if thread.name.startswith("decode")}
+    await decoder.close()
+    assert before
+    assert not any(thread.is_alive() for thread in before)

@@ -1,0 +1,356 @@
+"""The use case over fakes: what is asked of whom, what is lost without harm, and what is cancelled."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from services.common.errors import (
+    CoverageTooLow,
+    DeadlineExceeded,
+    ImageUnreadable,
+    InvalidArgument,
+    ModelUnavailable,
+    Overloaded,
+    PolicyUnavailable,
+    Unavailable,
+    UnknownCategory,
+)
+from services.gateway.coverage import ShardState
+from services.gateway.query import Policy, Query, Rung
+from services.photo.region import Region
+from services.snapshot.manifest import Calibration
+from tests.support.gateway import (
+    CATEGORIES,
+    REPORT,
+    RULES,
+    VERSIONS,
+    FakeDecoder,
+    FakeModels,
+    FakeSearchers,
+    Gate,
+    ManualClock,
+    manifest_of,
+    photo_search,
+    until,
+)
+
+
+def query(policy: Policy = Policy.ALL, **others: object) -> Query:
+    return Query(image=b"photo", policy=policy, **others)  # type: ignore[arg-type]
+
+
+async def test_an_answer_tells_what_was_done() -> None:
+    """Hits, categories, coverage, photo, stages, snapshot, models and rung of a photo that met no trouble."""
+    region = Region(0.0, 0.0, 0.5, 0.5)
+    decoder, searchers = FakeDecoder(), FakeSearchers({"coats": {"loden": 0.75, "parka": 0.5}})
+    search = photo_search(decoder=decoder, searchers=searchers)
+    answer = await search.answer(query(Policy.TOP_1, region=region, top_k=1), None)
+    assert decoder.asked == [(b"photo", region)]
+    (hit,) = answer.hits
+    assert (hit.product_id, hit.category, hit.similarity, hit.score) == ("loden", "Coats", 0.75, 0.875)
+    assert answer.categories[0][1] == pytest.approx(0.6)
+    assert [category for category, _ in answer.categories] == ["Coats", "Shirts", "Bags", "Shoes"]
+    assert answer.coverage.share == answer.coverage.planned_share == pytest.approx(0.6)
+    assert not answer.coverage.partial
+    assert answer.photo == REPORT
+    assert set(answer.stage_seconds) == {"decode", "embed", "classify", "route", "scatter", "merge", "total"}
+    assert answer.snapshot_id == search.catalog.manifest.snapshot_id
+    assert (answer.models, answer.rung) == (VERSIONS, Rung.FULL)
+
+
+@pytest.mark.parametrize(
+    ("policy", "asked"),
+    [
+        (Policy.TOP_1, {"coats"}),
+        (Policy.TOP_P, {"coats", "shirts", "bags"}),
+        (Policy.ADAPTIVE, {"coats", "shirts", "bags"}),
+        (Policy.ALL, {"bags", "coats", "shirts", "shoes"}),
+        (Policy.BASELINE, {"_all"}),
+    ],
+)
+async def test_a_policy_asks_its_shards_once(policy: Policy, asked: set[str]) -> None:
+    """No shard more, none twice, all with the same vector: little-endian float32."""
+    searchers = FakeSearchers()
+    await photo_search(manifest=manifest_of(baseline=True), searchers=searchers).answer(query(policy), None)
+    assert searchers.asked == dict.fromkeys(asked, 1)
+    assert searchers.query_vectors == {bytes.fromhex("0000803f") + bytes(12)}
+
+
+async def test_the_models_are_called_side_by_side() -> None:
+    """Neither waits for the other's answer."""
+    models = FakeModels(embedding=Gate(is_open=False), classifying=Gate(is_open=False))
+    answering = asyncio.create_task(photo_search(models=models).answer(query(), None))
+    await models.embedding.was_entered()
+    await models.classifying.was_entered()
+    models.embedding.open()
+    models.classifying.open()
+    await answering
+
+
+async def test_the_shards_are_asked_side_by_side() -> None:
+    """The slowest shard sets the time, not their sum."""
+    gates = {slug: Gate(is_open=False) for slug in ("bags", "coats", "shirts", "shoes")}
+    answering = asyncio.create_task(photo_search(searchers=FakeSearchers(gates=gates)).answer(query(), None))
+    for gate in gates.values():
+        await gate.was_entered()
+    for gate in gates.values():
+        gate.open()
+    assert len((await answering).hits) == 4
+
+
+@pytest.mark.parametrize("asked", [query(Policy.BASELINE), query(categories=("Shoes",))])
+async def test_the_classifier_is_not_asked_in_vain(asked: Query) -> None:
+    """BASELINE and the caller's own categories need no classifier, and the answer does not claim one."""
+    models = FakeModels()
+    answer = await photo_search(manifest=manifest_of(baseline=True), models=models).answer(asked, None)
+    assert models.classifying.entered == 0
+    assert (answer.categories, answer.models, answer.rung) == ((), VERSIONS[:1], Rung.FULL)
+    assert "classify" not in answer.stage_seconds
+    assert (answer.coverage.share, answer.coverage.planned_share) == (1.0, 1.0)
+
+
+async def test_the_caller_s_categories_override_the_policy() -> None:
+    """Also BASELINE, for which this snapshot has no index."""
+    searchers = FakeSearchers()
+    await photo_search(searchers=searchers).answer(query(Policy.BASELINE, categories=("Shoes", "Bags", "Shoes")), None)
+    assert searchers.asked == {"shoes": 1, "bags": 1}
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [(query(Policy.BASELINE), PolicyUnavailable), (query(categories=("Spoons",)), UnknownCategory)],
+)
+async def test_what_the_snapshot_lacks_is_refused_before_any_work(asked: Query, error: type[Exception]) -> None:
+    """Nothing is decoded, and no model is asked."""
+    decoder, models = FakeDecoder(), FakeModels()
+    with pytest.raises(error):
+        await photo_search(decoder=decoder, models=models).answer(asked, None)
+    assert decoder.asked == []
+    assert models.timeouts == {}
+
+
+async def test_an_unreadable_photo_costs_no_model() -> None:
+    """The decoder's word is passed on."""
+    models = FakeModels()
+    with pytest.raises(ImageUnreadable):
+        await photo_search(decoder=FakeDecoder(error=ImageUnreadable("torn")), models=models).answer(query(), None)
+    assert models.timeouts == {}
+
+
+@pytest.mark.parametrize("policy", [Policy.TOP_1, Policy.TOP_P, Policy.ADAPTIVE, Policy.ALL])
+@pytest.mark.parametrize("error", [ModelUnavailable("gone"), DeadlineExceeded("late"), Overloaded("full")])
+async def test_without_the_classifier_every_shard_is_searched(policy: Policy, error: Exception) -> None:
+    """A complete answer, ranked by similarity alone, that says on which rung it was made."""
+    searchers = FakeSearchers({"coats": {"loden": 0.5}, "shoes": {"boot": 0.75}})
+    answer = await photo_search(models=FakeModels(classify_error=error), searchers=searchers).answer(
+        query(policy, top_k=2), None
+    )
+    assert set(searchers.asked) == {category.lower() for category in CATEGORIES}
+    assert [hit.score for hit in answer.hits] == [0.875, 0.75]
+    assert (answer.rung, answer.categories, answer.models) == (Rung.NO_CLASSIFIER, (), VERSIONS[:1])
+    assert (answer.coverage.share, answer.coverage.partial) == (1.0, False)
+
+
+async def test_without_the_embedder_there_is_no_answer_and_the_classifier_is_cancelled() -> None:
+    """UNAVAILABLE at once; nobody waits for probabilities that nobody can use."""
+    models = FakeModels(
+        embed_error=ModelUnavailable("gone"), embedding=Gate(is_open=False), classifying=Gate(is_open=False)
+    )
+    searchers = FakeSearchers()
+    answering = asyncio.create_task(photo_search(models=models, searchers=searchers).answer(query(), None))
+    await models.classifying.was_entered()
+    models.embedding.open()
+    with pytest.raises(ModelUnavailable) as lost:
+        await answering
+    assert lost.value.code == "UNAVAILABLE"
+    await until(lambda: models.classifying.cancelled == 1)
+    assert searchers.asked == {}
+
+
+async def test_a_defect_of_the_classifier_is_no_degradation() -> None:
+    """What is not an error of ours is not swept under the carpet."""
+    with pytest.raises(ZeroDivisionError):
+        await photo_search(models=FakeModels(classify_error=ZeroDivisionError())).answer(query(), None)
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "detail"),
+    [
+        (DeadlineExceeded("too late"), ShardState.LATE, "too late"),
+        (Unavailable("nobody there"), ShardState.FAILED, "UNAVAILABLE: nobody there"),
+    ],
+)
+async def test_a_missing_shard_makes_the_answer_partial(error: Exception, state: ShardState, detail: str) -> None:
+    """The others' hits are there; coverage has the state, the reason and the lost mass."""
+    answer = await photo_search(searchers=FakeSearchers(errors={"coats": error})).answer(query(), None)
+    assert {hit.category for hit in answer.hits} == {"Bags", "Shirts", "Shoes"}
+    coverage = answer.coverage
+    assert coverage.partial
+    assert coverage.share == pytest.approx(0.4)
+    assert coverage.planned_share == pytest.approx(1.0)
+    assert [(shard.category, shard.state, shard.detail) for shard in coverage.shards] == [
+        ("Coats", state, detail),
+        ("Shirts", ShardState.ANSWERED, ""),
+        ("Bags", ShardState.ANSWERED, ""),
+        ("Shoes", ShardState.ANSWERED, ""),
+    ]
+
+
+async def test_all_shards_missing_is_an_empty_answer_that_says_so() -> None:
+    """Partial is data, even at its extreme."""
+    errors = {category.lower(): Unavailable("gone") for category in CATEGORIES}
+    answer = await photo_search(searchers=FakeSearchers(errors=errors)).answer(query(), None)
+    assert (answer.hits, answer.coverage.share, answer.coverage.partial) == ((), 0.0, True)
+
+
+async def test_a_minimum_of_coverage_is_kept() -> None:
+    """Below it: UNAVAILABLE with its own reason; at it: the answer."""
+    search = photo_search(searchers=FakeSearchers(errors={"coats": Unavailable("gone")}))
+    with pytest.raises(CoverageTooLow) as refused:
+        await search.answer(query(minimum_coverage=0.5), None)
+    assert (refused.value.code, refused.value.field) == ("UNAVAILABLE", "minimum_coverage")
+    assert (await search.answer(query(minimum_coverage=0.4), None)).coverage.partial
+    assert (await photo_search().answer(query(minimum_coverage=1.0), None)).coverage.share == pytest.approx(1.0)
+
+
+async def test_scores_come_from_each_shard_s_own_calibration() -> None:
+    """The same similarity is worth more where similarities are low."""
+    calibrations = {"Coats": Calibration(slope=0.1, intercept=0.2), "Shoes": Calibration(slope=1.0, intercept=0.0)}
+    searchers = FakeSearchers({"coats": {"loden": 0.5}, "shoes": {"boot": 0.5}})
+    search = photo_search(manifest=manifest_of(calibrations=calibrations), searchers=searchers)
+    answer = await search.answer(query(categories=("Coats", "Shoes")), None)
+    assert {hit.product_id: hit.score for hit in answer.hits} == pytest.approx({"boot": 0.5, "loden": 0.25})
+    assert answer.hits[0].product_id == "boot"
+
+
+async def test_the_prior_takes_part_in_adaptive() -> None:
+    """Equal similarity: the likelier category wins; by similarity alone it would be the lower product id."""
+    searchers = FakeSearchers({"coats": {"z-loden": 0.5}, "shirts": {"a-polo": 0.5}, "bags": {}})
+    search = photo_search(searchers=searchers)
+    adaptive = await search.answer(query(Policy.ADAPTIVE), None)
+    assert [hit.product_id for hit in adaptive.hits] == ["z-loden", "a-polo"]
+    assert [hit.score for hit in adaptive.hits] == pytest.approx([0.75 * 0.6**0.15, 0.75 * 0.2**0.15])
+    plain = await search.answer(query(Policy.TOP_P), None)
+    assert [hit.product_id for hit in plain.hits] == ["a-polo", "z-loden"]
+
+
+async def test_every_stage_gets_its_part_of_the_budget() -> None:
+    """A caller with 1.005 s: both models 0.8 s; after 0.6 s of them, the shards have the remaining 0.4 s."""
+    clock, models, searchers = ManualClock(), FakeModels(embedding=Gate(is_open=False)), FakeSearchers()
+    search = photo_search(models=models, searchers=searchers, clock=clock)
+    answering = asyncio.create_task(search.answer(query(), 1.005))
+    await models.embedding.was_entered()
+    clock.advance(0.6)
+    models.embedding.open()
+    answer = await answering
+    assert models.timeouts == {"embedder": pytest.approx(0.8), "classifier": pytest.approx(0.8)}
+    assert searchers.timeouts == {category.lower(): pytest.approx(0.4) for category in CATEGORIES}
+    assert answer.stage_seconds["embed"] == pytest.approx(0.6)
+    assert answer.stage_seconds["total"] == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("remaining_seconds", [0.0, -1.0, 0.004])
+async def test_no_time_left_is_told_before_any_work(remaining_seconds: float) -> None:
+    """A deadline that has passed, or that leaves less than the way back takes."""
+    decoder = FakeDecoder()
+    with pytest.raises(DeadlineExceeded):
+        await photo_search(decoder=decoder).answer(query(), remaining_seconds)
+    assert decoder.asked == []
+
+
+async def test_models_that_used_up_the_time_leave_no_shard_call_behind() -> None:
+    """DEADLINE_EXCEEDED, and no searcher is bothered."""
+    clock, models, searchers = ManualClock(), FakeModels(embedding=Gate(is_open=False)), FakeSearchers()
+    answering = asyncio.create_task(photo_search(models=models, searchers=searchers, clock=clock).answer(query(), 1.0))
+    await models.embedding.was_entered()
+    clock.advance(1.0)
+    models.embedding.open()
+    with pytest.raises(DeadlineExceeded, match="search"):
+        await answering
+    assert searchers.asked == {}
+
+
+async def test_a_photo_that_takes_too_long_to_decode_is_given_up() -> None:
+    """The caller hears of it within its deadline."""
+    decoder = FakeDecoder(gate=Gate(is_open=False))
+    with pytest.raises(DeadlineExceeded, match="decoded"):
+        await photo_search(decoder=decoder).answer(query(), 0.03)
+    assert decoder.gate.cancelled == 1
+
+
+Stuck = Callable[[], tuple[FakeDecoder, FakeModels, FakeSearchers, list[Gate]]]
+
+
+def _in_decode() -> tuple[FakeDecoder, FakeModels, FakeSearchers, list[Gate]]:
+    gate = Gate(is_open=False)
+    return FakeDecoder(gate=gate), FakeModels(), FakeSearchers(), [gate]
+
+
+def _in_models() -> tuple[FakeDecoder, FakeModels, FakeSearchers, list[Gate]]:
+    gates = [Gate(is_open=False), Gate(is_open=False)]
+    return FakeDecoder(), FakeModels(embedding=gates[0], classifying=gates[1]), FakeSearchers(), gates
+
+
+def _in_classifier() -> tuple[FakeDecoder, FakeModels, FakeSearchers, list[Gate]]:
+    gate = Gate(is_open=False)
+    return FakeDecoder(), FakeModels(classifying=gate), FakeSearchers(), [gate]
+
+
+def _in_shards() -> tuple[FakeDecoder, FakeModels, FakeSearchers, list[Gate]]:
+    gates = {"coats": Gate(is_open=False), "shoes": Gate(is_open=False)}
+    return FakeDecoder(), FakeModels(), FakeSearchers(gates=gates), list(gates.values())
+
+
+@pytest.mark.parametrize("stuck", [_in_decode, _in_models, _in_classifier, _in_shards])
+async def test_a_cancelled_caller_cancels_every_child(stuck: Stuck) -> None:
+    """In whatever stage it is, nothing goes on for nobody, and its place is free again."""
+    decoder, models, searchers, gates = stuck()
+    search = photo_search(decoder=decoder, models=models, searchers=searchers, rules=replace(RULES, max_in_flight=1))
+    answering = asyncio.create_task(search.answer(query(), None))
+    for gate in gates:
+        await gate.was_entered()
+    answering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await answering
+    await until(lambda: all(gate.cancelled == gate.entered == 1 for gate in gates))
+    for gate in gates:
+        gate.open()
+    await search.answer(query(), None)
+
+
+async def test_a_defect_of_one_shard_s_call_cancels_the_others() -> None:
+    """What is no error of ours ends the answer, and leaves no call behind."""
+    gate = Gate(is_open=False)
+    searchers = FakeSearchers(errors={"coats": ZeroDivisionError()}, gates={"shoes": gate})
+    with pytest.raises(ExceptionGroup) as failed:
+        await photo_search(searchers=searchers).answer(query(), None)
+    assert failed.group_contains(ZeroDivisionError)
+    assert gate.cancelled == 1
+
+
+async def test_more_photos_than_fit_are_refused_at_once() -> None:
+    """The one too many is told when to come back; when one has gone there is room again, also after an error."""
+    gate = Gate(is_open=False)
+    decoder = FakeDecoder(gate=gate)
+    search = photo_search(decoder=decoder, rules=replace(RULES, max_in_flight=2))
+    working = [asyncio.create_task(search.answer(query(), None)) for _ in range(2)]
+    await gate.was_entered(2)
+    with pytest.raises(Overloaded) as refused:
+        await search.answer(query(), None)
+    assert refused.value.retry_after_seconds is not None
+    decoder.error = ImageUnreadable("torn")
+    gate.open()
+    assert all(isinstance(e, InvalidArgument) for e in await asyncio.gather(*working, return_exceptions=True))
+    decoder.error = None
+    await search.answer(query(), None)
+
+
+async def test_no_more_categories_are_shown_than_a_person_reads() -> None:
+    """Ten of twelve, likeliest first."""
+    categories = [f"C{number:02}" for number in range(12)]
+    models = FakeModels(probabilities=[0.01 * number for number in range(12)])
+    search = photo_search(manifest=manifest_of(categories), labels=categories, models=models)
+    answer = await search.answer(query(Policy.TOP_1), None)
+    assert [category for category, _ in answer.categories] == list(reversed(categories))[:10]

@@ -1,0 +1,63 @@
+"""What the gateway believes of a searcher's answer; the calls themselves are tested against real searchers."""
+
+import math
+
+import pytest
+from aisle.shard.v1 import shard_pb2 as pb
+
+from services.common.errors import AisleError, Internal, ShardNotServed, SpaceMismatch
+from services.gateway.searcher_client import SearcherClient
+from tests.support.gateway import manifest_of
+
+MANIFEST = manifest_of()
+
+
+def client() -> SearcherClient:
+    return SearcherClient({"shoes": ()}, MANIFEST)
+
+
+def neighbours(products: int = 2, images: int = 2, paths: int = 2, similarity: float = 0.5) -> pb.Neighbours:
+    return pb.Neighbours(
+        product_ids=["p"] * products,
+        image_ids=["i"] * images,
+        image_paths=["i.jpg"] * paths,
+        similarities=[0.75, similarity],
+    )
+
+
+async def test_an_answer_is_taken_as_it_is() -> None:
+    """Ids, paths and similarities in their order."""
+    answer = pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours()])
+    hits = client()._hits("shoes", answer)
+    assert (list(hits.product_ids), list(hits.image_ids), list(hits.image_paths)) == (
+        ["p"] * 2,
+        ["i"] * 2,
+        ["i.jpg"] * 2,
+    )
+    assert hits.similarities.tolist() == [0.75, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (pb.SearchResponse(snapshot_id="another", neighbours=[neighbours()]), SpaceMismatch),
+        (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id), Internal),
+        (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours()] * 2), Internal),
+        (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours(products=1)]), Internal),
+        (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours(images=3)]), Internal),
+        (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours(paths=0)]), Internal),
+        (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours(similarity=math.nan)]), Internal),
+        (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours(similarity=math.inf)]), Internal),
+    ],
+)
+async def test_an_impossible_answer_is_none(answer: pb.SearchResponse, error: type[AisleError]) -> None:
+    """A wrong answer is worse than a missing one; the message has the shard."""
+    with pytest.raises(error, match="shoes"):
+        client()._hits("shoes", answer)
+
+
+@pytest.mark.parametrize("slug", ["shoes", "bags"])
+async def test_a_shard_without_searcher_is_said_at_once(slug: str) -> None:
+    """Whether the topology lists it without replicas or not at all."""
+    with pytest.raises(ShardNotServed, match=slug):
+        await client().search(slug, b"", 10, 1.0)

@@ -1,0 +1,39 @@
+"""The process: exit statuses that mean something, one line that says what to mend."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from services.indexer.__main__ import main
+from tests.support.galleries import Gallery, make_gallery
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Undo the process's set-up of logging, which holds on to this test's stderr."""
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Gallery:
+    return make_gallery(tmp_path, {"Bag": 2})
+
+
+def test_a_wrong_setting_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """The setting is named, and no traceback follows."""
+    assert main(["--catalogue", "c.csv", "--image-root", ".", "--snapshot-root", "s", "--batch-size", "0"]) == 2
+    assert capsys.readouterr().err.startswith("indexer: setting batch_size:")
+
+
+def test_a_failed_build_ends_with_1(tmp_path: Path, gallery: Gallery, capsys: pytest.CaptureFixture[str]) -> None:
+    """A catalogue fault is one log line with file and row."""
+    gallery.catalogue.write_text("image_id,product_id,category,image_path\n1,p,,1.jpg\n")
+    arguments = ["--catalogue", str(gallery.catalogue), "--image-root", str(gallery.image_root)]
+    assert main([*arguments, "--snapshot-root", str(tmp_path / "root")]) == 1
+    error = capsys.readouterr().err
+    assert "catalogue.csv, row 2: category is empty" in error
+    assert "Traceback" not in error

@@ -1,0 +1,99 @@
+"""A shard's files: index, items and golden queries belong together, byte for byte the same each time."""
+
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from services.common.errors import Internal
+from services.indexer import shards
+from services.indexer.index_choice import index_factory
+from services.indexer.partitioning import ShardPlan
+from services.indexer.shards import write_shard
+from services.snapshot.manifest import ShardEntry
+from tests.support.snapshots import unit_vectors
+
+IMAGES = 60
+VECTORS = unit_vectors(IMAGES, 16)
+ITEMS = pa.table(
+    {
+        "image_id": [f"i{row}" for row in range(IMAGES)],
+        "product_id": [f"p{row // 3}" for row in range(IMAGES)],
+        "category": ["Bag"] * IMAGES,
+        "image_path": [f"{row}.jpg" for row in range(IMAGES)],
+        "price": [float(row) for row in range(IMAGES)],
+    }
+)
+PLAN = ShardPlan("bag", "Bag", np.arange(IMAGES))
+
+
+def _write(folder: Path) -> ShardEntry:
+    return write_shard(folder, PLAN, VECTORS, ITEMS)
+
+
+@pytest.fixture(params=["Flat", "HNSW32"])
+def factory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each kind of index that the indexer chooses, on a shard that is small enough for a test."""
+    monkeypatch.setattr(shards, "index_factory", lambda _vectors: request.param)
+    return str(request.param)
+
+
+def test_index_and_items_have_the_same_rows(tmp_path: Path, factory: str) -> None:
+    """Searching with a vector finds its own row, whose item is that of the catalogue, with its attributes."""
+    entry = _write(tmp_path)
+    index = faiss.read_index(str(tmp_path / entry.segments[0].index.path))
+    similarities, rows = index.search(VECTORS, 1)
+    np.testing.assert_array_equal(rows[:, 0], np.arange(IMAGES))
+    np.testing.assert_allclose(similarities[:, 0], 1.0, atol=1e-5)
+    assert index.metric_type == faiss.METRIC_INNER_PRODUCT
+    assert pq.read_table(tmp_path / entry.segments[0].items.path).equals(ITEMS)
+    assert (entry.index_factory, entry.images, entry.products, entry.segments[0].images) == (factory, 60, 20, 60)
+    assert (entry.slug, entry.category, entry.baseline) == ("bag", "Bag", False)
+
+
+def test_golden_queries_are_answered_by_the_index(tmp_path: Path, factory: str) -> None:
+    """What is written as known is what the index, read back, answers."""
+    entry = _write(tmp_path)
+    assert entry.index_factory == factory
+    golden = pq.read_table(tmp_path / entry.segments[0].golden.path).to_pydict()
+    index = faiss.read_index(str(tmp_path / entry.segments[0].index.path))
+    similarities, rows = index.search(np.array(golden["query_vector"], dtype=np.float32), 1)
+    assert len(golden["image_id"]) == 8
+    assert golden["image_id"] == [f"i{row}" for row in rows[:, 0]]
+    np.testing.assert_allclose(golden["similarity"], similarities[:, 0], atol=1e-6)
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path: Path, factory: str) -> None:
+    """Every file has the same digest in two builds."""
+    first = _write(tmp_path / "first")
+    assert first.index_factory == factory
+    assert first == _write(tmp_path / "second")
+
+
+def test_a_graph_does_not_depend_on_threads() -> None:
+    """Before version 1.15 FAISS linked a graph in the order in which its threads came, another one each time."""
+    vectors, usual_threads = unit_vectors(3_000, 8), faiss.omp_get_max_threads()
+    graphs = []
+    for threads in (1, 4):
+        faiss.omp_set_num_threads(threads)
+        graphs.append(faiss.serialize_index(shards._build(vectors, "HNSW32")))
+    faiss.omp_set_num_threads(usual_threads)
+    np.testing.assert_array_equal(graphs[0], graphs[1])
+
+
+def test_an_index_that_finds_nothing_of_its_own_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors in another order than their items would answer everything wrong: the build stops instead."""
+    build = shards._build
+    monkeypatch.setattr(shards, "_build", lambda vectors, factory: build(vectors[::-1].copy(), factory))
+    with pytest.raises(Internal, match="shard bag"):
+        _write(tmp_path)
+    assert not (tmp_path / "bag" / "index.faiss").exists()
+
+
+@pytest.mark.parametrize(("vectors", "expected"), [(1, "Flat"), (20_000, "Flat"), (20_001, "HNSW32")])
+def test_small_shards_are_exact_and_large_ones_a_graph(vectors: int, expected: str) -> None:
+    """The limit is where an exact scan takes 2 ms."""
+    assert index_factory(vectors) == expected

@@ -1,0 +1,57 @@
+"""Grouping keeps the first hit of each product, whatever order ties come in."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.searcher.grouping import group_by_product
+from tests.support.shards import best_products
+
+
+@given(st.data())
+def test_what_is_settled_is_what_a_full_scan_finds(data: st.DataObject) -> None:
+    """Any prefix of the neighbours that is called settled gives the answer of all neighbours."""
+    images = data.draw(st.integers(1, 30))
+    similarities = data.draw(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=images, max_size=images))
+    products = data.draw(st.lists(st.integers(0, 8), min_size=images, max_size=images))
+    top_k = data.draw(st.integers(1, 12))
+    fetch = data.draw(st.integers(1, images))
+    shuffled = data.draw(st.permutations(range(images)))
+    nearest = sorted(shuffled, key=lambda row: -similarities[row])[:fetch]
+    expected = best_products(similarities, [str(product) for product in products], top_k)
+
+    grouped = group_by_product(
+        np.array([similarities[row] for row in nearest], dtype=np.float32),
+        np.array(nearest, dtype=np.int64),
+        np.array(products, dtype=np.int64),
+        top_k,
+    )
+
+    if grouped.settled or fetch == images:
+        assert [(str(products[row]), row) for row in grouped.rows] == expected
+        assert grouped.similarities.tolist() == [similarities[row] for _, row in expected]
+
+
+def test_places_that_the_index_could_not_fill_settle_it() -> None:
+    """An index that returns -1 has no more to give, however few products there are."""
+    grouped = group_by_product(
+        np.array([0.5, 0.25, -3e38], dtype=np.float32), np.array([4, 2, -1]), np.arange(5), top_k=3
+    )
+
+    assert grouped.settled
+    assert grouped.rows.tolist() == [4, 2]
+
+
+def test_a_tie_at_the_end_is_not_settled() -> None:
+    """While the last neighbour ties with the last product kept, a lower row may still come."""
+    grouped = group_by_product(np.array([0.5, 0.25], dtype=np.float32), np.array([3, 2]), np.arange(5), top_k=2)
+
+    assert not grouped.settled
+
+
+def test_enough_products_and_a_worse_neighbour_settle_it() -> None:
+    """With `top_k` products and one neighbour that is worse, nothing can change any more."""
+    grouped = group_by_product(np.array([0.5, 0.25], dtype=np.float32), np.array([3, 2]), np.arange(5), top_k=1)
+
+    assert grouped.settled
+    assert grouped.rows.tolist() == [3]

@@ -1,0 +1,164 @@
+"""Loading refuses files that are intact but do not belong together, and names the file."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from services.common.errors import AisleError, SettingsInvalid, SnapshotInvalid, SpaceMismatch
+from services.searcher.loading import check_space, chosen_shards, load_shard
+from services.snapshot.manifest import BASELINE_SLUG, FileEntry, Manifest
+from tests.support.snapshots import PublishedSnapshot, publish_snapshot, unit_vectors
+
+IMAGES = 12
+
+
+class UnverifiedFiles:
+    """Gives files out as they lie there: what is tested here comes after the digests."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def fetch(self, _manifest: Manifest, entry: FileEntry) -> Path:
+        return self._folder / entry.path
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> PublishedSnapshot:
+    """A snapshot with two categories and the baseline."""
+    return publish_snapshot(tmp_path, {"Shoes": IMAGES, "Bags": 5}, dimension=8, baseline=True)
+
+
+def test_a_good_shard_loads_and_finds_its_own_images(snapshot: PublishedSnapshot) -> None:
+    """Each gallery vector finds its own image first."""
+    entry = snapshot.manifest.shard("shoes")
+    assert entry is not None
+
+    shard = load_shard(UnverifiedFiles(snapshot.folder), snapshot.manifest, entry)
+
+    images = snapshot.images["shoes"]
+    assert [hits.image_ids[0] for hits in shard.search(images.vectors, 1)] == images.image_ids
+    assert shard.entry is entry
+
+
+def test_without_golden_queries_it_loads(snapshot: PublishedSnapshot) -> None:
+    """A shard whose pictures are all alike has no query with a clear answer."""
+    path = snapshot.folder / "shoes" / "golden.parquet"
+    pq.write_table(pq.read_table(path).slice(0, 0), path)
+
+    load_shard(UnverifiedFiles(snapshot.folder), snapshot.manifest, snapshot.manifest.shards[1])
+
+
+def other_index(dimension: int = 8, rows: int = IMAGES, metric: int = faiss.METRIC_INNER_PRODUCT) -> bytes:
+    """Return the file of an index over other vectors."""
+    index = faiss.index_factory(dimension, "Flat", metric)
+    index.add(unit_vectors(rows, dimension, seed=99))
+    return faiss.serialize_index(index).tobytes()
+
+
+def columns_changed(name: str, change: Callable[[pa.Table], pa.Table]) -> Callable[[Path], None]:
+    """Return what rewrites a table of the shard."""
+
+    def rewrite(folder: Path) -> None:
+        pq.write_table(change(pq.read_table(folder / name)), folder / name)
+
+    return rewrite
+
+
+def bytes_replaced(name: str, content: bytes) -> Callable[[Path], None]:
+    """Return what replaces a file of the shard."""
+
+    def rewrite(folder: Path) -> None:
+        (folder / name).write_bytes(content)
+
+    return rewrite
+
+
+def wrong_products(table: pa.Table) -> pa.Table:
+    """Return the items with one product more."""
+    products = ["new", *table["product_id"].to_pylist()[1:]]
+    products[1] = "newer"
+    return table.set_column(table.schema.get_field_index("product_id"), "product_id", pa.array(products))
+
+
+def with_null(table: pa.Table) -> pa.Table:
+    """Return the items with a product id missing."""
+    products = [None, *table["product_id"].to_pylist()[1:]]
+    return table.set_column(table.schema.get_field_index("product_id"), "product_id", pa.array(products))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "error", "named"),
+    [
+        (bytes_replaced("index.faiss", b"no index"), SnapshotInvalid, "shoes/index.faiss: FAISS"),
+        (bytes_replaced("index.faiss", b""), SnapshotInvalid, "shoes/index.faiss: FAISS"),
+        (bytes_replaced("index.faiss", other_index(dimension=4)), SpaceMismatch, "shoes/index.faiss"),
+        (bytes_replaced("index.faiss", other_index(metric=faiss.METRIC_L2)), SpaceMismatch, "shoes/index.faiss"),
+        (bytes_replaced("index.faiss", other_index(rows=IMAGES + 1)), SnapshotInvalid, "shoes/index.faiss: 13 vectors"),
+        (bytes_replaced("index.faiss", other_index()), SnapshotInvalid, "shoes/index.faiss: golden query"),
+        (bytes_replaced("items.parquet", b"no table"), SnapshotInvalid, "shoes/items.parquet"),
+        (columns_changed("items.parquet", lambda t: t.slice(1)), SnapshotInvalid, "shoes/items.parquet"),
+        (columns_changed("items.parquet", lambda t: t.drop_columns("image_path")), SnapshotInvalid, "image_path"),
+        (columns_changed("items.parquet", wrong_products), SnapshotInvalid, "shoes/items.parquet"),
+        (columns_changed("items.parquet", with_null), SnapshotInvalid, "shoes/items.parquet"),
+        (columns_changed("items.parquet", lambda t: t.take(np.roll(np.arange(IMAGES), 2))), SnapshotInvalid, "golden"),
+        (bytes_replaced("golden.parquet", b"no table"), SnapshotInvalid, "shoes/golden.parquet"),
+        (columns_changed("golden.parquet", lambda t: t.drop_columns("similarity")), SnapshotInvalid, "similarity"),
+    ],
+)
+def test_files_that_do_not_belong_together_are_refused_by_name(
+    snapshot: PublishedSnapshot, tamper: Callable[[Path], None], error: type[AisleError], named: str
+) -> None:
+    """Digests can be right and the files wrong all the same; nothing of it is served."""
+    tamper(snapshot.folder / "shoes")
+    entry = snapshot.manifest.shard("shoes")
+    assert entry is not None
+
+    with pytest.raises(error, match=named):
+        load_shard(UnverifiedFiles(snapshot.folder), snapshot.manifest, entry)
+
+
+def test_golden_vectors_of_another_dimension_are_refused(snapshot: PublishedSnapshot) -> None:
+    """The golden file of another space is named."""
+    vectors = pa.array(unit_vectors(2, 4).tolist(), type=pa.list_(pa.float32()))
+    table = pa.table(
+        {"query_vector": vectors, "image_id": ["a", "b"], "similarity": pa.array([1.0, 1.0], pa.float32())}
+    )
+    pq.write_table(table, snapshot.folder / "shoes" / "golden.parquet")
+
+    with pytest.raises(SnapshotInvalid, match=r"shoes/golden\.parquet.*dimension 8"):
+        load_shard(UnverifiedFiles(snapshot.folder), snapshot.manifest, snapshot.manifest.shards[1])
+
+
+def test_more_than_one_segment_is_refused(snapshot: PublishedSnapshot) -> None:
+    """Answering from a part of a shard as if it were the whole would be wrong."""
+    entry = snapshot.manifest.shards[1]
+    doubled = entry.model_copy(update={"segments": entry.segments * 2})
+
+    with pytest.raises(SnapshotInvalid, match="2 segments"):
+        load_shard(UnverifiedFiles(snapshot.folder), snapshot.manifest, doubled)
+
+
+def test_by_default_every_category_is_served_but_not_the_baseline(snapshot: PublishedSnapshot) -> None:
+    """The baseline index is as big as all others together; it is served where it is named."""
+    assert [entry.slug for entry in chosen_shards(snapshot.manifest, ())] == ["bags", "shoes"]
+    assert [entry.slug for entry in chosen_shards(snapshot.manifest, (BASELINE_SLUG,))] == [BASELINE_SLUG]
+    assert [entry.slug for entry in chosen_shards(snapshot.manifest, ("shoes", "bags", "shoes"))] == ["bags", "shoes"]
+
+
+def test_a_shard_that_the_snapshot_lacks_is_refused(snapshot: PublishedSnapshot) -> None:
+    """The message tells which there are."""
+    with pytest.raises(SettingsInvalid, match=r"no shard 'hats'; it has _all, bags, shoes") as refusal:
+        chosen_shards(snapshot.manifest, ("shoes", "hats"))
+    assert refusal.value.field == "shards"
+
+
+def test_the_space_id_must_be_the_digest_of_what_the_manifest_says(snapshot: PublishedSnapshot) -> None:
+    """A manifest whose space id was made for other vectors is refused by name."""
+    check_space(snapshot.manifest)
+    with pytest.raises(SpaceMismatch, match=r"manifest\.json"):
+        check_space(snapshot.manifest.model_copy(update={"dimension": 9}))

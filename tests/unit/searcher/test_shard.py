@@ -1,0 +1,78 @@
+"""A shard finds exactly the products that an exact search in numpy finds."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.searcher import shard as shard_module
+from tests.support.shards import best_products, shard_of
+from tests.support.snapshots import unit_vectors
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_answers_as_an_exact_search_does(data: st.DataObject) -> None:
+    """Ties, equal pictures, few products and many images of one: all come out as in an exact search."""
+    images = data.draw(st.integers(1, 40))
+    # Whole numbers: their inner products are exact, so ties are real ties.
+    numbers = data.draw(st.lists(st.integers(-1, 1), min_size=images * 4, max_size=images * 4))
+    vectors = np.array(numbers, dtype=np.float32).reshape(images, 4)
+    product_ids = [f"p{n}" for n in data.draw(st.lists(st.integers(0, 6), min_size=images, max_size=images))]
+    queries = np.array(data.draw(st.lists(st.integers(-2, 2), min_size=12, max_size=12)), dtype=np.float32)
+    queries = queries.reshape(3, 4)
+    top_k = data.draw(st.integers(1, 10))
+
+    answers = shard_of(vectors, product_ids).search(queries, top_k)
+
+    for query, hits in zip(queries, answers, strict=True):
+        similarities = (vectors @ query).tolist()
+        expected = best_products(similarities, product_ids, top_k)
+        assert hits.product_ids == [product for product, _ in expected]
+        assert hits.image_ids == [f"image-{row}" for _, row in expected]
+        assert hits.image_paths == [f"image-{row}.jpg" for _, row in expected]
+        assert hits.similarities == [similarities[row] for _, row in expected]
+
+
+def test_a_product_with_very_many_images_does_not_crowd_out_the_others() -> None:
+    """The 900 nearest images show one product; the answer still has ten."""
+    query = unit_vectors(1, 16)
+    near = query + 0.01 * unit_vectors(900, 16, seed=1)
+    vectors = np.concatenate([near, unit_vectors(100, 16, seed=2)]).astype(np.float32)
+    product_ids = ["crowd"] * 900 + [f"product-{number}" for number in range(100)]
+
+    (hits,) = shard_of(vectors, product_ids).search(query, 10)
+
+    assert hits.product_ids[0] == "crowd"
+    assert len(set(hits.product_ids)) == 10
+
+
+def test_asked_for_more_products_than_there_are_gives_all() -> None:
+    """`top_k` above the number of products gives every product once."""
+    (hits,) = shard_of(unit_vectors(6, 8), ["a", "a", "b", "b", "c", "c"]).search(unit_vectors(1, 8, seed=1), 1_000)
+
+    assert sorted(hits.product_ids) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("factory", ["HNSW32", "IVF16,Flat", "SQ8"])
+def test_approximate_indexes_end_and_give_distinct_products(factory: str) -> None:
+    """An index that misses neighbours, or can't fill its places, neither loops for ever nor repeats a product."""
+    vectors = unit_vectors(800, 16)
+    shard = shard_of(vectors, [f"product-{row // 4}" for row in range(800)], factory)
+
+    for hits in shard.search(vectors[:5], 500):
+        assert hits.image_ids
+        assert len(set(hits.product_ids)) == len(hits.product_ids)
+        assert hits.similarities == sorted(hits.similarities, reverse=True)
+
+
+def test_a_big_batch_is_searched_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks bound the memory and change no answer."""
+    shard = shard_of(unit_vectors(50, 8), [f"product-{row // 3}" for row in range(50)])
+    queries = unit_vectors(20, 8, seed=1)
+    at_once = shard.search(queries, 5)
+    monkeypatch.setattr(shard_module, "_MAX_NEIGHBOURS_AT_ONCE", 30)
+
+    in_blocks = shard.search(queries, 5)
+
+    assert [hits.product_ids for hits in in_blocks] == [hits.product_ids for hits in at_once]

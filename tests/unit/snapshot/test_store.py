@@ -1,0 +1,195 @@
+"""The store: serves what is verified, and refuses the rest by the file's name."""
+
+import json
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from services.common.errors import SettingsInvalid, SnapshotInvalid, SnapshotNotFound, Unavailable
+from services.snapshot.manifest import Manifest
+from services.snapshot.publishing import files_of, publish
+from services.snapshot.store import SnapshotStore
+from tests.support.drafts import write_draft
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A local root with one published snapshot."""
+    publish(tmp_path / "root", tmp_path / "draft", write_draft(tmp_path / "draft"))
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def remote_root(tmp_path: Path) -> str:
+    """A root in fsspec's memory with one published snapshot."""
+    url = f"memory://{uuid.uuid4().hex}"
+    publish(url, tmp_path / "draft", write_draft(tmp_path / "draft"))
+    return url
+
+
+def _folder(root: Path) -> Path:
+    return root / "snapshots" / SnapshotStore(root).current_id()
+
+
+def test_a_published_snapshot_is_served_from_its_own_files(root: Path) -> None:
+    """A local root needs no copy: the path is that of the file itself."""
+    store = SnapshotStore(root)
+    manifest = store.manifest()
+    paths = [store.fetch(manifest, entry) for entry in files_of(manifest)]
+    assert paths[0] == _folder(root) / "shoes" / "index.faiss"
+    assert [path.read_bytes() for path in paths] == [b"vectors", b"items", b"golden"]
+
+
+def test_an_empty_root_says_what_to_do(tmp_path: Path) -> None:
+    """Nothing published is no traceback, but the command to run."""
+    with pytest.raises(SnapshotNotFound, match="aisle index"):
+        SnapshotStore(tmp_path / "nowhere").manifest()
+
+
+def test_a_snapshot_that_does_not_exist_is_not_found(root: Path) -> None:
+    """An id that was never published is named in the refusal."""
+    with pytest.raises(SnapshotNotFound, match="20200101T000000Z-0"):
+        SnapshotStore(root).manifest("20200101T000000Z-0")
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["index.faiss", "items.parquet", "golden.parquet"])
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (_flip, "damaged, its SHA-256"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes, but the manifest says"),
+        (Path.unlink, "the file is missing"),
+    ],
+    ids=["flipped", "truncated", "missing"],
+)
+def test_a_damaged_file_is_refused_by_its_name(
+    root: Path, name: str, damage: Callable[[Path], Any], words: str
+) -> None:
+    """One flipped bit, one byte less or no file at all: the error says which file."""
+    damage(_folder(root) / "shoes" / name)
+    store = SnapshotStore(root)
+    manifest = store.manifest()
+    entry = next(entry for entry in files_of(manifest) if entry.path.endswith(name))
+    with pytest.raises(SnapshotInvalid, match=rf"shoes/{name}: .*{words}"):
+        store.fetch(manifest, entry)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"schema_version": 2}, "schema version 2, but this release reads version 1"),
+        ({"snapshot_id": "another"}, "it is the manifest of 'another'"),
+        ({"dimension": 0}, "dimension"),
+        ({"surprise": True}, "surprise"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_refused_by_its_name(root: Path, change: dict[str, Any], words: str) -> None:
+    """A newer schema, another snapshot's manifest, a bad value or an unknown key."""
+    path = _folder(root) / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(SnapshotInvalid, match=rf"manifest\.json: .*{words}"):
+        SnapshotStore(root).manifest()
+
+
+@pytest.mark.parametrize("content", ["", "../../etc", "/etc", "a b", "\n\n"])
+def test_a_current_that_holds_no_id_is_refused(root: Path, content: str) -> None:
+    """CURRENT decides which folder is read, so it must hold an id and nothing else."""
+    (root / "CURRENT").write_text(content)
+    with pytest.raises(SnapshotInvalid, match="is not a snapshot id"):
+        SnapshotStore(root).current_id()
+
+
+def _with_index_path(manifest: Manifest, path: str) -> Manifest:
+    shard = manifest.shards[0]
+    index = shard.segments[0].index.model_copy(update={"path": path})
+    segment = shard.segments[0].model_copy(update={"index": index})
+    return manifest.model_copy(update={"shards": (shard.model_copy(update={"segments": (segment,)}),)})
+
+
+@pytest.mark.parametrize("path", ["../outside", "/etc/hostname", "shoes/../../outside", "shoes/\0"])
+def test_a_path_that_leaves_the_snapshot_is_refused(root: Path, path: str) -> None:
+    """A manifest can't make a searcher read files that are no part of the snapshot."""
+    (root / "snapshots" / "outside").write_bytes(b"vectors")
+    store = SnapshotStore(root)
+    manifest = _with_index_path(store.manifest(), path)
+    with pytest.raises(SnapshotInvalid, match="outside the snapshot"):
+        store.fetch(manifest, manifest.shards[0].segments[0].index)
+
+
+def test_a_path_that_leaves_a_remote_snapshot_is_refused(remote_root: str, tmp_path: Path) -> None:
+    """Also where no file system resolves the path for us, and the file there is the right one."""
+    memory = fsspec.filesystem("memory")
+    memory.pipe_file(f"{remote_root.removeprefix('memory:/')}/snapshots/outside", b"vectors")
+    store = SnapshotStore(remote_root, cache_dir=tmp_path / "cache")
+    manifest = _with_index_path(store.manifest(), "../outside")
+    with pytest.raises(SnapshotInvalid, match="outside the snapshot"):
+        store.fetch(manifest, manifest.shards[0].segments[0].index)
+
+
+def test_a_link_that_leaves_the_snapshot_is_refused(root: Path, tmp_path: Path) -> None:
+    """The same content behind a symbolic link to elsewhere is not part of the snapshot."""
+    index = _folder(root) / "shoes" / "index.faiss"
+    index.rename(tmp_path / "elsewhere")
+    index.symlink_to(tmp_path / "elsewhere")
+    store = SnapshotStore(root)
+    manifest = store.manifest()
+    with pytest.raises(SnapshotInvalid, match=r"shoes/index\.faiss: a symbolic link"):
+        store.fetch(manifest, manifest.shards[0].segments[0].index)
+
+
+def test_a_remote_file_is_downloaded_once(remote_root: str, tmp_path: Path) -> None:
+    """The second fetch is served from the cache, even when the remote is gone."""
+    store = SnapshotStore(remote_root, cache_dir=tmp_path / "cache")
+    manifest = store.manifest()
+    entry = manifest.shards[0].segments[0].index
+    first = store.fetch(manifest, entry)
+    fsspec.filesystem("memory").rm(remote_root.removeprefix("memory:/"), recursive=True)
+    assert store.fetch(manifest, entry) == first
+    assert first.read_bytes() == b"vectors"
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [entry.sha256]
+
+
+def test_a_damaged_cache_is_filled_again(remote_root: str, tmp_path: Path) -> None:
+    """A bad disk under the cache costs a download, not the service."""
+    store = SnapshotStore(remote_root, cache_dir=tmp_path / "cache")
+    manifest = store.manifest()
+    entry = manifest.shards[0].segments[0].index
+    _flip(store.fetch(manifest, entry))
+    assert store.fetch(manifest, entry).read_bytes() == b"vectors"
+
+
+@pytest.mark.parametrize("content", [b"vectorz", b"vector", None], ids=["flipped", "truncated", "missing"])
+def test_a_damaged_remote_file_is_refused_and_not_kept(remote_root: str, tmp_path: Path, content: bytes | None) -> None:
+    """What fails its checksum never gets a name in the cache."""
+    store = SnapshotStore(remote_root, cache_dir=tmp_path / "cache")
+    manifest = store.manifest()
+    memory = fsspec.filesystem("memory")
+    path = f"{remote_root.removeprefix('memory:/')}/snapshots/{manifest.snapshot_id}/shoes/index.faiss"
+    memory.rm(path) if content is None else memory.pipe_file(path, content)
+    with pytest.raises(SnapshotInvalid, match=r"shoes/index\.faiss"):
+        store.fetch(manifest, manifest.shards[0].segments[0].index)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_root_that_can_not_be_read_is_unavailable(root: Path) -> None:
+    """A storage fault is no damaged snapshot: it may pass."""
+    (root / "CURRENT").unlink()
+    (root / "CURRENT").mkdir()
+    with pytest.raises(Unavailable, match="CURRENT"):
+        SnapshotStore(root).current_id()
+
+
+def test_an_unknown_kind_of_root_is_refused() -> None:
+    """A typing error in the URL is a wrong setting, found before anything is read."""
+    with pytest.raises(SettingsInvalid, match="nosuch://bucket"):
+        SnapshotStore("nosuch://bucket")

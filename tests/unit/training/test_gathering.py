@@ -1,0 +1,45 @@
+"""What training reads from dataset folders."""
+
+from pathlib import Path
+
+import pytest
+
+from services.common.errors import CatalogueInvalid
+from services.datasets.labelled import Dataset, GalleryImage, LabelledPhoto, read_dataset, write_dataset
+from services.training.gathering import category_names, gallery, photos, together
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    """Two training photos and one studio picture."""
+    rows = [LabelledPhoto("a.jpg", "Shoe", "s1"), LabelledPhoto("b.jpg", "Bag")]
+    images = [GalleryImage("i", "s1", "Shoe", "g/s1.png")]
+    write_dataset(tmp_path, name="d", image_root=Path(), catalogue=images, photos={"train": rows}, made_from={})
+    return read_dataset(tmp_path)
+
+
+def test_tables_become_pictures(dataset: Dataset) -> None:
+    """Paths are absolute, labels follow the order of the names."""
+    train, shown = photos(dataset, "train"), gallery(dataset)
+    assert train.paths == [dataset.image_root / "a.jpg", dataset.image_root / "b.jpg"]
+    assert shown.products == ["s1"]
+    assert together([train, shown]).categories == ["Shoe", "Bag", "Shoe"]
+    assert train.labels(["Bag", "Shoe"]).tolist() == [1, 0]
+
+
+def test_names_are_sorted_within_a_table_and_never_repeat(dataset: Dataset) -> None:
+    """The order of the labels depends on the tables only."""
+    assert category_names([photos(dataset, "train"), gallery(dataset)]) == ["Bag", "Shoe"]
+
+
+def test_some_draws_without_repeating(dataset: Dataset) -> None:
+    """A draw of more than there is is all there is."""
+    train = photos(dataset, "train")
+    assert sorted(train.some(10, seed=1).categories) == ["Bag", "Shoe"]
+    assert len(train.some(1, seed=1).paths) == 1
+
+
+def test_missing_table_is_named(dataset: Dataset) -> None:
+    """A dataset without validation photos can't be validated with."""
+    with pytest.raises(CatalogueInvalid, match="has no table val"):
+        photos(dataset, "val")
