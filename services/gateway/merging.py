@@ -15,12 +15,14 @@ class ShardHits:
         product_ids: products, distinct.
         image_ids: each product's most similar gallery image.
         image_paths: where each image lies, relative to the catalogue's image root.
+        categories: the category of each product.
         similarities: inner products float32 `(n,)`, not increasing.
     """
 
     product_ids: Sequence[str]
     image_ids: Sequence[str]
     image_paths: Sequence[str]
+    categories: Sequence[str]
     similarities: npt.NDArray[np.float32]
 
 
@@ -32,7 +34,7 @@ class Hit:
         product_id: the product.
         image_id: its most similar gallery image.
         image_path: where that lies.
-        category: the TLC whose shard holds it; the baseline index knows none.
+        category: its TLC.
         score: in [0, 1], comparable between shards.
         similarity: inner product of the two unit vectors.
     """
@@ -45,11 +47,11 @@ class Hit:
     similarity: float
 
 
-def merge_top_k(shards: Sequence[tuple[str, ShardHits, npt.NDArray[np.float64]]], top_k: int) -> tuple[Hit, ...]:
+def merge_top_k(shards: Sequence[tuple[ShardHits, npt.NDArray[np.float64]]], top_k: int) -> tuple[Hit, ...]:
     """Merge the shards' hits into the best `top_k` distinct products, best first.
 
     Args:
-        shards: per shard its category, its hits, and their scores float64 `(n,)`.
+        shards: per shard its hits and their scores float64 `(n,)`.
         top_k: products to keep, at least 1.
 
     Raises:
@@ -61,10 +63,10 @@ def merge_top_k(shards: Sequence[tuple[str, ShardHits, npt.NDArray[np.float64]]]
     if top_k < 1:
         raise ValueError(f"top_k must be at least 1, not {top_k}")
     candidates: list[tuple[float, float, str, str, int, int]] = []
-    for number, (_, hits, scores) in enumerate(shards):
-        columns = (hits.product_ids, hits.image_ids, hits.image_paths, hits.similarities, scores)
+    for number, (hits, scores) in enumerate(shards):
+        columns = (hits.product_ids, hits.image_ids, hits.image_paths, hits.categories, hits.similarities, scores)
         if len({len(column) for column in columns}) != 1:
-            raise ValueError("a shard's product ids, image ids, image paths, similarities and scores differ in length")
+            raise ValueError("the columns of a shard's hits and their scores differ in length")
         candidates += zip(
             (-scores).tolist(),
             (-hits.similarities).tolist(),
@@ -78,12 +80,12 @@ def merge_top_k(shards: Sequence[tuple[str, ShardHits, npt.NDArray[np.float64]]]
     for negative_score, negative_similarity, product_id, image_id, number, row in sorted(candidates):
         if product_id in best:
             continue
-        category, hits, _ = shards[number]
+        hits, _ = shards[number]
         best[product_id] = Hit(
             product_id=product_id,
             image_id=image_id,
             image_path=hits.image_paths[row],
-            category=category,
+            category=hits.categories[row],
             score=-negative_score,
             similarity=-negative_similarity,
         )

@@ -244,7 +244,7 @@ class PhotoSearch:
             if hits is None or shard is None:
                 continue
             scores = fuse(hits.similarities, shard.calibration, aisle.probability, plan.prior_weight)
-            scored.append((aisle.category, hits, scores))
+            scored.append((hits, scores))
         return merge_top_k(scored, top_k)
 
 

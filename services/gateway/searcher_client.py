@@ -77,10 +77,10 @@ class SearcherClient:
             raise Internal(f"shard {slug} answered {len(response.neighbours)} queries instead of 1")
         found = response.neighbours[0]
         similarities = np.array(found.similarities, dtype=np.float32)
-        lengths = {len(found.product_ids), len(found.image_ids), len(found.image_paths), len(similarities)}
-        if len(lengths) != 1 or not np.isfinite(similarities).all():
+        columns = (found.product_ids, found.image_ids, found.image_paths, found.categories, similarities)
+        if len({len(column) for column in columns}) != 1 or not np.isfinite(similarities).all():
             raise Internal(f"shard {slug} answered with lists of different lengths or numbers that are not finite")
-        return ShardHits(found.product_ids, found.image_ids, found.image_paths, similarities)
+        return ShardHits(*columns)
 
     async def connect(self, timeout_seconds: float) -> Sequence[str]:
         """Wait for every channel to be ready; return the targets that could not be reached in time."""

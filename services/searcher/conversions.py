@@ -97,6 +97,7 @@ def search_response(hits: Iterable[ProductHits], snapshot_id: str) -> shard_pb2.
             product_ids=hit.product_ids,
             image_ids=hit.image_ids,
             image_paths=hit.image_paths,
+            categories=hit.categories,
             similarities=hit.similarities,
         )
         for hit in hits

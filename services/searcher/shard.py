@@ -23,12 +23,14 @@ class ProductHits:
         product_ids: distinct.
         image_ids: the most similar image of each product.
         image_paths: relative to the catalogue's image root.
+        categories: the category of each product.
         similarities: inner products, not increasing.
     """
 
     product_ids: list[str]
     image_ids: list[str]
     image_paths: list[str]
+    categories: list[str]
     similarities: list[float]
 
 
@@ -85,9 +87,11 @@ class Shard:
 
     def _hits(self, grouped: Grouped) -> ProductHits:
         items, rows = self._items, grouped.rows
+        products = items.product_of_row[rows]
         return ProductHits(
-            product_ids=items.product_ids[items.product_of_row[rows]].tolist(),
+            product_ids=items.product_ids[products].tolist(),
             image_ids=items.image_ids[rows].tolist(),
             image_paths=items.image_paths[rows].tolist(),
+            categories=items.categories[products].tolist(),
             similarities=grouped.similarities.tolist(),
         )

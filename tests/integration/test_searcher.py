@@ -95,6 +95,7 @@ async def test_answers_what_an_exact_search_finds(
         assert list(hits.product_ids) == [product for product, _ in expected]
         assert list(hits.image_ids) == [images.image_ids[row] for _, row in expected]
         assert list(hits.image_paths) == [f"{images.image_ids[row]}.jpg" for _, row in expected]
+        assert list(hits.categories) == [images.categories[row] for _, row in expected]
         np.testing.assert_allclose(hits.similarities, [similarities[row] for _, row in expected], atol=1e-6)
 
 

@@ -61,12 +61,13 @@ def manifest_of(
     )
 
 
-def hits_of(products: Mapping[str, float]) -> ShardHits:
+def hits_of(products: Mapping[str, float], category: str = "A") -> ShardHits:
     """Return what a shard found, given the similarity of each product, best first."""
     return ShardHits(
         product_ids=list(products),
         image_ids=[f"{product}-image" for product in products],
         image_paths=[f"{product}.jpg" for product in products],
+        categories=[category] * len(products),
         similarities=np.array(list(products.values()), dtype=np.float32),
     )
 
@@ -205,7 +206,7 @@ class FakeSearchers:
         if slug in self.errors:
             raise self.errors[slug]
         products = self.products.get(slug, {f"{slug}-product": 0.5})
-        return hits_of(dict(list(products.items())[:top_k]))
+        return hits_of(dict(list(products.items())[:top_k]), slug.capitalize())
 
 
 def photo_search(

@@ -22,7 +22,12 @@ def shard_of(vectors: NDArray[np.float32], product_ids: Sequence[str], factory: 
     index.add(vectors)
     image_ids = [f"image-{row}" for row in range(len(vectors))]
     table = pa.table(
-        {"image_id": image_ids, "product_id": list(product_ids), "image_path": [f"{name}.jpg" for name in image_ids]}
+        {
+            "image_id": image_ids,
+            "product_id": list(product_ids),
+            "category": [f"category of {product}" for product in product_ids],
+            "image_path": [f"{name}.jpg" for name in image_ids],
+        }
     )
     return Shard(entry_of("shoes", "Shoes", len(vectors), len(set(product_ids))), index, Items.from_table(table))
 

@@ -27,21 +27,33 @@ class Images:
         vectors: float32 `(images, dimension)`, of unit length.
         image_ids: distinct.
         product_ids: of each image.
+        categories: of each image.
     """
 
     vectors: NDArray[np.float32]
     image_ids: list[str]
     product_ids: list[str]
+    categories: list[str]
 
     def table(self) -> pa.Table:
         """Return them as an item table."""
         paths = [f"{image_id}.jpg" for image_id in self.image_ids]
-        return pa.table({"image_id": self.image_ids, "product_id": self.product_ids, "image_path": paths})
+        return pa.table(
+            {
+                "image_id": self.image_ids,
+                "product_id": self.product_ids,
+                "category": self.categories,
+                "image_path": paths,
+            }
+        )
 
     def rows(self, rows: NDArray[np.int64]) -> "Images":
         """Return those rows."""
         return Images(
-            self.vectors[rows], [self.image_ids[row] for row in rows], [self.product_ids[row] for row in rows]
+            self.vectors[rows],
+            [self.image_ids[row] for row in rows],
+            [self.product_ids[row] for row in rows],
+            [self.categories[row] for row in rows],
         )
 
 
@@ -102,6 +114,7 @@ def publish_snapshot(
             f"{slug(category)}-product-{number // images_per_product}"
             for category, number in zip(categories, numbers, strict=True)
         ],
+        categories=categories,
     )
     plans = partition(categories, baseline=baseline)
     images = {plan.slug: gallery.rows(plan.rows) for plan in plans}

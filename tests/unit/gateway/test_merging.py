@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.gateway.merging import Hit, ShardHits, merge_top_k
 from tests.support.gateway import hits_of
 
-Shard = tuple[str, ShardHits, np.ndarray[tuple[int], np.dtype[np.float64]]]
+Shard = tuple[ShardHits, np.ndarray[tuple[int], np.dtype[np.float64]]]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def shard_of(pictures: Sequence[Picture], top_k: int) -> ShardHits:
         [picture.product for picture in best],
         [picture.image for picture in best],
         [f"{picture.image}.jpg" for picture in best],
+        [f"C{picture.shard}" for picture in best],
         np.array([picture.similarity for picture in best], np.float32),
     )
 
@@ -59,7 +60,7 @@ def shards_of(pictures: Sequence[Picture], top_k: int) -> list[Shard]:
     shards = []
     for number in sorted({picture.shard for picture in pictures}):
         hits = shard_of([picture for picture in pictures if picture.shard == number], top_k)
-        shards.append((f"C{number}", hits, hits.similarities.astype(np.float64) / 2 + 0.5))
+        shards.append((hits, hits.similarities.astype(np.float64) / 2 + 0.5))
     return shards
 
 
@@ -92,7 +93,7 @@ def test_products_are_distinct_and_best_first(pictures: list[Picture], top_k: in
 def test_the_score_decides_before_the_similarity() -> None:
     """A shard whose scores are lower by its prior comes later, however similar its hits are."""
     likely, unlikely = hits_of({"a": 0.5}), hits_of({"b": 0.9})
-    merged = merge_top_k([("B", unlikely, np.array([0.6])), ("A", likely, np.array([0.7]))], 2)
+    merged = merge_top_k([(unlikely, np.array([0.6])), (likely, np.array([0.7]))], 2)
     assert [(hit.product_id, hit.score, hit.similarity) for hit in merged] == [
         ("a", 0.7, 0.5),
         ("b", 0.6, pytest.approx(0.9)),
@@ -101,23 +102,23 @@ def test_the_score_decides_before_the_similarity() -> None:
 
 def test_a_product_in_two_shards_keeps_its_better_score() -> None:
     """Its image and category are those of the better hit."""
-    shards = [("A", hits_of({"p": 0.75}), np.array([0.3])), ("B", hits_of({"p": 0.25}), np.array([0.4]))]
+    shards = [(hits_of({"p": 0.75}), np.array([0.3])), (hits_of({"p": 0.25}, "B"), np.array([0.4]))]
     assert merge_top_k(shards, 5) == (Hit("p", "p-image", "p.jpg", "B", 0.4, 0.25),)
 
 
 def test_ties_go_to_the_lower_product_id() -> None:
     """Equal score and similarity: by product id, whatever the shards' order."""
-    shards = [("A", hits_of({"z": 0.5}), np.array([0.5])), ("B", hits_of({"a": 0.5}), np.array([0.5]))]
+    shards = [(hits_of({"z": 0.5}), np.array([0.5])), (hits_of({"a": 0.5}, "B"), np.array([0.5]))]
     assert [hit.product_id for hit in merge_top_k(shards, 2)] == ["a", "z"]
 
 
 def test_equal_scores_go_to_the_more_similar() -> None:
     """Scores that were cut to 1 do not make all good hits equal."""
-    shards = [("A", hits_of({"a": 0.8}), np.array([1.0])), ("B", hits_of({"b": 0.9}), np.array([1.0]))]
+    shards = [(hits_of({"a": 0.8}), np.array([1.0])), (hits_of({"b": 0.9}, "B"), np.array([1.0]))]
     assert [hit.product_id for hit in merge_top_k(shards, 2)] == ["b", "a"]
 
 
-@pytest.mark.parametrize("shards", [[], [("A", hits_of({}), np.array([]))]])
+@pytest.mark.parametrize("shards", [[], [(hits_of({}), np.array([]))]])
 def test_nothing_found_is_an_empty_answer(shards: list[Shard]) -> None:
     """No shard, or none with a hit, is no error."""
     assert merge_top_k(shards, 10) == ()
@@ -125,17 +126,17 @@ def test_nothing_found_is_an_empty_answer(shards: list[Shard]) -> None:
 
 def test_more_wanted_than_there_is() -> None:
     """Few hits are a short answer."""
-    assert len(merge_top_k([("A", hits_of({"a": 0.5, "b": 0.4}), np.array([0.7, 0.6]))], 1_000)) == 2
+    assert len(merge_top_k([(hits_of({"a": 0.5, "b": 0.4}), np.array([0.7, 0.6]))], 1_000)) == 2
 
 
 def test_what_makes_no_sense_is_refused() -> None:
     """No place to fill, or scores that belong to other hits."""
     hits = hits_of({"a": 0.5, "b": 0.4})
     with pytest.raises(ValueError, match="at least 1"):
-        merge_top_k([("A", hits, np.array([0.7, 0.6]))], 0)
+        merge_top_k([(hits, np.array([0.7, 0.6]))], 0)
     with pytest.raises(ValueError, match="differ in length"):
-        merge_top_k([("A", hits, np.array([0.7]))], 1)
+        merge_top_k([(hits, np.array([0.7]))], 1)
     with pytest.raises(ValueError, match="differ in length"):
-        merge_top_k([("A", ShardHits(["a"], ["i"], [], hits.similarities[:1]), np.array([0.7]))], 1)
+        merge_top_k([(ShardHits(["a"], ["i"], [], ["A"], hits.similarities[:1]), np.array([0.7]))], 1)
     with pytest.raises(ValueError, match="differ in length"):
-        merge_top_k([("A", ShardHits(["a"], ["i"], ["i.jpg"], hits.similarities), np.array([0.7]))], 1)
+        merge_top_k([(ShardHits(["a"], ["i"], ["i.jpg"], ["A"], hits.similarities), np.array([0.7]))], 1)

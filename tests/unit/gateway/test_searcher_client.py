@@ -16,11 +16,14 @@ def client() -> SearcherClient:
     return SearcherClient({"shoes": ()}, MANIFEST)
 
 
-def neighbours(products: int = 2, images: int = 2, paths: int = 2, similarity: float = 0.5) -> pb.Neighbours:
+def neighbours(
+    products: int = 2, images: int = 2, paths: int = 2, categories: int = 2, similarity: float = 0.5
+) -> pb.Neighbours:
     return pb.Neighbours(
         product_ids=["p"] * products,
         image_ids=["i"] * images,
         image_paths=["i.jpg"] * paths,
+        categories=["c"] * categories,
         similarities=[0.75, similarity],
     )
 

@@ -31,6 +31,7 @@ def test_answers_as_an_exact_search_does(data: st.DataObject) -> None:
         assert hits.product_ids == [product for product, _ in expected]
         assert hits.image_ids == [f"image-{row}" for _, row in expected]
         assert hits.image_paths == [f"image-{row}.jpg" for _, row in expected]
+        assert hits.categories == [f"category of {product}" for product, _ in expected]
         assert hits.similarities == [similarities[row] for _, row in expected]
 
 

@@ -25,16 +25,18 @@ class SearchRequest(_message.Message):
     def __init__(self, shard: _Optional[str] = ..., query_vectors: _Optional[bytes] = ..., rows: _Optional[int] = ..., dimension: _Optional[int] = ..., top_k: _Optional[int] = ..., snapshot_id: _Optional[str] = ..., space_id: _Optional[str] = ...) -> None: ...
 
 class Neighbours(_message.Message):
-    __slots__ = ("product_ids", "image_ids", "image_paths", "similarities")
+    __slots__ = ("product_ids", "image_ids", "image_paths", "similarities", "categories")
     PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
     IMAGE_IDS_FIELD_NUMBER: _ClassVar[int]
     IMAGE_PATHS_FIELD_NUMBER: _ClassVar[int]
     SIMILARITIES_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
     product_ids: _containers.RepeatedScalarFieldContainer[str]
     image_ids: _containers.RepeatedScalarFieldContainer[str]
     image_paths: _containers.RepeatedScalarFieldContainer[str]
     similarities: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, product_ids: _Optional[_Iterable[str]] = ..., image_ids: _Optional[_Iterable[str]] = ..., image_paths: _Optional[_Iterable[str]] = ..., similarities: _Optional[_Iterable[float]] = ...) -> None: ...
+    categories: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, product_ids: _Optional[_Iterable[str]] = ..., image_ids: _Optional[_Iterable[str]] = ..., image_paths: _Optional[_Iterable[str]] = ..., similarities: _Optional[_Iterable[float]] = ..., categories: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
     __slots__ = ("neighbours", "snapshot_id")
