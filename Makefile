@@ -54,8 +54,8 @@ clean: ## Remove what was built and installed.
 	rm -rf build .venv .venv-triton .venv-train
 
 $(SETUP): constraints.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo 'Aisle needs Python 3.11 or newer, and $(PYTHON) is older: make PYTHON=python3.11 ...'; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
+		|| { echo "Aisle needs Python 3.11 or 3.12, not $$($(PYTHON) --version 2>&1): make PYTHON=python3.11 ..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null \
 		|| { echo 'Python has no venv here: sudo apt install python3-venv (python3.11-venv for python3.11)'; exit 1; }
 	@echo 'setting up .venv'

@@ -12,7 +12,7 @@ from services.cli.commands.index import index
 from services.cli.commands.search import search
 from services.cli.commands.status import status
 from services.cli.commands.up import up
-from services.cli.console import say_error
+from services.cli.console import say_error, say_os_error
 from services.cli.exit_codes import EXIT_CODES_HELP, ExitCode, exit_code
 from services.common.errors import AisleError
 from services.common.telemetry import configure_logging
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say_error(error)
         return exit_code(error)
     except OSError as error:
-        say_error(AisleError(str(error)))
+        say_os_error(error)
         return ExitCode.FAILED
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED

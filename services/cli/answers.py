@@ -1,15 +1,15 @@
-"""A photo's answer for people: the hits as a table, then how complete they are and where the time went."""
+"""A photo's answer: for people the hits, how complete they are and where the time went; for programs all of it."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from services.client.types import Coverage, SearchResult, ShardState
-
-_IN_THE_ANSWER = (ShardState.ANSWERED, ShardState.HEDGED)
+from services.client.types import Coverage, SearchOutcome, SearchResult
 
 
 def answer(photo: str, result: SearchResult) -> RenderableType:
@@ -33,10 +33,10 @@ def _hits(photo: str, result: SearchResult) -> Table:
 
 def coverage_line(coverage: Coverage) -> str:
     """Return how complete an answer is, in one line."""
-    searched = [shard for shard in coverage.shards if shard.state in _IN_THE_ANSWER]
+    searched = [shard for shard in coverage.shards if shard.state.answered]
     names = ", ".join(f"{shard.category or 'the whole gallery'} {shard.probability:.0%}" for shard in searched)
     line = f"coverage {coverage.share:.0%}: searched {names or 'nothing'}"
-    missing = [shard for shard in coverage.shards if shard.state not in _IN_THE_ANSWER]
+    missing = [shard for shard in coverage.shards if not shard.state.answered]
     if missing:
         line += "; missing " + ", ".join(f"{shard.category} ({shard.state}: {shard.detail})" for shard in missing)
     return line
@@ -45,3 +45,12 @@ def coverage_line(coverage: Coverage) -> str:
 def timing_line(timings_ms: Mapping[str, float]) -> str:
     """Return where the time went, in one line."""
     return " · ".join(f"{stage} {milliseconds:.1f} ms" for stage, milliseconds in timings_ms.items())
+
+
+def outcome_json(outcome: SearchOutcome) -> dict[str, Any]:
+    """Return what became of a photo as JSON; its request id is the photo's path."""
+    if outcome.error is not None:
+        error = outcome.error
+        told = {"code": error.code, "reason": error.reason, "message": error.message, "field": error.field}
+        return {"photo": outcome.request_id, "error": told}
+    return {"photo": outcome.request_id, "result": asdict(outcome.unwrap())}

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from services.cli.processes import ProcessSpec
+from services.cli.processes import ProcessSpec, last_words, says_serving
 
 _TAIL_BYTES = 64_000
 
@@ -18,10 +18,9 @@ class Child:
     The kernel ends it when the thread that started it dies (`tied_to_parent`), so start children in the main thread.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, spec: ProcessSpec, log: Path, log_start: int) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, log: Path, log_start: int) -> None:
         """Adopt a process; use `start`."""
         self._process = process
-        self._spec = spec
         self._log = log
         self._log_start = log_start
 
@@ -36,13 +35,12 @@ class Child:
             log_start = output.tell()
             process = await asyncio.create_subprocess_exec(
                 *spec.argv,
-                env=spec.environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
-        return cls(process, spec, log, log_start)
+        return cls(process, log, log_start)
 
     @property
     def pid(self) -> int:
@@ -55,11 +53,10 @@ class Child:
         return self._process.returncode
 
     async def wait(self) -> int:
-        """Wait until it has ended, remove what it left behind, and return how it ended."""
+        """Wait until it has ended, end what it left behind, and return how it ended."""
         status = await self._process.wait()
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)  # its own children, when it did not get to end them
-        self._spec.clean_up()
         return status
 
     async def stop(self, grace_seconds: float) -> None:
@@ -74,10 +71,21 @@ class Child:
                 self._process.kill()
         await self.wait()
 
+    def says_serving(self) -> bool:
+        """Return whether this run has logged that it serves."""
+        return says_serving(self._log_lines())
+
     def why_it_ended(self) -> str:
         """Return what the log of this run says about its end."""
-        with self._log.open("rb") as log:
-            end = log.seek(0, os.SEEK_END)
-            log.seek(max(self._log_start, end - _TAIL_BYTES))
-            lines = log.read().decode(errors="replace").splitlines()
-        return self._spec.explain([line for line in lines if line.strip()])
+        return last_words(self._log_lines())
+
+    def _log_lines(self) -> list[str]:
+        """Return the last lines of this run; none when somebody has removed the log, which must not end the system."""
+        try:
+            with self._log.open("rb") as log:
+                end = log.seek(0, os.SEEK_END)
+                log.seek(max(self._log_start, end - _TAIL_BYTES))
+                lines = log.read().decode(errors="replace").splitlines()
+        except OSError:
+            return []
+        return [line for line in lines if line.strip()]

@@ -2,15 +2,16 @@
 
 import asyncio
 import json
+import os
+import shutil
 import signal
 import sys
 from collections.abc import Coroutine
-from dataclasses import asdict
+from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
 
-from services.client.types import SearchOutcome
 from services.common.errors import AisleError
 
 T = TypeVar("T")
@@ -36,17 +37,34 @@ def say_error(error: AisleError) -> None:
     """Write an error as one clear message, with the field at fault and when to come back."""
     field = f" (field: {error.field})" if error.field and error.field not in error.message else ""
     later = f"; come back in {error.retry_after_seconds:g} s" if error.retry_after_seconds is not None else ""
-    messages().print(f"[bold red]{error.reason}[/]", end=" ")
-    messages().print(f"{error.message}{field}{later}", markup=False, soft_wrap=True)
+    _say(error.reason, f"{error.message}{field}{later}")
 
 
-def outcome_json(outcome: SearchOutcome) -> dict[str, Any]:
-    """Return what became of a photo as JSON; its request id is the photo's path."""
-    if outcome.error is not None:
-        error = outcome.error
-        told = {"code": error.code, "reason": error.reason, "message": error.message, "field": error.field}
-        return {"photo": outcome.request_id, "error": told}
-    return {"photo": outcome.request_id, "result": asdict(outcome.unwrap())}
+def say_os_error(error: OSError) -> None:
+    """Write what the system refused, a full disk say, with the file it is about."""
+    file = f"{error.filename}: " if error.filename else ""
+    _say("OS_ERROR", f"{file}{error.strerror or error}")
+
+
+def _say(reason: str, message: str) -> None:
+    messages().print(f"[bold red]{reason}[/]", end=" ")
+    messages().print(message, markup=False, soft_wrap=True)
+
+
+def program() -> str:
+    """Return the words that start this program from here, for hints that can be copied: `make` puts it on no PATH."""
+    started = Path(sys.argv[0])
+    if started.name == "__main__.py":
+        return f"{_from_here(Path(sys.executable))} -m {__package__}"
+    if shutil.which(started.name) == str(started.absolute()):
+        return started.name
+    return _from_here(started)
+
+
+def _from_here(path: Path) -> str:
+    relative = os.path.relpath(path)
+    below = os.sep in relative and not relative.startswith(os.pardir)
+    return relative if below else str(path.absolute())
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -9,7 +9,6 @@ from rich.live import Live
 from rich.table import Table
 
 from services.cli.processes import ProcessStatus, State
-from services.cli.state import ProcessEntry
 
 _STYLES = {
     State.WAITING: "dim",
@@ -59,7 +58,7 @@ class ProcessDisplay:
             self._console.print(f"{what}; {status.detail}" if status.detail else what, markup=False, soft_wrap=True)
 
 
-def process_table(statuses: tuple[ProcessStatus, ...] | tuple[ProcessEntry, ...]) -> Table:
+def process_table(statuses: tuple[ProcessStatus, ...]) -> Table:
     """Return the processes as a table."""
     table = Table(box=SIMPLE, header_style="dim")
     for heading in ("process", "state", "address"):

@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Sequence
 
-from services.cli.console import messages
+from services.cli.console import messages, program
 from services.cli.display import ProcessDisplay
 from services.cli.system import SystemSettings, running_system
 
@@ -25,7 +25,7 @@ async def serve(settings: SystemSettings, hints: Sequence[str] = ()) -> None:
             console.print(
                 f"serving snapshot {system.snapshot_id} on [bold]{system.gateway}[/]; Ctrl-C ends it", soft_wrap=True
             )
-            for hint in (*hints, "aisle status"):
+            for hint in (*hints, f"{program()} status"):
                 console.print(f"  {hint}", markup=False, soft_wrap=True)
             stop = asyncio.Event()
             for number in (signal.SIGTERM, signal.SIGINT):

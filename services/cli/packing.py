@@ -30,9 +30,7 @@ def pack(shards: Sequence[ShardEntry], per_searcher: int) -> tuple[tuple[str, ..
 
     Big shards are spread first, each to the searcher with the fewest images so far, so that no searcher has them all.
     """
-    categories = sorted(
-        (shard for shard in shards if not shard.baseline), key=lambda shard: (-shard.images, shard.slug)
-    )
+    categories = [shard for shard in shards if not shard.baseline]
     searchers = -(-len(categories) // per_searcher)
     packed: list[list[ShardEntry]] = [[] for _ in range(searchers)]
     for shard in sorted(categories, key=lambda shard: (-shard.images, shard.slug)):

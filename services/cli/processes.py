@@ -1,10 +1,11 @@
 """What a supervised process is, and what is known of one. Pure."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 _LAST_LINES = 5
 
@@ -59,42 +60,40 @@ class ProcessStatus:
     detail: str = ""
 
 
-def last_words(lines: Sequence[str]) -> str:
-    """Return why a process of ours ended, from the last lines of its log: the failure it logged, else those lines."""
-    for line in reversed(lines):
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict) and event.get("event") == "start_failed":
-            return str(event.get("error", ""))
-    return "\n".join(lines[-_LAST_LINES:]) or "it wrote no log"
-
-
-def _nothing() -> None:
-    pass
-
-
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """How to run a process.
+    """How to run a process, which logs what `says_serving` and `last_words` understand.
 
     Attributes:
         name: unique in the system; its log is `<name>.log`.
         kind: what it is.
         argv: the command line, tied to the life of whoever starts it.
         address: `host:port` that it will serve on.
-        is_ready: tells whether it serves; raises AisleError when it never will.
-        environment: all of its environment variables; None for ours.
-        explain: tells from the last lines of its log why it ended.
-        clean_up: removes what it leaves behind when it is killed.
     """
 
     name: str
     kind: Kind
     argv: tuple[str, ...]
     address: str
-    is_ready: Callable[[], Awaitable[bool]]
-    environment: Mapping[str, str] | None = None
-    explain: Callable[[Sequence[str]], str] = last_words
-    clean_up: Callable[[], None] = _nothing
+
+
+def says_serving(log: Sequence[str]) -> bool:
+    """Return whether a process of ours serves, by its own word; anybody may listen on its port."""
+    return any(event.get("event") == "serving" for event in _events(log))
+
+
+def last_words(log: Sequence[str]) -> str:
+    """Return why a process of ours ended, from the lines of its log: the failure it logged, else the last lines."""
+    failures = [str(event.get("error", "")) for event in _events(log) if event.get("event") == "start_failed"]
+    return failures[-1] if failures else "\n".join(log[-_LAST_LINES:]) or "it wrote no log"
+
+
+def _events(log: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Return the structured lines; tracebacks and a library's own output are none."""
+    for line in log:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            yield event

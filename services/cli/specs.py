@@ -1,55 +1,34 @@
-"""How each process of the system is run, and how one sees that it serves."""
+"""How each process of the system is run."""
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
-import grpc
-import grpc.aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-
 from services.cli.processes import Kind, ProcessSpec
-from services.common.channels import channel_options
 from services.models.child_processes import tied_to_parent
-from services.models.client import TritonModels
-from services.models.command import TritonCommand
-from services.models.process import remove_shared_memory
-from services.models.repository import RepositoryModel
-from services.models.start_failure import explain_failure
-from services.models.verification import verify_models
 from services.snapshot.manifest import BASELINE_SLUG
 
-_CHECK_TIMEOUT_SECONDS = 1.0
 
-
-def triton_spec(command: TritonCommand, models: Sequence[RepositoryModel]) -> ProcessSpec:
-    """Return how to run Triton; it serves when it has given the golden answers.
+def triton_spec(model_repository: Path, environment: Path, port: int, start_timeout_seconds: float) -> ProcessSpec:
+    """Return how to run Triton, through the launcher that says it serves when it has given the golden answers.
 
     Args:
-        command: from `services.models.launcher.prepare_triton`.
-        models: what it must serve, from there too.
+        model_repository: folder of the models.
+        environment: folder of Triton's own Python environment.
+        port: for gRPC.
+        start_timeout_seconds: how long it may take until it serves.
     """
-    return ProcessSpec(
-        name="triton",
-        kind=Kind.TRITON,
-        argv=command.argv,
-        address=command.target,
-        is_ready=partial(_is_verified, command.target, models),
-        environment=command.environment,
-        explain=explain_failure,
-        clean_up=partial(remove_shared_memory, command),
+    arguments = (
+        *("--model-repository", str(model_repository.absolute()), "--environment", str(environment.absolute())),
+        *("--startup-timeout-seconds", str(start_timeout_seconds)),
     )
+    return _spec("triton", Kind.TRITON, "services.models", port, arguments)
 
 
 def searcher_spec(snapshot_root: str, snapshot_id: str, slugs: Sequence[str], port: int) -> ProcessSpec:
     """Return how to run the searcher of some shards."""
-    return _service_spec(
-        searcher_name(slugs),
-        Kind.SEARCHER,
-        port,
-        ("--snapshot-root", snapshot_root, "--snapshot-id", snapshot_id, "--shards", ",".join(slugs)),
-    )
+    arguments = ("--snapshot-root", snapshot_root, "--snapshot-id", snapshot_id, "--shards", ",".join(slugs))
+    return _service_spec(searcher_name(slugs), Kind.SEARCHER, port, arguments)
 
 
 def searcher_name(slugs: Sequence[str]) -> str:
@@ -60,40 +39,18 @@ def searcher_name(slugs: Sequence[str]) -> str:
 
 def gateway_spec(snapshot_root: str, snapshot_id: str, topology: Path, triton: str, port: int) -> ProcessSpec:
     """Return how to run the gateway; `topology` is its shard map, `triton` Triton's `host:port`."""
-    return _service_spec(
-        "gateway",
-        Kind.GATEWAY,
-        port,
-        (
-            *("--snapshot-root", snapshot_root, "--snapshot-id", snapshot_id),
-            *("--topology", str(topology), "--triton", triton),
-        ),
+    arguments = (
+        *("--snapshot-root", snapshot_root, "--snapshot-id", snapshot_id),
+        *("--topology", str(topology), "--triton", triton),
     )
+    return _service_spec("gateway", Kind.GATEWAY, port, arguments)
 
 
 def _service_spec(name: str, kind: Kind, port: int, arguments: Sequence[str]) -> ProcessSpec:
-    address = f"127.0.0.1:{port}"
-    argv = (sys.executable, "-m", f"services.{kind}", "--port", str(port), *arguments)
-    return ProcessSpec(name, kind, tied_to_parent(argv), address, is_ready=partial(says_serving, address))
+    # We learn that it serves from its log, which at a higher level would not say so.
+    return _spec(name, kind, f"services.{kind}", port, (*arguments, "--log-level", "info"))
 
 
-async def says_serving(address: str) -> bool:
-    """Return whether the health service at `address` says SERVING."""
-    async with grpc.aio.insecure_channel(address, options=channel_options()) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
-        try:
-            response = await stub.Check(health_pb2.HealthCheckRequest(), timeout=_CHECK_TIMEOUT_SECONDS)
-        except grpc.aio.AioRpcError:
-            return False
-        return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
-
-
-async def _is_verified(target: str, models: Sequence[RepositoryModel]) -> bool:
-    triton = TritonModels(target)
-    try:
-        if not await triton.ready():
-            return False
-        await verify_models(models, triton)
-    finally:
-        await triton.close()
-    return True
+def _spec(name: str, kind: Kind, module: str, port: int, arguments: Sequence[str]) -> ProcessSpec:
+    argv = (sys.executable, "-m", module, "--port", str(port), *arguments)
+    return ProcessSpec(name, kind, tied_to_parent(argv), f"127.0.0.1:{port}")

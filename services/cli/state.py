@@ -3,42 +3,21 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.cli.processes import Kind, ProcessStatus, State
-from services.common.errors import FailedPrecondition
+from services.cli.processes import ProcessStatus
+from services.common.errors import FailedPrecondition, SettingsInvalid
 
-DEFAULT_RUN_FOLDER = Path("build/run")
 _STATE = "system.json"
 _LOCK = "lock"
-
-
-class ProcessEntry(BaseModel):
-    """One process of the system."""
-
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
-
-    name: str
-    """Unique in the system."""
-    kind: Kind
-    """What it is."""
-    state: State
-    """What it was doing when the file was written."""
-    address: str
-    """`host:port` that it serves on."""
-    pid: int | None
-    """Its process id; None while there is none."""
-    restarts: int
-    """How often it was started again."""
-    log: Path
-    """Its log file."""
-    detail: str
-    """Why it is in this state; empty when all is well."""
+# Whoever asks whether a folder is owned holds its lock for an instant; an owner holds it for good.
+_LOCK_ATTEMPTS = 20
+_LOCK_WAIT_SECONDS = 0.01
 
 
 class SystemState(BaseModel):
@@ -56,7 +35,7 @@ class SystemState(BaseModel):
     """`host:port` of the gateway; empty for Triton alone."""
     triton: str
     """`host:port` of Triton."""
-    processes: tuple[ProcessEntry, ...]
+    processes: tuple[ProcessStatus, ...]
     """Its processes."""
 
 
@@ -69,16 +48,14 @@ def owned(run_folder: Path) -> Iterator[None]:
 
     Raises:
         FailedPrecondition: another system runs from this folder.
+        SettingsInvalid: it can't be a folder of ours.
     """
-    run_folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(run_folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    lock = _opened_lock(run_folder)
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(lock):
             raise FailedPrecondition(
                 f"a system already runs from {run_folder}; see `aisle status`, or choose another --run-folder"
-            ) from None
+            )
         try:
             yield
         finally:
@@ -87,16 +64,32 @@ def owned(run_folder: Path) -> Iterator[None]:
         os.close(lock)
 
 
+def _opened_lock(run_folder: Path) -> int:
+    try:
+        run_folder.mkdir(parents=True, exist_ok=True)
+        return os.open(run_folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise SettingsInvalid(
+            f"--run-folder {run_folder} can't be made or written to: {error.strerror}", field="run_folder"
+        ) from None
+
+
+def _locked(lock: int) -> bool:
+    for _ in range(_LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_WAIT_SECONDS)
+        else:
+            return True
+    return False
+
+
 def write_state(run_folder: Path, state: SystemState) -> None:
     """Replace the state file in one step."""
     fresh = run_folder / f"{_STATE}.new"
     fresh.write_text(state.model_dump_json(indent=2) + "\n", encoding="utf-8")
     fresh.replace(run_folder / _STATE)
-
-
-def entries(statuses: Sequence[ProcessStatus]) -> tuple[ProcessEntry, ...]:
-    """Return the state file's view of processes."""
-    return tuple(ProcessEntry.model_validate(asdict(status)) for status in statuses)
 
 
 def running_system_state(run_folder: Path) -> SystemState | None:
@@ -112,7 +105,7 @@ def running_system_state(run_folder: Path) -> SystemState | None:
 def _is_owned(run_folder: Path) -> bool:
     try:
         lock = os.open(run_folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

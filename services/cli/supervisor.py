@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from services.cli.child import Child
 from services.cli.processes import START_WAVES, STOP_WAVES, ProcessSpec, ProcessStatus, State
@@ -18,10 +19,11 @@ _POLL_SECONDS = 0.1
 
 
 class Supervisor:
-    """Runs processes until it is told to stop them.
+    """Runs processes for the time of its context.
 
     A process that can't start at first is an error of whoever asked for it. One that dies later is started again, on
-    the same address, for as long as the system runs.
+    the same address, for as long as the system runs. Should that fail by anything but the process itself, the task
+    that entered the context is cancelled and the context raises the error: nobody may believe that all is kept.
     """
 
     def __init__(
@@ -51,6 +53,24 @@ class Supervisor:
         self._starting = asyncio.Semaphore(starts_at_once)
         self._on_change = on_change
         self._processes: list[_Supervised] = []
+        self._owner: asyncio.Task[Any] | None = None
+        self._failure: BaseException | None = None
+
+    async def __aenter__(self) -> Self:
+        self._owner = asyncio.current_task()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        owner, self._owner = self._owner, None  # from here on no keeper may cancel our stopping
+        if owner is not None and self._failure is not None:
+            owner.uncancel()  # it was we who cancelled it
+        try:
+            await self.stop()
+        finally:
+            if self._failure is not None:
+                raise self._failure
 
     @property
     def statuses(self) -> tuple[ProcessStatus, ...]:
@@ -58,7 +78,7 @@ class Supervisor:
         return tuple(process.status for process in self._processes)
 
     async def start(self, specs: Sequence[ProcessSpec]) -> None:
-        """Start processes and return when all of them serve; call `stop` also when this fails.
+        """Start processes and return when all of them serve.
 
         Raises:
             AisleError: one of them can't start; the message says which and why.
@@ -82,8 +102,16 @@ class Supervisor:
 
     async def _start_in_turn(self, process: "_Supervised") -> None:
         async with self._starting:
-            await process.start(self._start_timeout_seconds)
+            await process.start(self._start_timeout_seconds, self._grace_seconds)
         process.keeper = asyncio.create_task(self._keep(process))
+        process.keeper.add_done_callback(self._keeper_ended)
+
+    def _keeper_ended(self, keeper: asyncio.Task[None]) -> None:
+        if keeper.cancelled() or self._failure is not None:
+            return
+        self._failure = keeper.exception()
+        if self._owner is not None:
+            self._owner.cancel()
 
     async def _keep(self, process: "_Supervised") -> None:
         deaths = 0
@@ -100,7 +128,7 @@ class Supervisor:
         await asyncio.sleep(wait_seconds)
         process.count_restart()
         try:
-            await process.start(self._start_timeout_seconds)
+            await process.start(self._start_timeout_seconds, self._grace_seconds)
         except AisleError as error:
             process.say(State.RESTARTING, error.message)
             return False
@@ -125,7 +153,7 @@ class _Supervised:
     def count_restart(self) -> None:
         self.status = replace(self.status, restarts=self.status.restarts + 1)
 
-    async def start(self, timeout_seconds: float) -> None:
+    async def start(self, timeout_seconds: float, grace_seconds: float) -> None:
         """Start it and return when it serves; end it when it does not."""
         self._child = child = await self._spawn()
         self.say(State.STARTING)
@@ -133,12 +161,12 @@ class _Supervised:
             async with asyncio.timeout(timeout_seconds):
                 await self._until_ready(child)
         except TimeoutError:
-            await child.stop(grace_seconds=0)
+            await child.stop(grace_seconds)
             raise Unavailable(
                 f"{self.spec.name} did not serve within {timeout_seconds:g} s: {child.why_it_ended()}"
             ) from None
         except AisleError:
-            await child.stop(grace_seconds=0)
+            await child.stop(grace_seconds)
             raise
         self.say(State.SERVING)
 
@@ -159,13 +187,14 @@ class _Supervised:
             raise Unavailable(f"{self.spec.name} can't be run: {error}") from None
 
     async def _until_ready(self, child: Child) -> None:
-        while not await self.spec.is_ready():
-            if child.exit_status is not None:
-                raise Unavailable(
-                    f"{self.spec.name} ended with status {child.exit_status} before it served: {child.why_it_ended()} "
-                    f"(log: {self.status.log})"
-                )
+        while child.exit_status is None:
+            if child.says_serving():
+                return
             await asyncio.sleep(_POLL_SECONDS)
+        raise Unavailable(
+            f"{self.spec.name} ended with status {child.exit_status} before it served: {child.why_it_ended()} "
+            f"(log: {self.status.log})"
+        )
 
 
 async def _all_or_error(work: Iterable[Coroutine[Any, Any, None]]) -> None:

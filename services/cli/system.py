@@ -12,27 +12,29 @@ from services.cli.packing import pack, shards_per_searcher
 from services.cli.processes import ProcessSpec, ProcessStatus
 from services.cli.restarts import RestartPolicy
 from services.cli.specs import gateway_spec, searcher_spec, triton_spec
-from services.cli.state import DEFAULT_RUN_FOLDER, SystemState, entries, owned, write_state
+from services.cli.state import SystemState, owned, write_state
 from services.cli.supervisor import OnChange, Supervisor
 from services.common.cores import available_cores
 from services.common.errors import SettingsInvalid
 from services.common.settings import Settings
+from services.common.telemetry import get_logger
 from services.gateway.topology import Topology
-from services.models.config import TritonSettings
-from services.models.launcher import prepare_triton
+from services.models.environment import ensure_environment
 from services.snapshot.manifest import Manifest
 from services.snapshot.store import SnapshotStore
+
+_log = get_logger()
 
 
 class TritonAloneSettings(Settings):
     """How to run Triton."""
 
+    run_folder: Path
+    """Where logs, the shard map and the state file go; one system per folder."""
     model_repository: Path = Path("model_repository")
     """Folder of the models; by default the one of a checkout."""
     triton_environment: Path = Path(".venv-triton")
     """Folder of Triton's own Python environment, made when missing."""
-    run_folder: Path = DEFAULT_RUN_FOLDER
-    """Where logs, the shard map and the state file go; one system per folder."""
     start_timeout_seconds: float = 60.0
     """How long a process may take until it serves; many searchers on a small machine load side by side."""
     grace_seconds: float = 20.0
@@ -133,7 +135,10 @@ async def _supervised(
     specs: Sequence[ProcessSpec], settings: TritonAloneSettings, state: SystemState, on_change: OnChange
 ) -> AsyncIterator[Supervisor]:
     def changed(status: ProcessStatus) -> None:
-        write_state(settings.run_folder, state.model_copy(update={"processes": entries(supervisor.statuses)}))
+        try:
+            write_state(settings.run_folder, state.model_copy(update={"processes": supervisor.statuses}))
+        except OSError as error:  # a full disk, say: the file is for those who look on, the processes go on without it
+            _log.warning("state_not_written", error=str(error))
         on_change(status)
 
     supervisor = Supervisor(
@@ -144,11 +149,9 @@ async def _supervised(
         starts_at_once=max(2, available_cores()),  # Triton's start is half waiting
         on_change=changed,
     )
-    try:
+    async with supervisor:
         await supervisor.start(specs)
         yield supervisor
-    finally:
-        await supervisor.stop()
 
 
 def _manifest(settings: SystemSettings) -> Manifest:
@@ -156,13 +159,15 @@ def _manifest(settings: SystemSettings) -> Manifest:
 
 
 async def _triton(settings: TritonAloneSettings) -> ProcessSpec:
-    """Return how to run Triton; makes its environment when it is missing, which takes some 20 s."""
+    """Return how to run Triton; makes its environment when it is missing, some 20 s that are not part of its start."""
+    await asyncio.to_thread(ensure_environment, settings.triton_environment)
     [port] = free_ports(1)
-    command, models = await asyncio.to_thread(
-        prepare_triton,
-        TritonSettings(model_repository=settings.model_repository, environment=settings.triton_environment, port=port),
+    return triton_spec(
+        settings.model_repository,
+        settings.triton_environment,
+        port,
+        start_timeout_seconds=settings.start_timeout_seconds,
     )
-    return triton_spec(command, models)
 
 
 def _services(settings: SystemSettings, manifest: Manifest, triton: str) -> list[ProcessSpec]:

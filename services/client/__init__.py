@@ -6,9 +6,9 @@
 `SyncAisleClient` is the same for callers without an event loop. Failures are the classes of `services.common.errors`.
 """
 
-from services.client.client import DEFAULT_TARGET, AisleClient
-from services.client.photos import Photo
-from services.client.sync import SyncAisleClient
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from services.client.types import (
     Catalog,
     CatalogCategory,
@@ -17,6 +17,7 @@ from services.client.types import (
     Criticality,
     Health,
     ModelVersion,
+    Photo,
     PhotoReport,
     Policy,
     ProductHit,
@@ -29,6 +30,19 @@ from services.client.types import (
     ShardCoverage,
     ShardState,
 )
+
+if TYPE_CHECKING:
+    from services.client.client import DEFAULT_TARGET, AisleClient
+    from services.client.sync import SyncAisleClient
+else:
+    # What needs gRPC is imported on first use: whoever needs the types alone does not wait for it.
+    _MODULES = {"AisleClient": "client", "DEFAULT_TARGET": "client", "SyncAisleClient": "sync"}
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
 
 __all__ = [
     "DEFAULT_TARGET",

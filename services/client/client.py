@@ -11,10 +11,10 @@ from aisle.search.v1 import search_pb2, search_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.client.conversion import from_catalog_pages, from_response, to_request
-from services.client.photos import Photo, encoded
+from services.client.photos import encoded
 from services.client.retries import SERVICE_CONFIG
 from services.client.streaming import Flight
-from services.client.types import Catalog, Health, SearchItem, SearchOptions, SearchOutcome, SearchResult
+from services.client.types import Catalog, Health, Photo, SearchItem, SearchOptions, SearchOutcome, SearchResult
 from services.common.channels import channel_options
 from services.common.status import failure_of, from_failure
 
@@ -78,8 +78,9 @@ class AisleClient:
     ) -> AsyncGenerator[SearchOutcome, None]:
         """Search many photos over one stream; yields outcomes as they come, not in order.
 
-        Every photo gets exactly one outcome, whatever happens: a bad photo has its error, and photos that a broken
-        stream left without answer are sent again. `items` is advanced on the event loop, one photo ahead at most.
+        Every photo gets exactly one outcome, whatever happens: a bad photo has its error, and photos that are answered
+        with UNAVAILABLE, or that a broken stream left without answer, are sent again. `items` is advanced on the event
+        loop, one photo ahead at most.
 
         Args:
             items: request id, photo and options of each photo; ids are unique among the photos in flight.

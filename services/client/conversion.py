@@ -69,6 +69,7 @@ def from_response(response: search_pb2.SearchResponse) -> SearchResult:
         categories=tuple(CategoryProbability(each.category, each.probability) for each in response.categories),
         coverage=Coverage(
             share=response.coverage.share,
+            planned_share=response.coverage.planned_share,
             partial=response.coverage.partial,
             shards=tuple(_shard_coverage(shard) for shard in response.coverage.shards),
         ),
@@ -93,7 +94,8 @@ def from_stream_response(response: search_pb2.SearchStreamResponse) -> SearchOut
         return SearchOutcome(response.request_id, result=from_response(response.response))
     error = response.error
     code = code_pb2.Code.Name(error.code) if error.code in code_pb2.Code.values() else "UNKNOWN"
-    failure = Failure(code=code, reason=error.reason, message=error.message, field=error.field)
+    retry_after_seconds = error.retry_delay.ToNanoseconds() / 1e9 if error.HasField("retry_delay") else None
+    failure = Failure(code, error.reason, error.message, error.field, retry_after_seconds)
     return SearchOutcome(response.request_id, error=from_failure(failure))
 
 

@@ -1,18 +1,18 @@
 """A caller's photo as the encoded bytes that are sent."""
 
 import asyncio
+import stat
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.channels import MAX_MESSAGE_BYTES
+from services.client.types import Photo
 from services.common.errors import ImageTooLarge, ImageUnreadable
+from services.photo.header import PhotoLimits
 
-Photo: TypeAlias = bytes | str | Path | NDArray[np.uint8]
-"""Encoded bytes (JPEG, PNG, WebP), the path of such a file, or RGB pixels uint8 `(H, W, 3)`."""
-
+# Checked before sending: gRPC refuses a message over its own limit by ending the whole stream, with all its photos.
+_MAX_BYTES = PhotoLimits().max_bytes
 # Up to here an array is sent as PNG, so that the models see the very pixels: 12 MB at worst, below the gateway's limit.
 # A larger one goes as JPEG, which the gateway can decode smaller at a fraction of the cost.
 _LOSSLESS_MAX_PIXELS = 4_000_000
@@ -24,24 +24,32 @@ async def encoded(photo: Photo) -> bytes:
     """Return a photo's encoded bytes; file and codec work runs in a thread.
 
     Raises:
-        ImageUnreadable: no such file, or an array that is not uint8 `(H, W, 3)`.
-        ImageTooLarge: a file too large to be sent at all. (The gateway's own, lower limit is the gateway's to check.)
+        ImageUnreadable: no such file, one that is no regular file, or an array that is not uint8 `(H, W, 3)`.
+        ImageTooLarge: more bytes than a gateway takes by default.
     """
     if isinstance(photo, bytes):
+        _refuse_too_many(len(photo), "the photo")
         return photo
     if isinstance(photo, np.ndarray):
         return await asyncio.to_thread(_encode, photo)
     return await asyncio.to_thread(_read, Path(photo))
 
 
+def _refuse_too_many(size: int, photo: str) -> None:
+    if size > _MAX_BYTES:
+        raise ImageTooLarge(f"{photo} has more than {_MAX_BYTES:,} bytes", field="image")
+
+
 def _read(path: Path) -> bytes:
     try:
-        size = path.stat().st_size
-        if size > MAX_MESSAGE_BYTES:
-            raise ImageTooLarge(f"{path}: {size:,} bytes are too many for a photo", field="image")
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe would never end, a device neither
+            kind = "directory" if stat.S_ISDIR(status.st_mode) else "pipe or device"
+            raise ImageUnreadable(f"{path}: a {kind}, not a file", field="image")
+        _refuse_too_many(status.st_size, str(path))
         return path.read_bytes()
-    except OSError as error:
-        raise ImageUnreadable(f"{path}: {error.strerror or error}", field="image") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
+        raise ImageUnreadable(f"{path}: {getattr(error, 'strerror', None) or error}", field="image") from None
 
 
 def _encode(pixels: NDArray[np.uint8]) -> bytes:
@@ -56,4 +64,5 @@ def _encode(pixels: NDArray[np.uint8]) -> bytes:
         _, encoded_pixels = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     else:
         _, encoded_pixels = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    _refuse_too_many(encoded_pixels.size, "the encoded array")
     return encoded_pixels.tobytes()

@@ -48,8 +48,9 @@ class Flight:
 
         the caller's items --feed--> to_send --send--> unanswered --receive--> outcomes --> the caller
 
-    A slot is taken before `to_send` and given back when the caller takes the outcome, so that neither photos nor
-    answers pile up, however slow or fast the caller is.
+    A photo that is answered with UNAVAILABLE goes back to `to_send` after a while; so the stream is half-closed only
+    when every photo has its outcome. A slot is taken before `to_send` and given back when the caller takes the outcome,
+    so that neither photos nor answers pile up, however slow or fast the caller is.
     """
 
     def __init__(self, open_stream: OpenStream, *, in_flight: int, timeout_seconds: float | None) -> None:
@@ -68,11 +69,11 @@ class Flight:
         self._open_stream = open_stream
         self._end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         self._slots = asyncio.Semaphore(in_flight)
-        self._ids: set[str] = set()
+        self._ids: set[str] = set()  # of the photos without outcome
+        self._fed = False  # no more items will come
         self._to_send: asyncio.Queue[_Pending | None] = asyncio.Queue()  # None: there are no more
         self._unanswered: dict[str, _Pending] = {}
         self._outcomes: asyncio.Queue[SearchOutcome | None] = asyncio.Queue()  # None: that was the last
-        self._all_sent = False
         self._failures = 0  # streams in a row that broke without a single answer
 
     async def outcomes(
@@ -96,7 +97,8 @@ class Flight:
                 await self._slots.acquire()
                 await self._prepare(item)
         finally:
-            self._to_send.put_nowait(None)
+            self._fed = True
+            self._end_if_over()
 
     async def _prepare(self, item: SearchItem) -> None:
         request_id, photo, options = item
@@ -121,7 +123,7 @@ class Flight:
     async def _fly(self) -> None:
         """Open streams until every photo has its outcome."""
         try:
-            while not (self._all_sent and not self._unanswered):
+            while not self._over:
                 error = await self._one_stream()
                 if error is None:
                     continue
@@ -135,35 +137,30 @@ class Flight:
             self._outcomes.put_nowait(None)
 
     async def _one_stream(self) -> AisleError | None:
-        """Send and receive until the stream ends; return why it broke, or None when all was answered."""
+        """Send and receive until the stream ends; return why photos are without outcome, or None when none is."""
+        why: AisleError = Unavailable("the gateway ended the stream before it had answered every photo")
         call = self._open_stream(timeout=self._time_left())
         sending = asyncio.create_task(self._send(call))
         try:
             while (response := await call.read()) is not _END_OF_STREAM:
                 self._settle(from_stream_response(response))
         except grpc.aio.AioRpcError as error:
-            return _why_it_broke(error)
+            why = _why_it_broke(error)
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
             call.cancel()
-        if self._all_sent and not self._unanswered:
-            return None
-        return Unavailable("the gateway ended the stream before it had answered every photo")
+        return None if self._over else why
 
     async def _send(self, call: Any) -> None:
         # An explicit writer, not a request iterator: grpc.aio leaves the iterator of a broken call waiting for its
         # next item, which would then be lost in it.
         with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # the stream broke: the receiver reports it
-            for pending in tuple(self._unanswered.values()):
+            for unanswered in tuple(self._unanswered.values()):
+                await self._write(call, unanswered)
+            while (pending := await self._to_send.get()) is not None:
+                self._unanswered[pending.request.request_id] = pending
                 await self._write(call, pending)
-            while not self._all_sent:
-                pending_or_end = await self._to_send.get()
-                if pending_or_end is None:
-                    self._all_sent = True
-                else:
-                    self._unanswered[pending_or_end.request.request_id] = pending_or_end
-                    await self._write(call, pending_or_end)
             await call.done_writing()
 
     async def _write(self, call: Any, pending: _Pending) -> None:
@@ -171,9 +168,21 @@ class Flight:
         await call.write(pending.request)
 
     def _settle(self, outcome: SearchOutcome) -> None:
-        if self._unanswered.pop(outcome.request_id, None) is not None:  # an unknown id is nobody's answer
-            self._failures = 0
+        pending = self._unanswered.pop(outcome.request_id, None)
+        if pending is None:  # an unknown id is nobody's answer
+            return
+        self._failures = 0
+        if not (isinstance(outcome.error, Unavailable) and self._send_later(pending)):
             self._finish(outcome)
+
+    def _send_later(self, pending: _Pending) -> bool:
+        """Send a photo again after a back-off, unless it had all its attempts or its time would be over by then."""
+        wait_seconds = backoff_seconds(pending.sent, random.random())  # noqa: S311 - jitter
+        time_left = self._time_left()
+        if pending.sent >= MAX_ATTEMPTS or (time_left is not None and time_left <= wait_seconds):
+            return False
+        asyncio.get_running_loop().call_later(wait_seconds, self._to_send.put_nowait, pending)
+        return True
 
     def _fail_what_is_not_worth_another_try(self, error: AisleError) -> None:
         for request_id, pending in tuple(self._unanswered.items()):
@@ -185,16 +194,21 @@ class Flight:
         for request_id in self._unanswered:
             self._finish(SearchOutcome(request_id, error=error))
         self._unanswered.clear()
-        while not self._all_sent:
-            pending = await self._to_send.get()
-            if pending is None:
-                self._all_sent = True
-            else:
-                self._finish(SearchOutcome(pending.request.request_id, error=error))
+        while (pending := await self._to_send.get()) is not None:
+            self._finish(SearchOutcome(pending.request.request_id, error=error))
 
     def _finish(self, outcome: SearchOutcome) -> None:
         self._ids.remove(outcome.request_id)
         self._outcomes.put_nowait(outcome)
+        self._end_if_over()
+
+    @property
+    def _over(self) -> bool:
+        return self._fed and not self._ids
+
+    def _end_if_over(self) -> None:
+        if self._over:
+            self._to_send.put_nowait(None)
 
     def _time_left(self) -> float | None:
         return None if self._end is None else max(0.0, self._end - time.monotonic())

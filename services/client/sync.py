@@ -4,10 +4,12 @@ import asyncio
 import functools
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from services.client.client import DEFAULT_TARGET, AisleClient
+from services.common.errors import Unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,14 +42,18 @@ def _blocking_iterator(
             while (item := self._wait_for(next_or_none())) is not None:
                 yield item
         finally:
-            self._wait_for(stream.aclose())
+            if not self._closed:  # else it was ended then
+                self._wait_for(stream.aclose())
 
     functools.update_wrapper(blocking, method)
     return blocking
 
 
 class SyncAisleClient:
-    """`AisleClient` with methods that wait. Use it from any number of threads; close it once."""
+    """`AisleClient` with methods that wait. Use it from any number of threads.
+
+    Once it is closed, every call raises `Unavailable`, also those that were waiting then.
+    """
 
     search = _blocking(AisleClient.search)
     search_many = _blocking_iterator(AisleClient.search_many)
@@ -56,6 +62,9 @@ class SyncAisleClient:
 
     def __init__(self, target: str = DEFAULT_TARGET) -> None:
         """Connect to `target`, a gateway's `host:port`; nothing is sent yet."""
+        self._closed = False
+        # Nothing is given to the loop once it is about to stop. Reentrant, for an iterator may be collected in there.
+        self._lock = threading.RLock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="aisle-client", daemon=True)
         self._thread.start()
@@ -71,17 +80,32 @@ class SyncAisleClient:
 
     def close(self) -> None:
         """Close the channel and end the thread; calls still in flight are cancelled. Safe to repeat."""
-        if self._loop.is_closed():
-            return
-        self._wait_for(self._client.close())
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
+    async def _end(self) -> None:
+        calls = asyncio.all_tasks() - {asyncio.current_task()}
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await self._client.close()
+
     def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._lock:
+            if self._closed:
+                work.close()
+                raise Unavailable("the client is closed")
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
+        except CancelledError:
+            raise Unavailable("the client was closed before the answer came") from None
         except BaseException:
             future.cancel()  # Ctrl-C in the waiting thread cancels the call too
             raise

@@ -3,10 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
-from services.client.photos import Photo
 from services.common.errors import AisleError
+
+if TYPE_CHECKING:  # `--help` and the pure modules that need a Policy do not wait for numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
+Photo: TypeAlias = "bytes | str | Path | NDArray[np.uint8]"
+"""Encoded bytes (JPEG, PNG, WebP), the path of such a file, or RGB pixels uint8 `(H, W, 3)`."""
 
 
 class Policy(StrEnum):
@@ -35,6 +42,11 @@ class ShardState(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
     UNKNOWN = "unknown"
+
+    @property
+    def answered(self) -> bool:
+        """Whether the shard's hits are in the answer."""
+        return self in {ShardState.ANSWERED, ShardState.HEDGED}
 
 
 class Rung(StrEnum):
@@ -72,7 +84,8 @@ class SearchOptions(TypedDict, total=False):
         probability_mass: TOP_P and ADAPTIVE: the probability that the chosen categories reach together, in (0, 1].
         categories: categories that the caller already knows; they override the policy.
         region: the part of the picture to search for; all of it when absent.
-        minimum_coverage: least share of the planned probability mass that must answer, 0 to 1; 0 when absent.
+        minimum_coverage: least share of the classifier's whole probability mass that must answer, 0 to 1; 0 when
+            absent.
         criticality: who waits; INTERACTIVE when absent.
     """
 
@@ -142,12 +155,14 @@ class Coverage:
     """How complete an answer is.
 
     Attributes:
-        share: part of the planned shards' probability mass that did answer, in [0, 1].
+        share: part of the classifier's whole probability mass whose shards did answer, in [0, 1].
+        planned_share: part of it that was planned, in [0, 1]; 1 for BASELINE and for categories that the caller gave.
         partial: whether anything planned is missing.
         shards: one entry per planned shard, likeliest first.
     """
 
     share: float
+    planned_share: float
     partial: bool
     shards: tuple[ShardCoverage, ...]
 

@@ -16,15 +16,15 @@
     │   ├── SnapshotMismatch       SNAPSHOT_MISMATCH     the caller planned with another snapshot
     │   ├── SpaceMismatch          SPACE_MISMATCH        vectors of another embedder
     │   ├── SnapshotInvalid        SNAPSHOT_INVALID      a file is damaged, missing or of another schema
-    │   └── PolicyUnavailable      POLICY_UNAVAILABLE    the snapshot lacks what the policy needs
+    │   ├── PolicyUnavailable      POLICY_UNAVAILABLE    the snapshot lacks what the policy needs
+    │   └── CoverageTooLow         COVERAGE_TOO_LOW      less was found than the caller asked for at least
     ├── ResourceExhausted          RESOURCE_EXHAUSTED
     │   ├── ImageTooLarge          IMAGE_TOO_LARGE       bytes or pixels over the limit
     │   └── Overloaded             OVERLOADED            come back after `retry_after_seconds`
     ├── DeadlineExceeded           DEADLINE_EXCEEDED
     ├── Unavailable                UNAVAILABLE
     │   ├── NotServing             NOT_SERVING           loading or draining
-    │   ├── ModelUnavailable       MODEL_UNAVAILABLE     Triton can't be reached or has no such model
-    │   └── CoverageTooLow         COVERAGE_TOO_LOW      less was found than the caller asked for at least
+    │   └── ModelUnavailable       MODEL_UNAVAILABLE     Triton can't be reached or has no such model
     └── Internal                   INTERNAL              a defect; the text stays in the log
         └── ModelOutputInvalid     MODEL_OUTPUT_INVALID  a model answered with what can't be an answer
 
@@ -153,6 +153,15 @@ class PolicyUnavailable(FailedPrecondition):
     reason = "POLICY_UNAVAILABLE"
 
 
+class CoverageTooLow(FailedPrecondition):
+    """The answer would cover less than the caller's minimum.
+
+    Not UNAVAILABLE, which is retried at once: a missing shard must not multiply the searches of all the others.
+    """
+
+    reason = "COVERAGE_TOO_LOW"
+
+
 class ResourceExhausted(AisleError):
     """A limit was reached."""
 
@@ -196,12 +205,6 @@ class ModelUnavailable(Unavailable):
     """Triton can't be reached, or does not have the model ready."""
 
     reason = "MODEL_UNAVAILABLE"
-
-
-class CoverageTooLow(Unavailable):
-    """The answer would cover less than the caller's minimum."""
-
-    reason = "COVERAGE_TOO_LOW"
 
 
 class Internal(AisleError):

@@ -1,13 +1,15 @@
 """The one server interceptor: refuses calls while not serving, and turns every exception into a rich status."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
-from services.common.errors import AisleError, Internal, NotServing
-from services.common.status import trailing_metadata
+from services.common.errors import AisleError, Internal, InvalidArgument, NotServing
+from services.common.status import trailing_metadata, wire_text
 from services.common.telemetry import get_logger
 
 _log = get_logger()
@@ -40,13 +42,13 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
                 self._guard_unary(method, handler.unary_unary),
-                request_deserializer=handler.request_deserializer,
+                request_deserializer=_tolerant(handler.request_deserializer),
                 response_serializer=handler.response_serializer,
             )
         if handler.stream_stream is not None:
             return grpc.stream_stream_rpc_method_handler(
                 self._guard_stream(method, handler.stream_stream),
-                request_deserializer=handler.request_deserializer,
+                request_deserializer=_tolerant(handler.request_deserializer),
                 response_serializer=handler.response_serializer,
             )
         raise TypeError(f"{method}: only unary and bidirectional methods are guarded")
@@ -55,7 +57,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
         async def guarded(request: Any, context: Context) -> Any:
             try:
                 self._refuse_unless_serving()
-                return await handle(request, context)
+                return await handle(_well_formed(request), context)
             except Exception as error:  # noqa: BLE001 - the edge: nothing may leave without a status
                 await _abort(method, context, error)
 
@@ -65,8 +67,11 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
         async def guarded(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
             try:
                 self._refuse_unless_serving()
-                async for response in handle(requests, context):
-                    yield response
+                # A caller that goes away leaves this generator at its yield: without aclosing the handler's generator
+                # would hold what it holds until garbage is collected.
+                async with aclosing(handle(_all_well_formed(requests), context)) as responses:
+                    async for response in responses:
+                        yield response
             except Exception as error:  # noqa: BLE001 - the edge: nothing may leave without a status
                 await _abort(method, context, error)
 
@@ -75,6 +80,32 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
     def _refuse_unless_serving(self) -> None:
         if not self._is_serving():
             raise NotServing("this process is still loading; retry with back-off", retry_after_seconds=1.0)
+
+
+_MALFORMED = object()
+
+
+def _tolerant(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Let malformed bytes through as `_MALFORMED`: gRPC itself would end the call UNKNOWN or INTERNAL."""
+
+    def parse(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            return _MALFORMED
+
+    return parse
+
+
+def _well_formed(request: Any) -> Any:
+    if request is _MALFORMED:
+        raise InvalidArgument("the bytes sent are no message of this method; use the stubs of its proto")
+    return request
+
+
+async def _all_well_formed(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield _well_formed(request)
 
 
 def as_aisle_error(error: Exception, *, where: str) -> AisleError:
@@ -95,4 +126,4 @@ async def _abort(method: str, context: Context, error: Exception) -> None:
     if isinstance(error, grpc.aio.AbortError):
         raise error
     known = as_aisle_error(error, where=method)
-    await context.abort(grpc.StatusCode[known.code], known.message, trailing_metadata(known))
+    await context.abort(grpc.StatusCode[known.code], wire_text(known), trailing_metadata(known))

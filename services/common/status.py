@@ -19,6 +19,7 @@ from services.common.errors import (
 )
 
 DOMAIN = "aisle"
+_MAX_TEXT = 500
 _DETAILS_KEY = "grpc-status-details-bin"
 
 # What a failure becomes when its reason is not one of ours: a proxy's, or a newer release's.
@@ -47,12 +48,17 @@ class Failure:
     retry_after_seconds: float | None = None
 
 
+def wire_text(error: AisleError) -> str:
+    """Return the error's message, cut to what trailers can hold: they carry it three times and end at 16 kB."""
+    return error.message if len(error.message) <= _MAX_TEXT else error.message[: _MAX_TEXT - 1] + "…"
+
+
 def to_status(error: AisleError) -> status_pb2.Status:
     """Return the rich status of an error: `ErrorInfo`, and `BadRequest` and `RetryInfo` where they apply."""
     details = [_pack(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN))]
     if error.field:
         violation = error_details_pb2.BadRequest.FieldViolation(
-            field=error.field, description=error.message, reason=error.reason
+            field=error.field, description=wire_text(error), reason=error.reason
         )
         details.append(_pack(error_details_pb2.BadRequest(field_violations=[violation])))
     if error.retry_after_seconds is not None:
@@ -60,7 +66,7 @@ def to_status(error: AisleError) -> status_pb2.Status:
         delay.FromNanoseconds(round(error.retry_after_seconds * 1e9))
         details.append(_pack(error_details_pb2.RetryInfo(retry_delay=delay)))
     code = code_pb2.Code.Value(error.code)
-    return status_pb2.Status(code=code, message=error.message, details=details)
+    return status_pb2.Status(code=code, message=wire_text(error), details=details)
 
 
 def trailing_metadata(error: AisleError) -> tuple[tuple[str, bytes], ...]:

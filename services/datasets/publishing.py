@@ -23,16 +23,16 @@ def folder_in_one_step(target: Path) -> Iterator[Path]:
     if target.exists() and not (target / MANIFEST).is_file() and (not target.is_dir() or any(target.iterdir())):
         raise CatalogueInvalid(f"{target} exists and is no dataset folder: choose another place or remove it")
     target.parent.mkdir(parents=True, exist_ok=True)
-    workplace = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        fresh, old = workplace / "fresh", workplace / "old"
+        fresh, old = scratch / "fresh", scratch / "old"
         fresh.mkdir()
         yield fresh
         if target.exists():
             target.replace(old)
         fresh.replace(target)
     finally:
-        shutil.rmtree(workplace, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def is_finished(folder: Path, made_from: Mapping[str, Any]) -> bool:

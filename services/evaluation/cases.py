@@ -31,7 +31,7 @@ def choose_cases(queries: Sequence[Query], by_policy: ByPolicy, cascade: Policy,
         queries: what was asked.
         by_policy: what came back; the baseline must be among it.
         cascade: the policy to show beside the baseline.
-        gallery: knows the category of each hit, and a picture of the product wanted.
+        gallery: has a picture of the product wanted.
         seed: decides the lot.
 
     Photos without a product are no case, and neither are those that an error kept from being judged.
@@ -71,8 +71,8 @@ def _case(query: Query, baseline: Observation, cascade: Observation, gallery: Ga
         predicted=category,
         probability=probability,
         product_id=product,
-        product_image_path=gallery[product].image_path if product in gallery else None,
-        answers=[_answer(query, baseline, gallery), _answer(query, cascade, gallery)],
+        product_image_path=gallery.get(product),
+        answers=[_answer(query, baseline), _answer(query, cascade)],
     )
 
 
@@ -82,11 +82,11 @@ def _kind(baseline_right: bool, cascade_right: bool) -> Kind:  # noqa: FBT001 - 
     return "lost" if baseline_right else "both_wrong"
 
 
-def _answer(query: Query, seen: Observation, gallery: Gallery) -> CaseAnswer:
+def _answer(query: Query, seen: Observation) -> CaseAnswer:
     hits = [
         CaseHit(
             product_id=hit.product_id,
-            category=gallery[hit.product_id].category if hit.product_id in gallery else "",
+            category=hit.category,
             score=hit.score,
             image_path=hit.image_path,
             right=hit.product_id in query.products,

@@ -9,7 +9,7 @@ from services.client.types import Catalog, Policy
 from services.common.errors import CatalogueInvalid, PolicyUnavailable, UnknownCategory
 from services.datasets.labelled import Dataset, read_dataset, read_photos
 from services.evaluation.machine import this_machine
-from services.evaluation.observation import POLICIES, Gallery, Product, Query, queries_of
+from services.evaluation.observation import POLICIES, Gallery, Query, queries_of
 from services.evaluation.page import render
 from services.evaluation.plan import choose
 from services.evaluation.report import Setting, make_report
@@ -102,10 +102,9 @@ def _labelled(dataset: Dataset) -> list[Query]:
 
 def _gallery(dataset: Dataset) -> Gallery:
     catalogue = read_catalogue(dataset.catalogue)
-    columns = (catalogue.strings(column) for column in ("product_id", "category", "image_path"))
-    gallery: dict[str, Product] = {}
-    for product_id, category, image_path in zip(*columns, strict=True):
-        gallery.setdefault(product_id, Product(category, image_path))
+    gallery: dict[str, str] = {}
+    for product_id, path in zip(catalogue.strings("product_id"), catalogue.strings("image_path"), strict=True):
+        gallery.setdefault(product_id, path)
     return gallery
 
 

@@ -7,7 +7,7 @@ from statistics import fmean, median
 
 from services.client.types import Policy
 from services.evaluation.metrics import percentiles, recall_at_k
-from services.evaluation.observation import Gallery, Observation, Query
+from services.evaluation.observation import Observation, Query
 from services.evaluation.quality import ByPolicy, Quality
 from services.evaluation.schema import METRICS, CategoryReport, Confusion, Histogram, Latency, PolicyReport
 
@@ -21,7 +21,6 @@ def policy_report(
     policy: Policy,
     queries: Sequence[Query],
     observations: Sequence[Observation],
-    gallery: Gallery,
     quality: Quality | None,
 ) -> PolicyReport:
     """Return one policy's figures.
@@ -30,7 +29,6 @@ def policy_report(
         policy: the policy.
         queries: what was asked.
         observations: what came back under this policy, in the order of the queries.
-        gallery: knows the category of each hit.
         quality: all policies' product figures; None when no photo has a product.
     """
     answers = [each for each in observations if each.outcome != "error"]
@@ -40,7 +38,7 @@ def policy_report(
     return PolicyReport(
         **figures,
         intervals=quality.intervals(policy) if quality else None,
-        category_at_1=fmean(_best_is_of_right_category(queries[each.query], each, gallery) for each in observations),
+        category_at_1=fmean(_best_is_of_right_category(queries[each.query], each) for each in observations),
         mean_shards_searched=fmean(len(each.searched) for each in answers) if answers else 0.0,
         latency_ms=latency(each.latency_ms for each in answers),
         overhead_ms=latency(each.overhead_ms for each in answers if each.overhead_ms is not None),
@@ -52,9 +50,8 @@ def policy_report(
     )
 
 
-def _best_is_of_right_category(query: Query, seen: Observation, gallery: Gallery) -> bool:
-    best = gallery.get(seen.hits[0].product_id) if seen.hits else None
-    return best is not None and best.category in query.categories
+def _best_is_of_right_category(query: Query, seen: Observation) -> bool:
+    return bool(seen.hits) and seen.hits[0].category in query.categories
 
 
 def latency(milliseconds: Iterable[float]) -> Latency | None:

@@ -26,16 +26,8 @@ class Query:
     categories: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
-    """A product as the catalogue has it: its category, and the path of one of its gallery images."""
-
-    category: str
-    image_path: str
-
-
-Gallery = Mapping[str, Product]
-"""The dataset's products by id. Hits of the baseline index don't say of which category they are; this does."""
+Gallery = Mapping[str, str]
+"""The path of one gallery image of each of the dataset's products, by product id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +35,7 @@ class ShownHit:
     """One of the first hits of an answer, kept to be shown."""
 
     product_id: str
+    category: str
     score: float
     image_path: str
 

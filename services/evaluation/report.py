@@ -46,12 +46,12 @@ def make_report(
         queries: what was asked, at least one.
         observations: what came back, in any order: one per query and policy.
         catalog: what the gateway served.
-        gallery: the dataset's whole catalogue.
+        gallery: has every product of the dataset's catalogue.
         setting: what else there is to say.
     """
     by_policy = _by_policy(observations)
     quality = measure_quality(queries, by_policy, setting.method.seed)
-    policies = {policy: policy_report(policy, queries, seen, gallery, quality) for policy, seen in by_policy.items()}
+    policies = {policy: policy_report(policy, queries, seen, quality) for policy, seen in by_policy.items()}
     predicted = predictions(queries, by_policy)
     cascade = next((policy for policy in _CASCADES if policy in by_policy), None)
     cases = (

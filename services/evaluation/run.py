@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from services.client.photos import encoded
-from services.client.types import Catalog, Policy, SearchResult, ShardState
+from services.client.types import Catalog, Policy, SearchResult
 from services.common.errors import AisleError, SnapshotMismatch, Unavailable
 from services.evaluation.cases import SHOWN_HITS
 from services.evaluation.metrics import ranks_of
@@ -18,8 +18,6 @@ from services.evaluation.plan import interleave
 
 Progress = Callable[[int, int], None]
 """Called with the searches done and their total."""
-
-_IN_THE_ANSWER = frozenset({ShardState.ANSWERED, ShardState.HEDGED})
 
 # A restarting gateway is back well before so many searches have failed; a lost one would cost hours of timeouts.
 _GIVE_UP_AFTER = 50
@@ -165,10 +163,12 @@ def _observation(number: int, query: Query, policy: Policy, result: SearchResult
         outcome="partial" if result.coverage.partial else "ok",
         latency_ms=latency_ms,
         ranks=ranks_of([hit.product_id for hit in result.hits], query.products),
-        hits=tuple(ShownHit(hit.product_id, hit.score, hit.image_path) for hit in result.hits[:SHOWN_HITS]),
+        hits=tuple(
+            ShownHit(hit.product_id, hit.category, hit.score, hit.image_path) for hit in result.hits[:SHOWN_HITS]
+        ),
         predicted=(likeliest.category, likeliest.probability) if likeliest else None,
-        searched=tuple(shard.category for shard in shards if shard.state in _IN_THE_ANSWER),
-        missing=tuple(shard.category for shard in shards if shard.state not in _IN_THE_ANSWER),
+        searched=tuple(shard.category for shard in shards if shard.state.answered),
+        missing=tuple(shard.category for shard in shards if not shard.state.answered),
         stages_ms=dict(result.timings_ms),
         slowest_shard_ms=max((shard.latency_ms for shard in shards), default=0.0),
     )

@@ -174,7 +174,7 @@ class CaseHit(_Frozen):
 
     product_id: str
     category: str
-    """As the catalogue has it; empty for a product that the catalogue lacks."""
+    """The product's own, also where the baseline index found it."""
     score: float
     image_path: str
     right: bool

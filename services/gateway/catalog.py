@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.errors import UnknownCategory
-from services.gateway.routing import Aisle
+from services.gateway.routing import RankedShard
 from services.snapshot.manifest import Manifest, ShardEntry
 
 
@@ -40,12 +40,12 @@ class Catalog:
         return tuple(shard.category for shard, routable in zip(self.shards, known, strict=True) if not routable)
 
     @property
-    def baseline(self) -> Aisle | None:
+    def baseline(self) -> RankedShard | None:
         """The index over the whole gallery, if there is one."""
         shard = self.manifest.baseline_shard
-        return None if shard is None else Aisle(shard.slug, shard.category, 1.0)
+        return None if shard is None else _ranked(shard, 1.0)
 
-    def rank(self, probabilities: npt.NDArray[np.float32]) -> tuple[Aisle, ...]:
+    def rank(self, probabilities: npt.NDArray[np.float32]) -> tuple[RankedShard, ...]:
         """Return every category's shard, likeliest first.
 
         The classifier may know categories that this snapshot lacks; its probabilities are conditioned on those that
@@ -53,20 +53,23 @@ class Catalog:
 
         Args:
             probabilities: the classifier's output, float32 `(labels,)`.
+
+        Returns:
+            Nothing when all of them are 0: the photo is of no category that is sold here.
         """
         known = self.label_positions >= 0
         here = np.where(known, probabilities[self.label_positions], 0.0).astype(np.float64)
         total = float(here.sum())
         if total <= 0.0:
-            return self.indifferent()
+            return ()
         order = np.argsort(-here, kind="stable")
-        return tuple(Aisle(self.shards[i].slug, self.shards[i].category, float(here[i]) / total) for i in order)
+        return tuple(_ranked(self.shards[i], float(here[i]) / total) for i in order)
 
-    def indifferent(self) -> tuple[Aisle, ...]:
+    def indifferent(self) -> tuple[RankedShard, ...]:
         """Return every category's shard when nothing is known: all as likely as each other."""
         return _evenly(self.shards)
 
-    def chosen(self, categories: Sequence[str]) -> tuple[Aisle, ...]:
+    def chosen(self, categories: Sequence[str]) -> tuple[RankedShard, ...]:
         """Return the shards of the categories that the caller names, each once, all as likely as each other.
 
         Raises:
@@ -81,5 +84,9 @@ class Catalog:
         return _evenly([by_name[category] for category in dict.fromkeys(categories)])
 
 
-def _evenly(shards: Sequence[ShardEntry]) -> tuple[Aisle, ...]:
-    return tuple(Aisle(shard.slug, shard.category, 1.0 / len(shards)) for shard in shards)
+def _evenly(shards: Sequence[ShardEntry]) -> tuple[RankedShard, ...]:
+    return tuple(_ranked(shard, 1.0 / len(shards)) for shard in shards)
+
+
+def _ranked(shard: ShardEntry, probability: float) -> RankedShard:
+    return RankedShard(shard.slug, shard.category, probability, shard.calibration)

@@ -24,7 +24,9 @@ class GatewaySettings(ServerSettings):
     triton: str = "127.0.0.1:8001"
     """Triton's gRPC target."""
     start_timeout_seconds: float = Field(default=30.0, gt=0)
-    """How long Triton and the searchers may take to be reachable; a missing searcher does not keep us from serving."""
+    """How long Triton may take to be ready; without it there is nothing to serve."""
+    searcher_wait_seconds: float = Field(default=2.0, ge=0)
+    """How long to wait for searchers that can't be reached yet; a missing one does not keep us from serving."""
     default_timeout_seconds: float = Field(default=2.0, gt=0)
     """Budget of a caller without a deadline: twice the slowest answer a shopper waits for gladly."""
     max_timeout_seconds: float = Field(default=30.0, gt=0)
@@ -44,12 +46,12 @@ class GatewaySettings(ServerSettings):
     """Largest photo in pixels."""
     top_p_mass: float = Field(default=0.9, gt=0, le=1)
     """TOP_P's probability mass when the caller names none."""
-    adaptive_mass: float = Field(default=0.99, gt=0, le=1)
-    """ADAPTIVE's probability mass: nearly all of it, since the fan-out bounds the cost."""
+    adaptive_mass: float = Field(default=0.95, gt=0, le=1)
+    """ADAPTIVE's probability mass when the caller names none: on validation photos as good as 0.99, for fewer shards."""
     adaptive_fan_out: int = Field(default=4, ge=1)
-    """Most shards that ADAPTIVE searches; on validation photos the fourth likeliest still gains, the fifth does not."""
+    """Most shards that ADAPTIVE searches; on validation photos more than four gained nothing (docs/decisions/0004)."""
     prior_weight: float = Field(default=0.15, ge=0)
-    """Exponent of the classifier's probability in ADAPTIVE's score, chosen on validation photos (docs/decisions)."""
+    """Exponent of the classifier's probability in ADAPTIVE's score, chosen on validation photos (docs/decisions/0004)."""
 
     @property
     def photo_limits(self) -> PhotoLimits:

@@ -4,7 +4,7 @@ from aisle.search.v1 import search_pb2 as pb
 from google.protobuf import duration_pb2
 
 from services.common.errors import AisleError, InvalidArgument
-from services.common.status import to_status
+from services.common.status import to_status, wire_text
 from services.gateway.coverage import Coverage, ShardState
 from services.gateway.merging import Hit
 from services.gateway.query import DEFAULT_TOP_K, Answer, ModelVersion, Policy, Query, Rung
@@ -21,10 +21,8 @@ _POLICIES = {
 }
 _STATES = {
     ShardState.ANSWERED: pb.SHARD_STATE_ANSWERED,
-    ShardState.HEDGED: pb.SHARD_STATE_HEDGED,
     ShardState.LATE: pb.SHARD_STATE_LATE,
     ShardState.FAILED: pb.SHARD_STATE_FAILED,
-    ShardState.SKIPPED: pb.SHARD_STATE_SKIPPED,
 }
 _RUNGS = {Rung.FULL: pb.RUNG_FULL, Rung.NO_CLASSIFIER: pb.RUNG_NO_CLASSIFIER}
 
@@ -75,7 +73,14 @@ def model_from(version: ModelVersion) -> pb.ModelVersion:
 
 def stream_error_from(error: AisleError) -> pb.StreamError:
     """Convert the error of one photo of a stream."""
-    return pb.StreamError(code=to_status(error).code, reason=error.reason, message=error.message, field=error.field)
+    delay = error.retry_after_seconds
+    return pb.StreamError(
+        code=to_status(error).code,
+        reason=error.reason,
+        message=wire_text(error),
+        field=error.field,
+        retry_delay=None if delay is None else _duration(delay),
+    )
 
 
 def _hit(hit: Hit) -> pb.Hit:

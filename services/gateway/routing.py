@@ -10,24 +10,27 @@ from dataclasses import dataclass
 
 from services.common.errors import PolicyUnavailable
 from services.gateway.query import Policy
+from services.snapshot.manifest import Calibration
 
 # Sums of float32 probabilities miss 1 by rounding; without this a mass of 1.0 could never be reached.
 _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Aisle:
+class RankedShard:
     """One shard that could be searched.
 
     Attributes:
         slug: the shard's name.
         category: the TLC that it holds; empty for the baseline index.
         probability: the mass that it stands for, in [0, 1].
+        calibration: its map from similarity to score.
     """
 
     slug: str
     category: str
     probability: float
+    calibration: Calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,14 @@ class RoutingRules:
 class Plan:
     """The shards to search, likeliest first, and how much the prior counts when their hits are merged."""
 
-    aisles: tuple[Aisle, ...]
+    shards: tuple[RankedShard, ...]
     prior_weight: float = 0.0
 
 
 def route(
     policy: Policy,
-    aisles: Sequence[Aisle],
-    baseline: Aisle | None,
+    shards: Sequence[RankedShard],
+    baseline: RankedShard | None,
     rules: RoutingRules,
     probability_mass: float | None = None,
 ) -> Plan:
@@ -66,7 +69,7 @@ def route(
 
     Args:
         policy: how to choose.
-        aisles: every category's shard, likeliest first.
+        shards: every category's shard, likeliest first.
         baseline: the index over the whole gallery; None when the snapshot lacks it.
         rules: the gateway's defaults.
         probability_mass: the caller's mass for TOP_P and ADAPTIVE, in (0, 1]; the rules' when None.
@@ -76,11 +79,11 @@ def route(
     """
     match policy:
         case Policy.TOP_1:
-            return Plan(tuple(aisles[:1]))
+            return Plan(tuple(shards[:1]))
         case Policy.TOP_P:
-            return Plan(smallest_set(aisles, probability_mass or rules.top_p_mass))
+            return Plan(smallest_set(shards, probability_mass or rules.top_p_mass))
         case Policy.ALL:
-            return Plan(tuple(aisles))
+            return Plan(tuple(shards))
         case Policy.BASELINE:
             if baseline is None:
                 raise PolicyUnavailable(
@@ -89,15 +92,15 @@ def route(
                 )
             return Plan((baseline,))
         case Policy.ADAPTIVE:
-            likely = smallest_set(aisles, probability_mass or rules.adaptive_mass)
+            likely = smallest_set(shards, probability_mass or rules.adaptive_mass)
             return Plan(likely[: rules.adaptive_fan_out], rules.prior_weight)
 
 
-def smallest_set(aisles: Sequence[Aisle], mass: float) -> tuple[Aisle, ...]:
-    """Return the shortest prefix of `aisles` (likeliest first) that holds at least `mass`; all when none does."""
+def smallest_set(shards: Sequence[RankedShard], mass: float) -> tuple[RankedShard, ...]:
+    """Return the shortest prefix of `shards` (likeliest first) that holds at least `mass`; all when none does."""
     held = 0.0
-    for count, aisle in enumerate(aisles, start=1):
-        held += aisle.probability
+    for count, shard in enumerate(shards, start=1):
+        held += shard.probability
         if held >= mass - _ROUNDING:
-            return tuple(aisles[:count])
-    return tuple(aisles)
+            return tuple(shards[:count])
+    return tuple(shards)

@@ -17,7 +17,7 @@ from services.gateway.coverage import Coverage, ShardCoverage, ShardState, cover
 from services.gateway.fusion import fuse
 from services.gateway.merging import Hit, ShardHits, merge_top_k
 from services.gateway.query import Answer, ModelVersion, Policy, Query, Rung
-from services.gateway.routing import Aisle, Plan, RoutingRules, route
+from services.gateway.routing import Plan, RankedShard, RoutingRules, route
 from services.gateway.stopwatch import Stopwatch
 from services.photo.intake import PhotoReport, Pixels
 from services.photo.region import Region
@@ -144,7 +144,7 @@ class PhotoSearch:
 
         with watch.stage("route"):
             ranked = () if probabilities is None else self.catalog.rank(probabilities)
-            rung = Rung.NO_CLASSIFIER if fixed_plan is None and probabilities is None else Rung.FULL
+            rung = Rung.FULL if fixed_plan or ranked else Rung.NO_CLASSIFIER
             plan = fixed_plan or self._plan(query, ranked)
         with watch.stage("scatter"):
             found, coverage = await self._scatter(budget, plan, vector, query.top_k)
@@ -154,7 +154,7 @@ class PhotoSearch:
         _require(coverage, query.minimum_coverage, hits)
         return Answer(
             hits=hits,
-            categories=tuple((aisle.category, aisle.probability) for aisle in ranked[:_SHOWN_CATEGORIES]),
+            categories=tuple((shard.category, shard.probability) for shard in ranked[:_SHOWN_CATEGORIES]),
             coverage=coverage,
             photo=inputs.report,
             stage_seconds=watch.finish(),
@@ -207,7 +207,7 @@ class PhotoSearch:
             return route(query.policy, (), self.catalog.baseline, self._rules.routing)
         return None
 
-    def _plan(self, query: Query, ranked: tuple[Aisle, ...]) -> Plan:
+    def _plan(self, query: Query, ranked: tuple[RankedShard, ...]) -> Plan:
         if not ranked:
             return Plan(self.catalog.indifferent())
         return route(query.policy, ranked, self.catalog.baseline, self._rules.routing, query.probability_mass)
@@ -218,33 +218,32 @@ class PhotoSearch:
         """Ask every planned shard at once; return what each found, None for those that are missing."""
         timeout_seconds = budget.for_scatter(self._clock())
         async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(self._ask_shard(aisle, vector, top_k, timeout_seconds)) for aisle in plan.aisles]
+            asked = [group.create_task(self._ask_shard(shard, vector, top_k, timeout_seconds)) for shard in plan.shards]
         outcomes = [task.result() for task in asked]
         return [hits for hits, _ in outcomes], cover([shard for _, shard in outcomes])
 
     async def _ask_shard(
-        self, aisle: Aisle, vector: bytes, top_k: int, timeout_seconds: float
+        self, shard: RankedShard, vector: bytes, top_k: int, timeout_seconds: float
     ) -> tuple[ShardHits | None, ShardCoverage]:
         asked_at = self._clock()
         hits, state, detail = None, ShardState.ANSWERED, ""
         try:
-            hits = await self._searchers.search(aisle.slug, vector, top_k, timeout_seconds)
+            hits = await self._searchers.search(shard.slug, vector, top_k, timeout_seconds)
         except DeadlineExceeded as late:
             state, detail = ShardState.LATE, late.message
         except AisleError as lost:
             state, detail = ShardState.FAILED, f"{lost.reason}: {lost.message}"
-            _log.warning("shard_lost", shard=aisle.slug, reason=lost.reason, error=lost.message)
+            _log.warning("shard_lost", shard=shard.slug, reason=lost.reason, error=lost.message)
         latency_seconds = self._clock() - asked_at
-        return hits, ShardCoverage(aisle.category, state, aisle.probability, latency_seconds, detail)
+        return hits, ShardCoverage(shard.category, state, shard.probability, latency_seconds, detail)
 
-    def _merge(self, plan: Plan, found: list[ShardHits | None], top_k: int) -> tuple[Hit, ...]:
-        scored = []
-        for aisle, hits in zip(plan.aisles, found, strict=True):
-            shard = self.catalog.manifest.shard(aisle.slug)
-            if hits is None or shard is None:
-                continue
-            scores = fuse(hits.similarities, shard.calibration, aisle.probability, plan.prior_weight)
-            scored.append((hits, scores))
+    @staticmethod
+    def _merge(plan: Plan, found: list[ShardHits | None], top_k: int) -> tuple[Hit, ...]:
+        scored = [
+            (hits, fuse(hits.similarities, shard.calibration, shard.probability, plan.prior_weight))
+            for shard, hits in zip(plan.shards, found, strict=True)
+            if hits is not None
+        ]
         return merge_top_k(scored, top_k)
 
 

@@ -74,7 +74,7 @@ class Gateway:
             _log.warning("shards_without_searcher", shards=unserved)
         searchers = SearcherClient(topology.shards, manifest)
         self._resources.push_async_callback(searchers.close)
-        unreachable = await searchers.connect(settings.start_timeout_seconds)
+        unreachable = await searchers.connect(settings.searcher_wait_seconds)
         if unreachable:
             _log.warning("searchers_unreachable", targets=unreachable)
         self._servicer.serve(

@@ -60,7 +60,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         search = self._serving()
         catalog, manifest = search.catalog, search.catalog.manifest
         shards = sorted(catalog.shards, key=lambda shard: shard.category)
-        page, next_page_token = page_of(len(shards), request.page_size, request.page_token)
+        page, next_page_token = page_of(manifest.snapshot_id, len(shards), request.page_size, request.page_token)
         unroutable = set(catalog.unroutable)
         return pb.GetCatalogResponse(
             categories=[

@@ -63,7 +63,8 @@ def read_parquet(name: str, content: bytes) -> RawCatalogue:
     """Read Parquet; a row's number is its position, counted from 1.
 
     Raises:
-        CatalogueInvalid: not Parquet, a column twice, or one whose values are neither strings nor numbers.
+        CatalogueInvalid: not Parquet, a column twice, one whose values are neither strings nor numbers, or a string
+            that is not UTF-8.
     """
     try:
         table = pq.read_table(pa.BufferReader(content))
@@ -120,4 +121,28 @@ def _plain(name: str, field: pa.Field, values: pa.ChunkedArray) -> pa.ChunkedArr
             f"{name}: column {field.name!r} holds {field.type}; only strings and numbers can be attributes",
             field=field.name,
         )
-    return values.cast(kind)
+    try:
+        plain = values.cast(kind)
+    except pa.ArrowInvalid as error:
+        raise CatalogueInvalid(f"{name}: column {field.name!r}: {error}", field=field.name) from None
+    if pa.types.is_string(kind):
+        _refuse_other_encodings(name, field.name, plain)
+    return plain
+
+
+def _refuse_other_encodings(name: str, column: str, strings: pa.ChunkedArray) -> None:
+    try:
+        strings.validate(full=True)
+    except pa.ArrowInvalid:
+        values = strings.cast(pa.binary()).to_pylist()
+        row = next((row for row, value in enumerate(values, start=1) if not _is_utf8(value)), 0)
+        place = f", row {row}" if row else ""
+        raise CatalogueInvalid(f"{name}{place}: column {column!r} is not UTF-8", field=column) from None
+
+
+def _is_utf8(value: bytes | None) -> bool:
+    try:
+        (value or b"").decode()
+    except UnicodeDecodeError:
+        return False
+    return True

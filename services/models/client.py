@@ -12,18 +12,22 @@ from services.common.channels import channel_options
 from services.common.errors import (
     AisleError,
     DeadlineExceeded,
-    FailedPrecondition,
     Internal,
     ModelUnavailable,
     Overloaded,
     ResourceExhausted,
 )
+from services.common.telemetry import get_logger
 from services.models.inference import check_embeddings, check_probabilities, decode_response, encode_request
 from services.models.metadata import ModelInfo, parse_model_config
 
 EMBEDDER = "embedder"
 CLASSIFIER = "classifier"
 _CONTROL_TIMEOUT_SECONDS = 5.0
+_RETRY_AFTER_SECONDS = 0.1
+"""After a full queue: about as long as a few batches take."""
+
+_log = get_logger()
 
 
 class TritonModels:
@@ -34,7 +38,8 @@ class TritonModels:
 
     Every method raises the same errors: `ModelUnavailable` (Triton can't be reached or has no such model),
     `Overloaded` (its queue is full), `DeadlineExceeded` (no answer in time, or none begun in time),
-    `FailedPrecondition` (the model takes other pixels than these), `Internal` (the model failed).
+    `Internal` (the model failed, or takes other pixels than these). They name the model; Triton's address and words are
+    only logged.
     A cancelled caller cancels the call, and Triton takes the request out of its queue.
     """
 
@@ -112,31 +117,32 @@ class TritonModels:
         try:
             return await method(request, timeout=timeout_seconds)
         except grpc.aio.AioRpcError as error:
-            raise failure_of(error.code(), error.details() or "", model, self._target) from error
+            code, details = error.code(), error.details() or ""
+            _log.warning("model_call_failed", model=model, target=self._target, code=code.name, details=details)
+            raise error_of(code, details, model) from error
 
 
-def failure_of(code: grpc.StatusCode, details: str, model: str, target: str) -> AisleError:
-    """Return the error that a failed call to Triton stands for.
+def error_of(code: grpc.StatusCode, details: str, model: str) -> AisleError:
+    """Return the error that a failed call to Triton stands for; its text is ours, for it may reach any caller.
 
     Triton says UNAVAILABLE for a full queue and for a request that waited too long, too: only the text tells them apart
     (server 2.51: "Exceeds maximum queue size" and "Request timeout expired").
     """
-    text = f"model {model} at {target}: {details}"
     lowered = details.lower()
     if code is grpc.StatusCode.UNAVAILABLE and "maximum queue size" in lowered:
-        return Overloaded(text)
+        return Overloaded(f"the queue of model {model} is full", retry_after_seconds=_RETRY_AFTER_SECONDS)
     if code is grpc.StatusCode.UNAVAILABLE and "timeout expired" in lowered:
-        return DeadlineExceeded(text)
-    return _ERRORS.get(code, Internal)(text)
+        code = grpc.StatusCode.DEADLINE_EXCEEDED
+    error, what_happened = _ERRORS.get(code, (Internal, "failed"))
+    return error(f"model {model} {what_happened}")
 
 
-_ERRORS: dict[grpc.StatusCode, type[AisleError]] = {
-    grpc.StatusCode.UNAVAILABLE: ModelUnavailable,
-    grpc.StatusCode.NOT_FOUND: ModelUnavailable,
+# What is missing here is a defect, INVALID_ARGUMENT too: whoever searches has no say in the pixels' shape.
+_ERRORS: dict[grpc.StatusCode, tuple[type[AisleError], str]] = {
+    grpc.StatusCode.UNAVAILABLE: (ModelUnavailable, "can't be reached"),
     # The call was not cancelled by us (that raises CancelledError): its channel or Triton is going away.
-    grpc.StatusCode.CANCELLED: ModelUnavailable,
-    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhausted,
-    # Whoever searches has no say in the pixels' shape: the caller asked `describe` of another model than this one.
-    grpc.StatusCode.INVALID_ARGUMENT: FailedPrecondition,
+    grpc.StatusCode.CANCELLED: (ModelUnavailable, "can't be reached"),
+    grpc.StatusCode.NOT_FOUND: (ModelUnavailable, "is not served"),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (DeadlineExceeded, "did not answer in time"),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (ResourceExhausted, "refused a message of that size"),
 }

@@ -17,7 +17,7 @@ _LEVELS: tuple[LogLevel, ...] = ("error", "warning", "info")
 
 @dataclass(frozen=True, slots=True)
 class TritonCommand:
-    """All that a supervisor needs to start a Triton and to clean up after one that was killed.
+    """All that is needed to start a Triton, and to clean up after one that was killed.
 
     Attributes:
         argv: the command line; Triton gets SIGTERM when the thread that starts it ends.

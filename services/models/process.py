@@ -58,28 +58,20 @@ class TritonProcess:
             self._reader.join(timeout=1.0)
         return list(self._tail)
 
-    def terminate(self) -> None:
-        """Ask the server to drain and end; returns at once."""
-        if self.exit_status is None:
-            self._popen.send_signal(signal.SIGTERM)
-
     def stop(self, grace_seconds: float) -> None:
         """End the server and all of its processes: ask, wait for `grace_seconds`, then kill. Blocks; safe to repeat."""
-        self.terminate()
+        self._popen.terminate()  # does nothing to one that has ended
         give_up = time.monotonic() + grace_seconds
         while self.exit_status is None and time.monotonic() < give_up:
             time.sleep(_POLL_SECONDS)
-        self.clean_up()
-
-    def clean_up(self) -> None:
-        """Kill what is left of the group and remove its shared memory; after a drain both are gone already."""
+        # After a drain there is nothing left to kill, nor to remove.
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
         else:
             self._popen.wait()
-        remove_shared_memory(self.command)
+        _remove_shared_memory(self.command)
         self._reader.join(timeout=1.0)
 
     def _read_log(self) -> None:
@@ -91,7 +83,7 @@ class TritonProcess:
                     sys.stderr.write(line)
 
 
-def remove_shared_memory(command: TritonCommand) -> None:
-    """Remove the shared memory that a killed Triton left behind; never call it while that Triton runs."""
+def _remove_shared_memory(command: TritonCommand) -> None:
+    """Remove what a killed Triton left behind; never call it while that Triton runs."""
     for region in _SHARED_MEMORY.glob(f"{command.shm_prefix}*"):
         region.unlink(missing_ok=True)

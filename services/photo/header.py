@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from PIL import ExifTags, Image
 
 from services.common.errors import ImageTooLarge, ImageUnreadable
+from services.photo.structure import check_structure
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 
@@ -20,7 +21,7 @@ class PhotoLimits:
 
     Attributes:
         max_bytes: encoded size; phone photos of 50 megapixels stay well below 20 MB.
-        max_pixels: width times height; decoding takes up to 4 bytes each.
+        max_pixels: width times height; a decoded pixel takes 3 bytes, 7 with transparency, 11 with 16 bits besides.
     """
 
     max_bytes: int = 20_000_000
@@ -50,7 +51,7 @@ def read_header(data: bytes, limits: PhotoLimits) -> Header:
     """Read and check a picture's header.
 
     Raises:
-        ImageUnreadable: no bytes, or not a JPEG, PNG or WebP picture.
+        ImageUnreadable: no bytes, not a JPEG, PNG or WebP picture, or one built to take long.
         ImageTooLarge: more bytes or pixels than the limits allow.
     """
     if not data:
@@ -59,10 +60,12 @@ def read_header(data: bytes, limits: PhotoLimits) -> Header:
         raise ImageTooLarge(
             f"the photo has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted", field="image"
         )
+    check_structure(data)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             width, height = picture.size
-            kind = str(picture.format)
+            # A phone's multi-picture file is a JPEG whose first picture is the photo.
+            kind = "JPEG" if picture.format == "MPO" else str(picture.format)
             transparent = "A" in picture.mode or "transparency" in picture.info
             orientation = _orientation(picture)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

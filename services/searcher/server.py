@@ -56,7 +56,7 @@ class Searcher:
         check_space(manifest)
         shards = {}
         for entry in chosen_shards(manifest, settings.shards):
-            shards[entry.slug] = await self._pool.run(partial(load_shard, store, manifest, entry))
+            shards[entry.slug] = await asyncio.to_thread(load_shard, store, manifest, entry)
             _log.info("shard_loaded", shard=entry.slug, images=entry.images, products=entry.products)
         self._servicer.serve(LoadedSnapshot(manifest.snapshot_id, manifest.space_id, manifest.dimension, shards))
 

@@ -7,7 +7,7 @@ from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
 
 from services.common.errors import NotServing
 from services.common.paging import page_of
-from services.searcher.conversions import (
+from services.searcher.conversion import (
     query_vectors_of,
     search_response,
     shard_description,
@@ -55,7 +55,7 @@ class ShardServicer(shard_pb2_grpc.ShardServiceServicer):
     ) -> shard_pb2.DescribeResponse:
         """Tell what is served, a page at a time."""
         loaded = self._serving()
-        page, next_page_token = page_of(len(loaded.shards), request.page_size, request.page_token)
+        page, next_page_token = page_of(loaded.snapshot_id, len(loaded.shards), request.page_size, request.page_token)
         return shard_pb2.DescribeResponse(
             shards=[shard_description(shard.entry) for shard in list(loaded.shards.values())[page]],
             next_page_token=next_page_token,

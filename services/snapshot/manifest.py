@@ -52,9 +52,9 @@ class ShardEntry(_Frozen):
     """One shard: all gallery images of one TLC, or of the whole gallery (the baseline index)."""
 
     slug: str
-    """Folder name and DNS-safe name, unique in the snapshot."""
+    """Folder name and DNS-safe name, unique in the snapshot; `BASELINE_SLUG` for the baseline index."""
     category: str
-    """The TLC as the catalogue spells it; empty for the baseline index."""
+    """The TLC as the catalogue spells it, unique in the snapshot; empty for the baseline index."""
     baseline: bool = False
     """Whether this is the one index over the whole gallery."""
     images: int = Field(ge=1)
@@ -67,6 +67,15 @@ class ShardEntry(_Frozen):
     """From similarity to score."""
     segments: tuple[Segment, ...] = Field(min_length=1)
     """Its parts."""
+
+    @model_validator(mode="after")
+    def _check_baseline(self) -> "ShardEntry":
+        if not self.baseline == (self.slug == BASELINE_SLUG) == (not self.category):
+            raise ValueError(
+                f"shard {self.slug!r} of category {self.category!r}: the baseline index, and nothing else, "
+                f"has baseline = true, the slug {BASELINE_SLUG!r} and an empty category"
+            )
+        return self
 
 
 class EmbedderEntry(_Frozen):
@@ -113,6 +122,9 @@ class Manifest(_Frozen):
         slugs = [shard.slug for shard in self.shards]
         if len(set(slugs)) != len(slugs):
             raise ValueError("two shards have the same slug")
+        categories = [shard.category for shard in self.shards]
+        if len(set(categories)) != len(categories):
+            raise ValueError("two shards have the same category")
         if not self.category_shards:
             raise ValueError("no shard holds a category")
         return self
@@ -148,7 +160,7 @@ class Manifest(_Frozen):
         """
         try:
             version = json.loads(text).get("schema_version")
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             raise SnapshotInvalid(f"{source}: not a manifest in JSON") from None
         if version != SCHEMA_VERSION:
             raise SnapshotInvalid(

@@ -31,6 +31,15 @@ def stamped(manifest: Manifest, created_at: datetime) -> Manifest:
     )
 
 
+def is_genuine(manifest: Manifest, content: bytes) -> bool:
+    """Return whether a manifest's bytes are those that were stamped and published, to the last one."""
+    try:
+        created_at = datetime.fromisoformat(manifest.created_at)
+    except ValueError:
+        return False
+    return stamped(manifest, created_at) == manifest and manifest.to_json().encode() == content
+
+
 def publish(root_url: str | Path, draft: Path, manifest: Manifest) -> None:
     """Publish a draft and make it the current snapshot.
 

@@ -7,6 +7,7 @@ from services.common.errors import SnapshotInvalid, SnapshotNotFound, Unavailabl
 from services.snapshot.digests import verify
 from services.snapshot.layout import CURRENT, MANIFEST, SnapshotRoot, snapshot_path
 from services.snapshot.manifest import FileEntry, Manifest
+from services.snapshot.publishing import is_genuine
 
 
 class SnapshotStore:
@@ -63,6 +64,8 @@ class SnapshotStore:
         manifest = Manifest.from_json(content, source=path)
         if manifest.snapshot_id != wanted:
             raise SnapshotInvalid(f"{path}: it is the manifest of {manifest.snapshot_id!r}")
+        if not is_genuine(manifest, content):
+            raise SnapshotInvalid(f"{path}: it was changed after it was published: its content is not what its id says")
         return manifest
 
     def fetch(self, manifest: Manifest, entry: FileEntry) -> Path:

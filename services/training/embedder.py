@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,23 +15,13 @@ from services.training import projection
 from services.training.backbone import Backbone
 from services.training.export import export, run
 from services.training.gathering import Pictures, gallery, photos, together
+from services.training.measurements import Retrieval
 from services.training.measuring import first_hit_ranks
 from services.training.photos import load
+from services.training.recipes import EmbedderRecipe
 
 Log = Callable[[str], None]
 _CHUNK = 256  # pictures decoded at a time
-
-
-@dataclass(frozen=True)
-class EmbedderRecipe:
-    """How the embedder is made; chosen on validation photos, see the model card."""
-
-    side: int = 224
-    dimension: int = 256
-    whitening: float = 0.5
-    pictures_per_table: int = 1200
-    """Enough to estimate 256 components; taken from each dataset's catalogue and from its training photos."""
-    seed: int = 20
 
 
 class Embedder(nn.Module):  # type: ignore[misc] # torch is untyped where it is not installed
@@ -50,18 +39,6 @@ class Embedder(nn.Module):  # type: ignore[misc] # torch is untyped where it is 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return the embeddings."""
         return functional.normalize(self.projection(self.backbone(pixels)))
-
-
-@dataclass(frozen=True)
-class Retrieval:
-    """How well photos find their product among all studio pictures of a dataset."""
-
-    dataset: str
-    photos: int
-    gallery: int
-    recall_at_1: float
-    recall_at_5: float
-    mean_reciprocal_rank: float
 
 
 def fit(datasets: Sequence[Dataset], recipe: EmbedderRecipe, log: Log) -> Embedder:

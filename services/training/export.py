@@ -2,7 +2,6 @@
 
 import tempfile
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from onnx import helper, numpy_helper
 from torch import nn
 
 from services.common.errors import ModelOutputInvalid
+from services.training.measurements import Parity
 
 _OPSET = 17  # what Triton 2.51's C++ onnxruntime backend surely reads
 _IR_VERSION = 9
@@ -22,14 +22,6 @@ _LEAST_HALVED = 4096  # elements; smaller tensors stay float32: they save nothin
 
 class ParityError(ModelOutputInvalid):
     """The exported file does not say what the module says."""
-
-
-@dataclass(frozen=True)
-class Parity:
-    """How far the file is from the module on test pictures: lowest cosine and largest difference of an output."""
-
-    least_cosine: float
-    largest_difference: float
 
 
 def export(module: nn.Module, side: int, output: str, path: Path) -> None:

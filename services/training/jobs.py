@@ -16,9 +16,11 @@ from services.training import cards, classifier, embedder
 from services.training.calibration import expected_calibration_error, fit_temperature, softmax
 from services.training.export import check_parity, export, run
 from services.training.gathering import category_names, gallery, photos, together
+from services.training.measurements import Quality
 from services.training.measuring import cpu_ms_per_photo, machine
 from services.training.photos import load
-from services.training.quality import Quality, judge
+from services.training.quality import judge
+from services.training.recipes import ClassifierRecipe, EmbedderRecipe
 from services.training.repository import ModelEntry, Serving, write_entry
 
 Log = Callable[[str], None]
@@ -49,7 +51,7 @@ def make_embedder(
     Returns:
         The entry's folder.
     """
-    recipe = embedder.EmbedderRecipe()
+    recipe = EmbedderRecipe()
     module = embedder.fit(datasets, recipe, log)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "embedder.onnx")
@@ -112,7 +114,7 @@ def make_classifier(
     Returns:
         The entry's folder.
     """
-    recipe = classifier.Recipe()
+    recipe = ClassifierRecipe()
     taken = {table: [photos(dataset, table) for dataset in datasets] for table in ("train", "val")}
     names = category_names(taken["train"])
     train, val = (together(taken[table]) for table in ("train", "val"))
@@ -137,7 +139,7 @@ def make_classifier(
         parity = check_parity(
             served, file, val_photos.pixels[:_PARITY_PHOTOS], least_cosine=0.9999, largest_difference=1e-2
         )
-        embedder_side = embedder.EmbedderRecipe().side
+        embedder_side = EmbedderRecipe().side
         cpu_ms = cpu_ms_per_photo(
             {"classifier": (file, recipe.side), "embedder": (repository / "embedder/1/model.onnx", embedder_side)}
         )

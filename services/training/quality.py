@@ -1,25 +1,13 @@
 """How good the classifier is on a dataset's test photos, over all labels and within the dataset's own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from services.datasets.labelled import Dataset
 from services.training.calibration import Floats, condition, expected_calibration_error
 from services.training.gathering import Pictures
-
-
-@dataclass(frozen=True)
-class Quality:
-    """Top-1 accuracy over all labels, and with the probabilities conditioned on the dataset's categories."""
-
-    dataset: str
-    photos: int
-    categories: int
-    accuracy: float
-    conditioned_accuracy: float
-    conditioned_calibration_error: float
+from services.training.measurements import Quality
 
 
 def judge(

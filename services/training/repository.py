@@ -59,9 +59,9 @@ def write_entry(repository: Path, entry: ModelEntry) -> Path:
     repository.mkdir(parents=True, exist_ok=True)
     target = repository / entry.name
     # Beside the repository, not in it: a running Triton must not find a model with a half-written folder.
-    workplace = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", dir=repository.parent))
+    scratch = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", dir=repository.parent))
     try:
-        fresh = workplace / "fresh"
+        fresh = scratch / "fresh"
         (fresh / "1").mkdir(parents=True)
         shutil.copyfile(entry.onnx, fresh / "1" / "model.onnx")
         digest = hashlib.sha256(entry.onnx.read_bytes()).hexdigest()
@@ -69,10 +69,10 @@ def write_entry(repository: Path, entry: ModelEntry) -> Path:
         (fresh / "golden.json").write_text(golden(entry), encoding="utf-8")
         (fresh / "MODEL_CARD.md").write_text(entry.card.replace("{sha256}", digest), encoding="utf-8")
         if target.exists():
-            target.replace(workplace / "old")
+            target.replace(scratch / "old")
         fresh.replace(target)
     finally:
-        shutil.rmtree(workplace, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
     return target
 
 

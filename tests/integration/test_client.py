@@ -17,6 +17,7 @@ from services.client import (
     SearchOutcome,
     ShardState,
     SyncAisleClient,
+    streaming,
 )
 from services.common.errors import (
     DeadlineExceeded,
@@ -66,7 +67,7 @@ class TestSearch:
         result = await client.search(b"p1")
         assert result.hits[0].product_id == "p1"
         assert (result.hits[0].score, result.hits[0].similarity) == (0.75, 0.5)
-        assert result.coverage.partial
+        assert (result.coverage.share, result.coverage.planned_share, result.coverage.partial) == (0.875, 1.0, True)
         assert [shard.state for shard in result.coverage.shards] == [ShardState.ANSWERED, ShardState.LATE]
         assert result.coverage.shards[0].latency_ms == 1.5
         assert result.timings_ms == {"decode": 2.5, "total": 20.0}
@@ -157,6 +158,9 @@ class TestSearchMany:
             "shape": "ImageUnreadable",
         }
         assert outcomes["2-b"].unwrap().hits[0].product_id == "b"
+        overloaded = outcomes["3-overloaded"].error
+        assert overloaded is not None
+        assert overloaded.retry_after_seconds == 0.25
         with pytest.raises(ImageUnreadable):
             outcomes["missing"].unwrap()
 
@@ -192,14 +196,36 @@ class TestSearchMany:
         assert {type(outcome.error) for outcome in outcomes.values()} == {Unavailable}
         assert 5 <= 10_000 - gateway.failures_left <= 7  # a stream may break before a photo is on it
 
-    async def test_one_unavailable_photo_does_not_break_the_stream(
+    async def test_an_unavailable_photo_is_sent_again_over_the_same_stream(
         self, client: AisleClient, gateway: FakeGateway
     ) -> None:
-        """UNAVAILABLE of one photo is that photo's outcome."""
-        outcomes = await collect(client.search_many(photos("unavailable", "b")))
-        assert isinstance(outcomes["0-unavailable"].error, Unavailable)
+        """UNAVAILABLE of one photo neither is its outcome nor ends the stream, though all others were answered."""
+        gateway.refusals_left = 2
+        outcomes = await collect(client.search_many(photos("flaky", "b")))
+        assert outcomes["0-flaky"].unwrap().hits[0].product_id == "flaky"
         assert outcomes["1-b"].error is None
+        assert gateway.stream_ids == ["0-flaky", "1-b", "0-flaky", "0-flaky"]
         assert len(gateway.deadlines_seconds) == 1
+
+    async def test_a_photo_that_stays_unavailable_fails_alone(self, client: AisleClient, gateway: FakeGateway) -> None:
+        """After five attempts UNAVAILABLE is that photo's outcome, and the others have their answers."""
+        gateway.refusals_left = 99
+        outcomes = await collect(client.search_many(photos("flaky", "b")))
+        assert isinstance(outcomes["0-flaky"].error, Unavailable)
+        assert outcomes["1-b"].error is None
+        assert gateway.stream_ids.count("0-flaky") == 5
+        assert len(gateway.deadlines_seconds) == 1
+
+    async def test_a_back_off_does_not_outlast_the_deadline(
+        self, client: AisleClient, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An unavailable photo fails at once with its own error when the time would be over before it is sent again."""
+        monkeypatch.setattr(streaming, "backoff_seconds", lambda *_: 60.0)
+        gateway.refusals_left = 1
+        async with asyncio.timeout(5):
+            outcomes = await collect(client.search_many(photos("flaky", "b"), timeout_seconds=30))
+        assert isinstance(outcomes["0-flaky"].error, Unavailable)
+        assert gateway.stream_ids == ["0-flaky", "1-b"]
 
     async def test_the_deadline_ends_all_photos(self, client: AisleClient) -> None:
         """When the time is over, photos in flight and photos not yet sent fail with DEADLINE_EXCEEDED."""
@@ -209,6 +235,13 @@ class TestSearchMany:
         assert outcomes["0-a"].error is None
         assert isinstance(outcomes["1-slow"].error, DeadlineExceeded)
         assert len(outcomes) == 12
+
+    async def test_a_stream_that_ends_late_changes_no_outcome(self, client: AisleClient, gateway: FakeGateway) -> None:
+        """When the time is over after the last answer, the iteration ends with the answers."""
+        gateway.linger_seconds = 60.0
+        async with asyncio.timeout(5):
+            outcomes = await collect(client.search_many(photos("a"), timeout_seconds=0.5))
+        assert outcomes["0-a"].error is None
 
     async def test_an_id_in_flight_is_not_taken_twice(self, client: AisleClient) -> None:
         """The second photo of the same name fails, the first is answered; a name is free again after its answer."""
@@ -287,5 +320,40 @@ class TestSync:
                 break
             client.close()
             client.close()
+
+        await asyncio.to_thread(use)
+
+    @pytest.mark.parametrize("use", ["one", "many"])
+    async def test_callers_that_wait_when_it_is_closed_are_told(
+        self, target: str, gateway: FakeGateway, use: str
+    ) -> None:
+        """Another thread closes the client: who waits for an answer gets an error, soon, and so does who asks later."""
+        client = SyncAisleClient(target)
+
+        def wait() -> object:
+            if use == "one":
+                return client.search(b"slow", timeout_seconds=30)
+            return list(client.search_many(photos("slow"), timeout_seconds=30))
+
+        waiting = asyncio.create_task(asyncio.to_thread(wait))
+        async with asyncio.timeout(5):
+            await gateway.slow_arrived.wait()
+            await asyncio.to_thread(client.close)
+            with pytest.raises(Unavailable, match="closed before the answer"):
+                await waiting
+        with pytest.raises(Unavailable, match="is closed"):
+            wait()
+
+    async def test_an_iteration_may_outlive_the_client(self, target: str) -> None:
+        """Going on raises, and dropping it is quiet."""
+
+        def use() -> None:
+            with SyncAisleClient(target) as client:
+                going_on, dropped = (client.search_many(photos(*"abc"), in_flight=1) for _ in range(2))
+                assert next(going_on).result
+                assert next(dropped).result
+            with pytest.raises(Unavailable, match="is closed"):
+                next(going_on)
+            dropped.close()  # type: ignore[attr-defined]  # an iterator that is a generator
 
         await asyncio.to_thread(use)

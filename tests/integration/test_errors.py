@@ -11,7 +11,7 @@ from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
 from structlog.testing import capture_logs
 
 from services.common.channels import server_options
-from services.common.errors import AisleError, Internal
+from services.common.errors import AisleError, Internal, InvalidArgument
 from services.common.interceptors import ErrorInterceptor
 from services.common.status import failure_of, from_failure
 from tests.support.servers import channel_to
@@ -172,3 +172,31 @@ async def test_a_caller_that_goes_away_cancels_the_work(failing: tuple[Failing, 
         await asyncio.wait_for(servicer.cancelled.wait(), 5)
 
     assert log == []
+
+
+def _raw(channel: grpc.aio.Channel) -> Any:
+    """Return Describe without a serialiser: it takes and gives bytes."""
+    return channel.unary_unary("/aisle.shard.v1.ShardService/Describe", None, None)
+
+
+@pytest.mark.parametrize("junk", [b"\xff\xff\xff\xff", b"\x0a\xff\x01"])
+async def test_malformed_bytes_are_the_callers_mistake(failing: tuple[Failing, grpc.aio.Channel], junk: bytes) -> None:
+    """What is no protobuf message ends INVALID_ARGUMENT, as a call of its own and within a stream."""
+    _, channel = failing
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await _raw(channel)(junk)
+    assert failure_of(refused.value).reason == "INVALID_ARGUMENT"
+    stream = channel.stream_stream("/aisle.search.v1.SearchService/SearchStream", None, None)(iter([junk]))
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stream.read()
+    assert failure_of(refused.value).reason == "INVALID_ARGUMENT"
+
+
+async def test_an_error_with_a_very_long_text_keeps_its_reason(failing: tuple[Failing, grpc.aio.Channel]) -> None:
+    """Trailers hold 16 kB; a message that echoes what the caller sent must not push the rest out of them."""
+    servicer, channel = failing
+    servicer.error = InvalidArgument("ü" * 1_000_000, field="categories")
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await _raw(channel)(b"")
+    failure = failure_of(refused.value)
+    assert (failure.code, failure.field, len(failure.message)) == ("INVALID_ARGUMENT", "categories", 500)

@@ -231,7 +231,7 @@ async def test_one_stopped_searcher_makes_a_partial_answer(tmp_path: Path, tiny_
         assert response.coverage.partial
         assert response.coverage.share == pytest.approx(1.0 - probabilities_of(photo(0))["coat"], abs=1e-5)
         refused = await failed(shop.search(photo(0), routing=asked(pb.POLICY_ALL), minimum_coverage=1.0))
-        assert (refused.code, refused.reason) == ("UNAVAILABLE", "COVERAGE_TOO_LOW")
+        assert (refused.code, refused.reason) == ("FAILED_PRECONDITION", "COVERAGE_TOO_LOW")
 
 
 async def test_a_shard_that_nobody_serves_is_said_to_be_missing(tmp_path: Path, tiny_triton: TritonProcess) -> None:

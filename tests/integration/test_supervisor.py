@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,25 +19,25 @@ from services.cli.state import owned, running_system_state
 from services.cli.supervisor import Supervisor
 from services.common.errors import FailedPrecondition, Unavailable
 from services.models.child_processes import tied_to_parent
+from tests.support.fake_gateway import FakeGateway, serving
 
-# Says that it serves by a file, notes its end in a journal that all share, and ends as it is told to.
+# Says that it serves, notes its end in a journal that all share, and ends as it is told to.
 SERVICE = """
-import pathlib, signal, sys, time
-name, ready, journal = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
+import signal, sys, time
+name, journal = sys.argv[1:]
 def end(*_):
     open(journal, "a").write(name + "\\n")
     sys.exit(0)
 signal.signal(signal.SIGTERM, end)
-ready.touch()
+print('{"event": "serving"}', flush=True)
 while True:
     time.sleep(0.01)
 """
 # Ignores SIGTERM, and has a child of its own.
 STUBBORN = """
-import pathlib, signal, subprocess, sys, time
+import signal, subprocess, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-child = subprocess.Popen(["sleep", "1000"])
-pathlib.Path(sys.argv[2]).write_text(str(child.pid))
+print(subprocess.Popen(["sleep", "1000"]).pid, flush=True)
 time.sleep(1000)
 """
 FAILING = """
@@ -63,9 +63,8 @@ def changes() -> Changes:
 
 @pytest.fixture
 async def supervisor(tmp_path: Path, changes: Changes) -> AsyncIterator[Supervisor]:
-    made = make_supervisor(tmp_path, changes.append)
-    yield made
-    await made.stop()
+    async with make_supervisor(tmp_path, changes.append) as made:
+        yield made
 
 
 def make_supervisor(
@@ -82,17 +81,12 @@ def make_supervisor(
 
 
 def spec(folder: Path, name: str, kind: Kind = Kind.SEARCHER, program: str = SERVICE) -> ProcessSpec:
-    ready = folder / f"{name}.ready"
-
-    async def is_ready() -> bool:
-        return ready.exists()
-
-    argv = (sys.executable, "-c", program, name, str(ready), str(folder / "journal"))
-    return ProcessSpec(name, kind, tied_to_parent(argv), "127.0.0.1:1", is_ready, clean_up=partial(ready.unlink, True))  # noqa: FBT003
+    argv = (sys.executable, "-c", program, name, str(folder / "journal"))
+    return ProcessSpec(name, kind, tied_to_parent(argv), "127.0.0.1:1")
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WAIT_SECONDS):
+async def until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
+    async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - other processes set no events
             await asyncio.sleep(0.01)
 
@@ -171,15 +165,59 @@ async def test_what_never_serves_is_given_up(tmp_path: Path, changes: Changes) -
 
 async def test_the_stubborn_are_killed_with_their_children(tmp_path: Path) -> None:
     """A process that ignores SIGTERM is killed after its grace, and so is what it has started."""
-    process = spec(tmp_path, "stubborn", program=STUBBORN)
-    child = await Child.start(process, tmp_path / "log")
-    ready = tmp_path / "stubborn.ready"
-    await until(lambda: ready.exists() and ready.read_text() != "")
-    grandchild = int(ready.read_text())
+    log = tmp_path / "log"
+    child = await Child.start(spec(tmp_path, "stubborn", program=STUBBORN), log)
+    await until(lambda: log.read_text() != "")
+    grandchild = int(log.read_text())
     await child.stop(grace_seconds=0.1)
     assert child.exit_status == -signal.SIGKILL
     await until(lambda: not runs(grandchild))
-    assert not ready.exists()  # its clean-up ran
+
+
+async def test_what_ends_does_not_serve_whatever_it_said(tmp_path: Path, supervisor: Supervisor) -> None:
+    """The exit status counts for more than the log."""
+    program = """print('{"event": "serving"}'); raise SystemExit(3)"""
+    with pytest.raises(Unavailable, match="liar ended with status 3"):
+        await supervisor.start([spec(tmp_path, "liar", program=program)])
+
+
+async def test_a_stranger_on_the_port_is_not_our_process(tmp_path: Path, supervisor: Supervisor) -> None:
+    """Somebody who answers there that he serves does not hide that ours has failed."""
+    async with serving(FakeGateway()) as address:
+        with pytest.raises(Unavailable, match="gateway ended with status 1"):
+            await supervisor.start([replace(spec(tmp_path, "gateway", program=FAILING), address=address)])
+
+
+async def test_a_log_that_is_removed_ends_nothing(tmp_path: Path, supervisor: Supervisor) -> None:
+    """Its process is kept as before; the next run has a new log."""
+    await supervisor.start([spec(tmp_path, "a")])
+    (tmp_path / "a.log").unlink()
+    pid = supervisor.statuses[0].pid
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: supervisor.statuses[0].restarts == 1 and supervisor.statuses[0].state is State.SERVING)
+
+
+async def test_a_keeper_that_fails_ends_the_system_loudly(tmp_path: Path) -> None:
+    """Whoever runs the system is told, at once and with the reason, and nothing is left running."""
+    pids: list[int] = []
+
+    def fail_on_restart(status: ProcessStatus) -> None:
+        if status.state is State.RESTARTING:
+            raise OSError("no terminal any more")
+
+    async def run_for_ever() -> None:
+        async with make_supervisor(tmp_path, fail_on_restart) as supervisor:
+            await supervisor.start([spec(tmp_path, "a"), spec(tmp_path, "b")])
+            pids.extend(status.pid for status in supervisor.statuses if status.pid)
+            os.kill(pids[0], signal.SIGKILL)
+            await asyncio.sleep(1000)
+
+    async with asyncio.timeout(WAIT_SECONDS):
+        with pytest.raises(OSError, match="no terminal any more"):
+            await run_for_ever()
+    assert len(pids) == 2
+    assert not any(runs(pid) for pid in pids)
 
 
 OWNER = """

@@ -27,7 +27,10 @@ def answer_of(product_id: str, *, partial: bool) -> search_pb2.SearchResponse:
         ],
         categories=[search_pb2.CategoryProbability(category="shoes", probability=0.875)],
         coverage=search_pb2.Coverage(
-            share=0.875 if partial else 1.0, partial=partial, shards=shards if partial else shards[:1]
+            share=0.875 if partial else 1.0,
+            planned_share=1.0,
+            partial=partial,
+            shards=shards if partial else shards[:1],
         ),
         photo=search_pb2.PhotoReport(
             format="JPEG", width=40, height=30, orientation=6, decode_reduction=2, cropped=True

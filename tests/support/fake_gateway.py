@@ -28,16 +28,20 @@ class FakeGateway(search_pb2_grpc.SearchServiceServicer):
 
     Attributes:
         failures_left: how many further calls or streams end UNAVAILABLE.
+        refusals_left: how many further photos "flaky" are answered with UNAVAILABLE.
         break_after: answers after which a stream ends UNAVAILABLE, as often as `failures_left` says; None for never.
         calls: requests of `Search` that arrived, retries included.
         stream_ids: request ids that arrived over streams, in order, repeats included.
         stream_answers: answers given over streams.
         most_unanswered: most photos that had arrived over streams and were not answered; counts while no stream breaks.
+        linger_seconds: time from a stream's last answer to its end.
+        slow_arrived: set when a photo "slow" is in work.
         deadlines_seconds: time left of each call when it arrived; None for a call without a deadline.
     """
 
     def __init__(self) -> None:
         self.failures_left = 0
+        self.refusals_left = 0
         self.break_after: int | None = None
         self.calls: list[search_pb2.SearchRequest] = []
         self.stream_ids: list[str] = []
@@ -45,6 +49,8 @@ class FakeGateway(search_pb2_grpc.SearchServiceServicer):
         self.most_unanswered = 0
         self.deadlines_seconds: list[float | None] = []
         self.answer_seconds = 0.0
+        self.linger_seconds = 0.0
+        self.slow_arrived = asyncio.Event()
 
     async def Search(  # noqa: N802 - gRPC's name
         self, request: search_pb2.SearchRequest, context: Any
@@ -80,6 +86,7 @@ class FakeGateway(search_pb2_grpc.SearchServiceServicer):
                 yield await self._outcome(request)
                 answered += 1
                 self.stream_answers += 1
+            await asyncio.sleep(self.linger_seconds)
         finally:
             reading.cancel()
 
@@ -100,6 +107,8 @@ class FakeGateway(search_pb2_grpc.SearchServiceServicer):
             failed = search_pb2.StreamError(
                 code=code_pb2.Code.Value(error.code), reason=error.reason, message=error.message, field=error.field
             )
+            if error.retry_after_seconds is not None:
+                failed.retry_delay.FromNanoseconds(round(error.retry_after_seconds * 1e9))
             return search_pb2.SearchStreamResponse(request_id=request.request_id, error=failed)
         return search_pb2.SearchStreamResponse(request_id=request.request_id, response=response)
 
@@ -109,9 +118,11 @@ class FakeGateway(search_pb2_grpc.SearchServiceServicer):
             raise ImageUnreadable("not a picture", field="image")
         if word == "overloaded":
             raise Overloaded("full", retry_after_seconds=0.25)
-        if word == "unavailable":
+        if word == "flaky" and self.refusals_left:
+            self.refusals_left -= 1
             raise Unavailable("this photo only")
         if word == "slow":
+            self.slow_arrived.set()
             await asyncio.sleep(30)
         return answer_of(word, partial=word != "whole")
 

@@ -46,7 +46,7 @@ def manifest_of(
         shard.model_copy(update={"calibration": known.get(shard.category, shard.calibration)}) for shard in shards
     ]
     if baseline:
-        shards.append(entry_of(BASELINE_SLUG, "", images=8, products=4).model_copy(update={"baseline": True}))
+        shards.append(entry_of(BASELINE_SLUG, "", images=8, products=4))
     return Manifest(
         snapshot_id="20260131T120000Z-0123456789ab",
         created_at="2026-01-31T12:00:00Z",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.searcher.items import Items
 from services.searcher.shard import Shard
-from services.snapshot.manifest import Calibration, FileEntry, Segment, ShardEntry
+from services.snapshot.manifest import BASELINE_SLUG, Calibration, FileEntry, Segment, ShardEntry
 
 _NO_FILE = FileEntry(path="shoes/none", size_bytes=0, sha256="0" * 64)
 
@@ -37,6 +37,7 @@ def entry_of(slug: str, category: str, images: int, products: int) -> ShardEntry
     return ShardEntry(
         slug=slug,
         category=category,
+        baseline=slug == BASELINE_SLUG,
         images=images,
         products=products,
         index_factory="Flat",

@@ -26,14 +26,14 @@ from services.client.types import (
 )
 from services.common.errors import AisleError
 from services.datasets.labelled import GalleryImage, LabelledPhoto, write_dataset
-from services.evaluation.observation import Observation, Product, Query
+from services.evaluation.observation import Observation, Query
 from services.evaluation.report import Setting, make_report
 from services.evaluation.schema import Machine, Method, Report
 
 SNAPSHOT_ID = "20260131T120000Z-0123456789ab"
 MODELS = (ModelVersion("embedder", "tiny-1", "a" * 64), ModelVersion("classifier", "tiny-2", "b" * 64))
 PRODUCTS = {"shoe-1": "Shoe", "shoe-2": "Shoe", "bag-1": "Bag", "bag-2": "Bag", "hat-1": "Hat"}
-GALLERY = {product: Product(category, f"gallery/{product}.png") for product, category in PRODUCTS.items()}
+GALLERY = {product: f"gallery/{product}.png" for product in PRODUCTS}
 METHOD = Method(top_k=100, in_flight=1, timeout_seconds=2.0, seed=1, available_queries=10)
 MACHINE = Machine(cpu="a processor", cores=2, memory_bytes=8 << 30, system="Linux", python="3.11", packages={})
 SETTING = Setting("shop", "aisle evaluate shop", "2026-01-31T12:00:00+00:00", 1.5, MACHINE, METHOD)
@@ -113,11 +113,11 @@ def result(
     shards = tuple(ShardCoverage(name, state, 0.5, 1.5, "") for name, state in states.items())
     return SearchResult(
         hits=tuple(
-            ProductHit(product, product, "", 0.9 - rank / 10, 0.8 - rank / 10, GALLERY[product].image_path)
+            ProductHit(product, product, PRODUCTS[product], 0.9 - rank / 10, 0.8 - rank / 10, GALLERY[product])
             for rank, product in enumerate(products)
         ),
         categories=() if predicted is None else (CategoryProbability(predicted, 0.7), CategoryProbability("Hat", 0.1)),
-        coverage=Coverage(1.0 - 0.5 * bool(late), bool(late), shards),
+        coverage=Coverage(1.0 - 0.5 * bool(late), 1.0, bool(late), shards),
         photo=PhotoReport("JPEG", 32, 24, 1, 1, cropped=False),
         timings_ms=stages or {"decode": 1.0, "embed": 10.0, "classify": 6.0, "scatter": 2.0, "total": 14.0},
         snapshot_id=snapshot_id,

@@ -77,7 +77,7 @@ def from_folder(
 
 
 def _make(prepare: "Callable[[], Path]", *, as_json: bool) -> None:
-    from services.cli.console import print_json, results
+    from services.cli.console import print_json, program, results
     from services.common.errors import InvalidArgument
 
     try:
@@ -87,4 +87,4 @@ def _make(prepare: "Callable[[], Path]", *, as_json: bool) -> None:
     if as_json:
         print_json({"dataset": str(folder)})
     else:
-        results().print(f"{folder}; next: aisle index {folder}", markup=False, soft_wrap=True)
+        results().print(f"{folder}; next: {program()} index {folder}", markup=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli.commands.options import Json
+from services.cli.commands.options import DEFAULT_RUN_FOLDER, Json
 
 _FOLDER = Path("build/demo")
 
@@ -18,7 +18,9 @@ def demo(
     folder: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = _FOLDER,
     products: Annotated[int, typer.Option(min=1, help="Gallery products.")] = 6000,
     queries: Annotated[int, typer.Option(min=1, help="Photos to search with.")] = 600,
-    port: Annotated[int, typer.Option(help="--serve: the gateway's port on loopback; 0 for any free one.")] = 50051,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="--serve: the gateway's port on loopback; 0 for any free one.")
+    ] = 50051,
     as_json: Json = False,
 ) -> None:
     """Prepare Fashion-MNIST, index it, start everything, search photos under every policy, report, stop everything.
@@ -30,12 +32,14 @@ def demo(
 
       aisle demo --serve
     """
-    from services.cli.console import run
+    from services.cli.console import program, run
     from services.cli.demonstration import Demo
     from services.cli.foreground import serve as serve_in_foreground
     from services.cli.reporting import show_report
     from services.cli.system import SystemSettings
 
+    if serve and as_json:
+        raise typer.BadParameter("it is the report's form, and --serve makes no report", param_hint="--json")
     demonstration = Demo(folder, products=products, queries=queries)
     demonstration.prepare_dataset()
     if not serve:
@@ -43,8 +47,10 @@ def demo(
         return
     run(demonstration.index())
     hints = (
-        f"aisle search {demonstration.example_photo()}",
+        f"{program()} search {demonstration.example_photo()}",
         f"grpcurl -plaintext 127.0.0.1:{port} aisle.search.v1.SearchService/GetCatalog" if port else "",
     )
-    settings = SystemSettings(snapshot_root=demonstration.snapshot_root, gateway_port=port)
+    settings = SystemSettings(
+        run_folder=DEFAULT_RUN_FOLDER, snapshot_root=demonstration.snapshot_root, gateway_port=port
+    )
     run(serve_in_foreground(settings, tuple(filter(None, hints))))

@@ -27,8 +27,11 @@ def search(
     region: Annotated[
         str | None, typer.Option(help="Part of the picture: x0,y0,x1,y1 in shares of its width and height.")
     ] = None,
-    minimum_coverage: Annotated[float, typer.Option(help="Fail below this share of the planned shards.")] = 0.0,
-    timeout_seconds: Annotated[float, typer.Option(help="Budget of each photo.")] = 2.0,
+    minimum_coverage: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Fail when less than this share of the classifier's probability is searched."),
+    ] = 0.0,
+    timeout_seconds: Annotated[float, typer.Option(min=0.001, help="Budget of each photo.")] = 2.0,
     target: Target = "",
     run_folder: RunFolder = DEFAULT_RUN_FOLDER,
     as_json: Json = False,
@@ -44,7 +47,8 @@ def search(
 
       aisle search *.jpg --json | jq -r '.result.hits[0].product_id'
     """
-    from services.cli.console import outcome_json, print_json
+    from services.cli.answers import outcome_json
+    from services.cli.console import print_json
     from services.cli.finding import gateway_address
     from services.client import SearchOutcome, SyncAisleClient
     from services.common.errors import AisleError

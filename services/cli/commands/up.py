@@ -13,7 +13,9 @@ def up(
     snapshot_id: Annotated[
         str, typer.Option(help="The snapshot to serve; by default the current one.", show_default=False)
     ] = "",
-    port: Annotated[int, typer.Option(help="The gateway's port on loopback; 0 for any free one.")] = 50051,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The gateway's port on loopback; 0 for any free one.")
+    ] = 50051,
     triton: Triton = "",
     shards_per_searcher: Annotated[
         int, typer.Option(min=0, help="Shards per searcher process; 0: one, or more where memory is short.")

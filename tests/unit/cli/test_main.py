@@ -1,5 +1,7 @@
 """The command line: help, usage and errors, without a gateway."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +54,7 @@ def test_help_of_every_command_has_an_example(command: tuple[str, ...], capsys: 
         ["search", "x.jpg", "--region", "0,0,1"],
         ["index"],
         ["index", "folder", "--catalogue", "c.csv"],
+        ["demo", "--serve", "--json"],
     ],
 )
 def test_wrong_usage_is_status_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,6 +63,13 @@ def test_wrong_usage_is_status_2(argv: list[str], capsys: pytest.CaptureFixture[
     shown = capsys.readouterr()
     assert shown.err
     assert not shown.out
+
+
+def test_help_loads_nothing_that_it_does_not_need() -> None:
+    """Help and completion answer at once: numbers, gRPC and pydantic come with the command that needs them."""
+    program = "import sys, services.cli.__main__; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"numpy", "grpc", "pydantic", "faiss", "pyarrow", "cv2"} & set(done.stdout.split())
 
 
 def test_an_error_is_one_clear_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,6 @@
 """What is known of a process that ended."""
 
-from services.cli.processes import START_WAVES, STOP_WAVES, Kind, last_words
+from services.cli.processes import START_WAVES, STOP_WAVES, Kind, last_words, says_serving
 
 
 def test_a_logged_failure_is_the_reason() -> None:
@@ -13,6 +13,12 @@ def test_other_ends_show_the_last_lines() -> None:
     """A crash of the interpreter, JSON that is no event, and silence."""
     assert last_words(["1", "[]", "Traceback", "2", "3", "4", "MemoryError"]) == "Traceback\n2\n3\n4\nMemoryError"
     assert last_words([]) == "it wrote no log"
+
+
+def test_a_process_serves_when_it_says_so() -> None:
+    """What it logs before and after that, and what is no event, does not matter."""
+    assert not says_serving(['{"event": "bound"}', "serving", "[]"])
+    assert says_serving(['{"event": "bound"}', '{"event": "serving", "port": 1}', "a library's warning"])
 
 
 def test_every_kind_is_started_and_stopped_once() -> None:

@@ -1,16 +1,18 @@
 """The run folder's state file."""
 
+import fcntl
+import threading
 from pathlib import Path
 
 import pytest
 
 from services.cli.processes import Kind, ProcessStatus, State
-from services.cli.state import SystemState, entries, owned, running_system_state, write_state
+from services.cli.state import SystemState, owned, running_system_state, write_state
 from services.common.errors import FailedPrecondition
 
 STATUS = ProcessStatus("gateway", Kind.GATEWAY, State.SERVING, "127.0.0.1:1", 7, 2, Path("gateway.log"), "why")
 STATE = SystemState(
-    supervisor_pid=1, snapshot_root="r", snapshot_id="s", gateway="127.0.0.1:1", triton="", processes=entries([STATUS])
+    supervisor_pid=1, snapshot_root="r", snapshot_id="s", gateway="127.0.0.1:1", triton="", processes=(STATUS,)
 )
 
 
@@ -30,6 +32,16 @@ def test_one_system_per_folder(tmp_path: Path) -> None:
         with pytest.raises(FailedPrecondition, match="aisle status"), owned(tmp_path):
             pass
         assert running_system_state(tmp_path) == STATE
+
+
+def test_asking_does_not_keep_an_owner_out(tmp_path: Path) -> None:
+    """Whoever asks holds the lock for an instant; an owner that starts just then waits for it."""
+    with (tmp_path / "lock").open("w") as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        answered = threading.Timer(0.05, lambda: fcntl.flock(asking, fcntl.LOCK_UN))
+        answered.start()
+        with owned(tmp_path):
+            answered.join()
 
 
 def test_a_folder_is_free_after_an_error(tmp_path: Path) -> None:

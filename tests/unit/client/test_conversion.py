@@ -79,6 +79,24 @@ def test_a_failed_photo_has_the_class_of_its_reason(code: int, reason: str, expe
     assert (outcome.request_id, outcome.result) == ("7", None)
     assert type(outcome.error) is expected
     assert outcome.error.field == "image"
+    assert outcome.error.retry_after_seconds is None
+
+
+def test_a_failed_photo_tells_when_to_come_back() -> None:
+    """The delay of the answer, in seconds; 0 is a delay too."""
+    for seconds in (0.25, 0.0):
+        error = search_pb2.StreamError(code=8, reason="OVERLOADED")
+        error.retry_delay.FromMilliseconds(round(seconds * 1e3))
+        outcome = from_stream_response(search_pb2.SearchStreamResponse(error=error))
+        assert outcome.error is not None
+        assert outcome.error.retry_after_seconds == seconds
+
+
+def test_both_shares_of_the_coverage_are_told() -> None:
+    """What was planned beside what answered."""
+    coverage = search_pb2.Coverage(share=0.25, planned_share=0.5, partial=True)
+    result = from_response(search_pb2.SearchResponse(coverage=coverage))
+    assert (result.coverage.share, result.coverage.planned_share, result.coverage.partial) == (0.25, 0.5, True)
 
 
 def test_pages_are_joined_in_order() -> None:

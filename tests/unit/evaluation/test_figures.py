@@ -5,7 +5,7 @@ import pytest
 from services.client.types import Policy
 from services.evaluation.figures import accuracy, category_reports, confusions, histogram, policy_report, predictions
 from services.evaluation.observation import ShownHit
-from tests.support.shoppers import GALLERY, query, seen
+from tests.support.shoppers import query, seen
 
 B, T = Policy.BASELINE, Policy.TOP_1
 
@@ -19,7 +19,7 @@ def test_partial_answers_and_errors_are_counted_and_never_dropped() -> None:
         seen(3, T, outcome="error", latency_ms=1.0, error="NOT_SERVING"),
         seen(4, T, outcome="error", latency_ms=1.0, error="NOT_SERVING"),
     ]
-    report = policy_report(T, [query(n) for n in range(5)], observations, GALLERY, None)
+    report = policy_report(T, [query(n) for n in range(5)], observations, None)
     assert (report.answers, report.partial, report.errors) == (2, 1, 3)
     assert report.error_reasons == {"NOT_SERVING": 2, "DEADLINE_EXCEEDED": 1}
     assert report.latency_ms is not None
@@ -29,28 +29,28 @@ def test_partial_answers_and_errors_are_counted_and_never_dropped() -> None:
 
 def test_a_policy_that_only_failed_still_has_a_report() -> None:
     """Nothing to take a percentile of: None, not a crash."""
-    report = policy_report(T, [query()], [seen(0, T, outcome="error", error="NOT_SERVING")], GALLERY, None)
+    report = policy_report(T, [query()], [seen(0, T, outcome="error", error="NOT_SERVING")], None)
     assert (report.latency_ms, report.overhead_ms, report.mean_shards_searched) == (None, None, 0)
 
 
 def test_category_at_1_counts_photos_without_a_product_too() -> None:
-    """Of four photos of shoes one has a shoe first; a bag, an unknown product and no hit at all are wrong."""
+    """Of four photos of shoes two have another shoe first; a bag and no hit at all are wrong."""
     hits = [
-        (ShownHit("shoe-2", 0.9, "x.png"),),
-        (ShownHit("bag-1", 0.9, "y.png"),),
-        (ShownHit("new", 0.9, "z.png"),),
+        (ShownHit("shoe-2", "Shoe", 0.9, "x.png"),),
+        (ShownHit("shoe-3", "Shoe", 0.9, "z.png"), ShownHit("bag-1", "Bag", 0.8, "y.png")),
+        (ShownHit("bag-1", "Bag", 0.9, "y.png"),),
         (),
     ]
     queries = [query(0, ""), query(1), query(2), query(3)]
-    report = policy_report(T, queries, [seen(n, T, hits=each) for n, each in enumerate(hits)], GALLERY, None)
-    assert report.category_at_1 == 0.25
+    report = policy_report(T, queries, [seen(n, T, hits=each) for n, each in enumerate(hits)], None)
+    assert report.category_at_1 == 0.5
 
 
 def test_stages_are_medians() -> None:
     """One slow photo does not move them; a stage that some answers lack is taken over the others."""
     stages = ({"embed": 9.0, "classify": 5.0}, {"embed": 10.0}, {"embed": 500.0, "classify": 7.0})
     observations = [seen(n, T, stages_ms=each) for n, each in enumerate(stages)]
-    report = policy_report(T, [query(n) for n in range(3)], observations, GALLERY, None)
+    report = policy_report(T, [query(n) for n in range(3)], observations, None)
     assert report.stages_ms_p50 == {"embed": 10, "classify": 6}
 
 

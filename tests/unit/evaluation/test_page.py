@@ -8,7 +8,7 @@ import pytest
 
 from services.client.types import Policy
 from services.datasets.labelled import LabelledPhoto
-from services.evaluation.observation import Product, ShownHit
+from services.evaluation.observation import ShownHit
 from services.evaluation.page import render
 from services.evaluation.report import make_report
 from services.evaluation.schema import Report
@@ -55,14 +55,12 @@ def _words(page: _Page) -> str:
 
 def _evil_report() -> Report:
     """One photo of each kind of answer, with names that try to break out."""
-    hits = (ShownHit(EVIL, 0.9, "../../etc/passwd"),)
+    hits = (ShownHit(EVIL, EVIL, 0.9, "../../etc/passwd"),)
     observations = [
         seen(0, B, (3,), hits=hits, searched=("",)),
         seen(0, T, hits=hits, searched=("Bag",), predicted=(EVIL, 0.9)),
     ]
-    return make_report(
-        [query(0, EVIL, EVIL)], observations, catalog({EVIL: EVIL}), {EVIL: Product(EVIL, EVIL)}, SETTING
-    )
+    return make_report([query(0, EVIL, EVIL)], observations, catalog({EVIL: EVIL}), {EVIL: EVIL}, SETTING)
 
 
 @pytest.mark.parametrize("report", [random_report(), _evil_report()], ids=["usual", "evil"])
@@ -93,13 +91,13 @@ def test_names_are_text_whatever_is_in_them(tmp_path: Path) -> None:
 def test_pictures_are_carried_along(tmp_path: Path) -> None:
     """Photo, wanted product and hits as JPEG data; an empty frame for no picture and for what lies outside the root."""
     make_shop(tmp_path, [LabelledPhoto("photos/0.jpg", "Shoe", "shoe-1")])
-    (tmp_path.parent / "secret.png").write_bytes((tmp_path / GALLERY["hat-1"].image_path).read_bytes())
-    (tmp_path / GALLERY["bag-1"].image_path).write_bytes(b"no picture")
+    (tmp_path.parent / "secret.png").write_bytes((tmp_path / GALLERY["hat-1"]).read_bytes())
+    (tmp_path / GALLERY["bag-1"]).write_bytes(b"no picture")
     hits = tuple(
-        ShownHit(name, 0.5, path)
+        ShownHit(name, "Shoe", 0.5, path)
         for name, path in [
-            ("shoe-1", GALLERY["shoe-1"].image_path),
-            ("bag-1", GALLERY["bag-1"].image_path),
+            ("shoe-1", GALLERY["shoe-1"]),
+            ("bag-1", GALLERY["bag-1"]),
             ("out", "../secret.png"),
         ]
     )

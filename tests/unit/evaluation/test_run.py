@@ -52,6 +52,7 @@ async def test_an_answer_is_noted_as_it_came(root: Path) -> None:
     observation = noted[3, Policy.TOP_1]
     assert (observation.outcome, observation.ranks, observation.predicted) == ("partial", (2,), ("Shoe", 0.7))
     assert [hit.product_id for hit in observation.hits] == ["bag-1", "shoe-1", "shoe-2", "bag-2"]
+    assert [hit.category for hit in observation.hits] == ["Bag", "Shoe", "Shoe", "Bag"]
     assert (observation.searched, observation.missing) == (("Shoe", "Bag"), ("Hat",))
     assert (observation.stages_ms["total"], observation.slowest_shard_ms) == (14.0, 1.5)
 

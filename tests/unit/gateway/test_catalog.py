@@ -7,8 +7,11 @@ from hypothesis import strategies as st
 
 from services.common.errors import UnknownCategory
 from services.gateway.catalog import Catalog
-from services.gateway.routing import Aisle
+from services.gateway.routing import RankedShard
+from services.snapshot.manifest import Calibration
 from tests.support.gateway import manifest_of
+
+CALIBRATION = Calibration(slope=0.5, intercept=0.5)
 
 LABELS = ("Apples", "Shoes", "Bags", "Pears", "Coats")  # the classifier knows more, and in another order
 CATEGORIES = ("Bags", "Coats", "Hats", "Shoes")  # and it knows no hats
@@ -21,37 +24,36 @@ def catalog(*, baseline: bool = False) -> Catalog:
 def test_the_ranking_is_conditioned_on_what_is_here() -> None:
     """Apples take half of the mass and are not sold here; the rest is scaled up to 1, likeliest first."""
     ranked = catalog().rank(np.array([0.5, 0.1, 0.3, 0.0, 0.1], np.float32))
-    assert [(aisle.slug, aisle.category) for aisle in ranked] == [
+    assert [(shard.slug, shard.category) for shard in ranked] == [
         ("bags", "Bags"),
         ("coats", "Coats"),
         ("shoes", "Shoes"),
         ("hats", "Hats"),
     ]
-    assert [aisle.probability for aisle in ranked] == pytest.approx([0.6, 0.2, 0.2, 0.0])
+    assert [shard.probability for shard in ranked] == pytest.approx([0.6, 0.2, 0.2, 0.0])
 
 
 @given(st.lists(st.floats(0.0, 1.0, width=32), min_size=len(LABELS), max_size=len(LABELS)))
 def test_probabilities_always_add_up_to_one(outputs: list[float]) -> None:
-    """Whatever the classifier says, also when it gives nothing to any category that is here."""
-    ranked = catalog().rank(np.array(outputs, np.float32))
-    probabilities = [aisle.probability for aisle in ranked]
+    """Whatever the classifier says, unless it gives nothing to any category that is here."""
+    ranked = catalog().rank(np.array(outputs, np.float32)) or catalog().indifferent()
+    probabilities = [shard.probability for shard in ranked]
     assert sum(probabilities) == pytest.approx(1.0)
     assert probabilities == sorted(probabilities, reverse=True)
-    assert {aisle.category for aisle in ranked} == set(CATEGORIES)
+    assert {shard.category for shard in ranked} == set(CATEGORIES)
 
 
 def test_a_category_that_the_classifier_lacks_has_no_probability() -> None:
     """Nor has it anyone else's: position -1 must not read the last label."""
     ranked = catalog().rank(np.array([0.0, 0.0, 0.0, 0.0, 1.0], np.float32))
-    assert {aisle.category: aisle.probability for aisle in ranked}["Hats"] == 0.0
+    assert {shard.category: shard.probability for shard in ranked}["Hats"] == 0.0
     assert catalog().unroutable == ("Hats",)
 
 
-def test_no_mass_at_all_makes_all_alike() -> None:
-    """A photo of something that is not sold here: no category is likelier than another."""
+def test_no_mass_at_all_is_no_ranking() -> None:
+    """A photo of something that is not sold here: the classifier has nothing to say about it."""
     ranked = catalog().rank(np.array([1.0, 0.0, 0.0, 0.0, 0.0], np.float32))
-    assert [aisle.probability for aisle in ranked] == [0.25] * 4
-    assert ranked == catalog().indifferent()
+    assert ranked == ()
 
 
 def test_names_are_joined_without_the_space_around_labels() -> None:
@@ -63,7 +65,10 @@ def test_names_are_joined_without_the_space_around_labels() -> None:
 
 def test_the_caller_s_categories_are_each_searched_once() -> None:
     """In the caller's order, all alike, whether the classifier knows them or not."""
-    assert catalog().chosen(["Shoes", "Hats", "Shoes"]) == (Aisle("shoes", "Shoes", 0.5), Aisle("hats", "Hats", 0.5))
+    assert catalog().chosen(["Shoes", "Hats", "Shoes"]) == (
+        RankedShard("shoes", "Shoes", 0.5, CALIBRATION),
+        RankedShard("hats", "Hats", 0.5, CALIBRATION),
+    )
 
 
 @pytest.mark.parametrize("name", ["Spoons", "shoes", " Shoes", ""])
@@ -77,8 +82,8 @@ def test_an_unknown_category_is_named(name: str) -> None:
 def test_the_baseline_is_no_category() -> None:
     """It is found as the baseline, and neither ranked nor chosen."""
     joined = catalog(baseline=True)
-    assert joined.baseline == Aisle("_all", "", 1.0)
-    assert "_all" not in [aisle.slug for aisle in joined.indifferent()]
+    assert joined.baseline == RankedShard("_all", "", 1.0, CALIBRATION)
+    assert "_all" not in [shard.slug for shard in joined.indifferent()]
     with pytest.raises(UnknownCategory):
         joined.chosen([""])
     assert catalog().baseline is None

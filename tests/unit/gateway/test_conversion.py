@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aisle.search.v1 import search_pb2 as pb
 
-from services.common.errors import ImageTooLarge, InvalidArgument, RegionInvalid, UnknownCategory
+from services.common.errors import ImageTooLarge, InvalidArgument, Overloaded, RegionInvalid, UnknownCategory
 from services.gateway.conversion import query_from, response_from, stream_error_from
 from services.gateway.coverage import ShardCoverage, ShardState, cover
 from services.gateway.merging import Hit
@@ -96,10 +96,16 @@ def test_every_rung_is_mapped(rung: Rung) -> None:
     assert pb.Rung.Name(response_from(dataclasses.replace(ANSWER, rung=rung)).rung) == f"RUNG_{rung.name}"
 
 
-def test_the_proto_has_no_state_and_no_rung_that_is_never_sent() -> None:
-    """But the zero of each."""
-    assert len(pb.ShardState.values()) == len(ShardState) + 1
+def test_what_the_proto_has_beyond_our_own_states_is_said_to_be_not_sent() -> None:
+    """The zero of each, and the two states of shards that are kept for hedging and for skipping."""
+    assert len(pb.ShardState.values()) == len(ShardState) + 3
     assert len(pb.Rung.values()) == len(Rung) + 1
+
+
+def test_the_error_of_one_photo_says_when_to_come_back() -> None:
+    """As `RetryInfo` does for a call of its own; absent when that is not known."""
+    assert stream_error_from(Overloaded("full", retry_after_seconds=0.25)).retry_delay.ToMilliseconds() == 250
+    assert not stream_error_from(Overloaded("full")).HasField("retry_delay")
 
 
 def test_every_field_of_an_answer_reaches_the_wire() -> None:

@@ -6,8 +6,6 @@ from hypothesis import strategies as st
 
 from services.gateway.coverage import ShardCoverage, ShardState, cover
 
-ANSWERED = (ShardState.ANSWERED, ShardState.HEDGED)
-
 
 def shard(probability: float, state: ShardState = ShardState.ANSWERED) -> ShardCoverage:
     return ShardCoverage(f"P{probability}", state, probability, 0.001)
@@ -15,11 +13,11 @@ def shard(probability: float, state: ShardState = ShardState.ANSWERED) -> ShardC
 
 @pytest.mark.parametrize("state", list(ShardState))
 def test_each_state_counts_or_does_not(state: ShardState) -> None:
-    """Hits of a hedged shard are hits; late, failed and skipped shards are missing."""
+    """Late and failed shards are missing."""
     coverage = cover([shard(0.6), shard(0.3, state)])
     assert coverage.planned_share == pytest.approx(0.9)
-    assert coverage.share == pytest.approx(0.9 if state in ANSWERED else 0.6)
-    assert coverage.partial is (state not in ANSWERED)
+    assert coverage.share == pytest.approx(0.9 if state is ShardState.ANSWERED else 0.6)
+    assert coverage.partial is (state is not ShardState.ANSWERED)
 
 
 def test_an_unlikely_shard_makes_an_answer_partial_too() -> None:

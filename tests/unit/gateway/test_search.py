@@ -206,11 +206,11 @@ async def test_all_shards_missing_is_an_empty_answer_that_says_so() -> None:
 
 
 async def test_a_minimum_of_coverage_is_kept() -> None:
-    """Below it: UNAVAILABLE with its own reason; at it: the answer."""
+    """Below it: FAILED_PRECONDITION with its own reason; at it: the answer."""
     search = photo_search(searchers=FakeSearchers(errors={"coats": Unavailable("gone")}))
     with pytest.raises(CoverageTooLow) as refused:
         await search.answer(query(minimum_coverage=0.5), None)
-    assert (refused.value.code, refused.value.field) == ("UNAVAILABLE", "minimum_coverage")
+    assert (refused.value.code, refused.value.field) == ("FAILED_PRECONDITION", "minimum_coverage")
     assert (await search.answer(query(minimum_coverage=0.4), None)).coverage.partial
     assert (await photo_search().answer(query(minimum_coverage=1.0), None)).coverage.share == pytest.approx(1.0)
 

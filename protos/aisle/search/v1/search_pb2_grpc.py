@@ -69,7 +69,8 @@ class SearchServiceServicer:
 
         OK: also when few or no products were found, and when shards are missing; `coverage` says so.
         INVALID_ARGUMENT: the photo or a parameter is unusable; `BadRequest` names the field; mend it, don't retry.
-        FAILED_PRECONDITION: the policy needs something that this snapshot lacks (BASELINE without its index).
+        FAILED_PRECONDITION: the policy needs something that this snapshot lacks (BASELINE without its index), or the answer
+        covers less than `minimum_coverage`; ask for less, or later.
         RESOURCE_EXHAUSTED: the photo is over a size limit (send a smaller one), or the service is full (`RetryInfo`).
         DEADLINE_EXCEEDED: no answer was possible in the time left; allow more.
         UNAVAILABLE: not ready, draining, or the models can't be reached; retry with back-off.
@@ -84,7 +85,8 @@ class SearchServiceServicer:
         Each request is answered by exactly one response with its request id, a failed one by a response that carries the
         error, so one bad photo never ends the stream. Each photo has what is left of the stream's deadline, at most 30 s.
         At most 16 photos of a stream are in work at once; beyond that the gateway stops reading, and gRPC's flow control
-        holds the caller.
+        holds the caller. A stream may end UNAVAILABLE after 60 s, so that new gateways get their share, and when a gateway
+        drains: send the photos that were not answered over a new one.
         Status codes of single photos: as for Search. The stream itself ends with OK, DEADLINE_EXCEEDED or UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -95,7 +97,7 @@ class SearchServiceServicer:
         """GetCatalog tells what can be searched: categories, snapshot and models.
 
         OK: always, once the gateway serves.
-        INVALID_ARGUMENT: the page token is not one that this snapshot's GetCatalog gave, or the page size is negative.
+        INVALID_ARGUMENT: the page token is not one that GetCatalog gave for this snapshot, or the page size is negative.
         UNAVAILABLE: not ready or draining; retry with back-off.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -79,7 +79,7 @@ class ShardServiceServicer:
         """Describe tells what this searcher serves.
 
         OK: always, once it serves.
-        INVALID_ARGUMENT: the page token is not a number this searcher gave, or the page size is negative.
+        INVALID_ARGUMENT: the page token is not one that Describe gave for this snapshot, or the page size is negative.
         UNAVAILABLE: loading or draining; retry with back-off.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

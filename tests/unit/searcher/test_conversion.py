@@ -14,7 +14,7 @@ from services.common.errors import (
     SpaceMismatch,
     VectorInvalid,
 )
-from services.searcher.conversions import query_vectors_of, search_response, shard_of, top_k_of
+from services.searcher.conversion import query_vectors_of, search_response, shard_of, top_k_of
 from services.searcher.loading import LoadedSnapshot
 from services.searcher.shard import ProductHits
 from tests.support import shards

@@ -1,0 +1,35 @@
+"""What is measured of a model, for its card. Needs no torch."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far the file is from the module on test pictures: lowest cosine and largest difference of an output."""
+
+    least_cosine: float
+    largest_difference: float
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """How well photos find their product among all studio pictures of a dataset."""
+
+    dataset: str
+    photos: int
+    gallery: int
+    recall_at_1: float
+    recall_at_5: float
+    mean_reciprocal_rank: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Top-1 accuracy over all labels, and with the probabilities conditioned on the dataset's categories."""
+
+    dataset: str
+    photos: int
+    categories: int
+    accuracy: float
+    conditioned_accuracy: float
+    conditioned_calibration_error: float
