@@ -51,7 +51,7 @@ class GatewaySettings(ServerSettings):
     adaptive_fan_out: int = Field(default=4, ge=1)
     """Most shards that ADAPTIVE searches; on validation photos more than four gained nothing (docs/decisions/0004)."""
     prior_weight: float = Field(default=0.15, ge=0)
-    """Exponent of the classifier's probability in ADAPTIVE's score, chosen on validation photos (docs/decisions/0004)."""
+    """Exponent of the classifier's probability in ADAPTIVE's score, chosen on validation photos (decision 0004)."""
 
     @property
     def photo_limits(self) -> PhotoLimits:
