@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.common.errors import FailedPrecondition
+from services.cli.exit_codes import ExitCode
+from services.common.errors import AisleError, FailedPrecondition, InvalidArgument, Unavailable
 from services.models.child_processes import tied_to_parent
 
 
@@ -38,7 +39,9 @@ async def run_indexer(job: IndexJob, triton: str) -> None:
         triton: Triton's `host:port`.
 
     Raises:
-        FailedPrecondition: the indexer failed, and has said why.
+        InvalidArgument: the indexer has said what to mend in the catalogue or the options.
+        Unavailable: Triton went away; the indexer has said so.
+        FailedPrecondition: the indexer failed otherwise, and has said why, or was ended.
     """
     argv = (
         *(sys.executable, "-m", "services.indexer"),
@@ -55,4 +58,19 @@ async def run_indexer(job: IndexJob, triton: str) -> None:
                 process.terminate()
             await process.wait()
     if status:
-        raise FailedPrecondition("no snapshot was published; the same command goes on where this one stopped")
+        raise failure(status)
+
+
+def failure(status: int) -> AisleError:
+    """Return the error for the indexer's exit status, negative for a signal; what to mend it has said itself."""
+    nothing = "no snapshot was published"
+    goes_on = f"{nothing}; the same command goes on where this one stopped"
+    match status:
+        case ExitCode.UNUSABLE_INPUT:
+            return InvalidArgument(f"{nothing}: the line above says what to mend")
+        case ExitCode.UNAVAILABLE:
+            return Unavailable(goes_on)
+        case _ if status < 0 or status == ExitCode.INTERRUPTED:
+            return FailedPrecondition(goes_on)
+        case _:
+            return FailedPrecondition(f"{nothing}: the line above says why")

@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.client.types import Photo
+from services.common.channels import MAX_PHOTO_BYTES
 from services.common.errors import ImageTooLarge, ImageUnreadable
-from services.photo.header import PhotoLimits
 
-# Checked before sending: gRPC refuses a message over its own limit by ending the whole stream, with all its photos.
-_MAX_BYTES = PhotoLimits().max_bytes
 # Up to here an array is sent as PNG, so that the models see the very pixels: 12 MB at worst, below the gateway's limit.
 # A larger one goes as JPEG, which the gateway can decode smaller at a fraction of the cost.
 _LOSSLESS_MAX_PIXELS = 4_000_000
@@ -36,8 +34,9 @@ async def encoded(photo: Photo) -> bytes:
 
 
 def _refuse_too_many(size: int, photo: str) -> None:
-    if size > _MAX_BYTES:
-        raise ImageTooLarge(f"{photo} has more than {_MAX_BYTES:,} bytes", field="image")
+    # Not left to the gateway: a message over gRPC's limit would end a whole stream, with all its photos.
+    if size > MAX_PHOTO_BYTES:
+        raise ImageTooLarge(f"{photo} has more than {MAX_PHOTO_BYTES:,} bytes", field="image")
 
 
 def _read(path: Path) -> bytes:

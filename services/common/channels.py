@@ -4,7 +4,9 @@ import json
 
 ChannelOptions = tuple[tuple[str, int | str], ...]
 
-# The largest photo accepted is 20 MB; the rest is room for the other fields and for being told so politely.
+# The largest photo accepted, encoded; a gateway may be told otherwise.
+MAX_PHOTO_BYTES = 20_000_000
+# The rest is room for the other fields and for being told politely that a photo is too large.
 MAX_MESSAGE_BYTES = 24_000_000
 
 

@@ -47,7 +47,7 @@ class GatewaySettings(ServerSettings):
     top_p_mass: float = Field(default=0.9, gt=0, le=1)
     """TOP_P's probability mass when the caller names none."""
     adaptive_mass: float = Field(default=0.95, gt=0, le=1)
-    """ADAPTIVE's probability mass when the caller names none: on validation photos as good as 0.99, for fewer shards."""
+    """ADAPTIVE's probability mass by default: as good on validation photos as 0.99, with fewer shards searched."""
     adaptive_fan_out: int = Field(default=4, ge=1)
     """Most shards that ADAPTIVE searches; on validation photos more than four gained nothing (docs/decisions/0004)."""
     prior_weight: float = Field(default=0.15, ge=0)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from services.common.errors import AisleError, SettingsInvalid
+from services.common.errors import AisleError, InvalidArgument, SettingsInvalid, Unavailable
 from services.common.settings import load_settings
 from services.common.telemetry import configure_logging, get_logger
 from services.indexer.config import IndexerSettings
@@ -12,7 +12,7 @@ from services.indexer.pipeline import build_snapshot
 
 
 def main(argv: Sequence[str]) -> int:
-    """Build and publish; exit status 0 done, 1 failed, 2 unusable settings, 130 interrupted."""
+    """Build and publish; exit status 0 done, 1 failed, 2 unusable input, 3 unavailable, 130 interrupted."""
     try:
         settings = load_settings(IndexerSettings, "indexer", argv)
     except SettingsInvalid as invalid:
@@ -27,13 +27,23 @@ def main(argv: Sequence[str]) -> int:
         log.warning("interrupted", remedy="the same command continues where this run stopped")
         return 130
     except (AisleError, OSError) as error:
-        # The message says what to mend; a traceback would bury it.
-        log.error("build_failed", error=str(error), reason=getattr(error, "reason", "OS_ERROR"))  # noqa: TRY400
-        return 1
+        # The last words are for whoever started the build: they say what to mend, and a traceback would bury them.
+        print(f"{getattr(error, 'reason', 'OS_ERROR')} {error}", file=sys.stderr)  # noqa: T201
+        return _exit_status(error)
     log.info("published", snapshot_id=report.manifest.snapshot_id, embedded=report.embedded)
     if report.skipped:
         log.warning("pictures_skipped", pictures=report.skipped, listed_in=str(report.skip_list))
     return 0
+
+
+def _exit_status(error: Exception) -> int:
+    match error:
+        case InvalidArgument():
+            return 2
+        case Unavailable():
+            return 3
+        case _:
+            return 1
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from PIL import ExifTags, Image
 
+from services.common.channels import MAX_PHOTO_BYTES
 from services.common.errors import ImageTooLarge, ImageUnreadable
 from services.photo.structure import check_structure
 
@@ -24,7 +25,7 @@ class PhotoLimits:
         max_pixels: width times height; a decoded pixel takes 3 bytes, 7 with transparency, 11 with 16 bits besides.
     """
 
-    max_bytes: int = 20_000_000
+    max_bytes: int = MAX_PHOTO_BYTES
     max_pixels: int = 50_000_000
 
 

@@ -1,5 +1,6 @@
 """The command line: help, usage and errors, without a gateway."""
 
+import errno
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,6 +56,10 @@ def test_help_of_every_command_has_an_example(command: tuple[str, ...], capsys: 
         ["index"],
         ["index", "folder", "--catalogue", "c.csv"],
         ["demo", "--serve", "--json"],
+        ["demo", "--serve", "--port", "-1"],
+        ["up", "--port", "99999"],
+        ["search", "x.jpg", "--timeout-seconds", "-1"],
+        ["search", "x.jpg", "--minimum-coverage", "1.1"],
     ],
 )
 def test_wrong_usage_is_status_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,6 +91,27 @@ def test_nothing_to_serve_says_what_to_do(tmp_path: Path, capsys: pytest.Capture
     argv = ["up", "--snapshot-root", str(tmp_path / "none"), "--run-folder", str(tmp_path / "run")]
     assert main(argv) == ExitCode.FAILED
     assert "aisle index" in capsys.readouterr().err
+
+
+def test_a_run_folder_that_can_not_be_one_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file, or a place where no folder can be made: mend the option."""
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/x")):
+        assert main(["up", "--run-folder", str(folder)]) == ExitCode.UNUSABLE_INPUT
+        assert capsys.readouterr().err.startswith(f"SETTINGS_INVALID --run-folder {folder} can't be made")
+
+
+def test_what_the_system_refuses_is_no_defect(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk is one plain line with the file."""
+
+    def full_disk(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "shard.npy")
+
+    monkeypatch.setattr("services.cli.__main__.app", full_disk)
+    assert main(["up"]) == ExitCode.FAILED
+    assert capsys.readouterr().err == "OS_ERROR shard.npy: No space left on device\n"
 
 
 def test_a_region_has_four_numbers() -> None:

@@ -1,6 +1,7 @@
 """A caller's photo becomes the bytes that are sent."""
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ from PIL import Image
 
 from services.client import photos
 from services.client.photos import encoded
-from services.common.channels import MAX_MESSAGE_BYTES
 from services.common.errors import ImageTooLarge, ImageUnreadable
 
 
@@ -65,12 +65,32 @@ async def test_an_array_of_another_kind_is_refused(array: NDArray[np.uint8]) -> 
 
 
 async def test_files_that_can_not_be_sent_are_refused(tmp_path: Path) -> None:
-    """A missing file, a folder, and a file over the size of a message, which is not even read."""
+    """A missing file, a folder, and a file over the limit, which is not even read."""
     with pytest.raises(ImageUnreadable, match="No such file"):
         await encoded(tmp_path / "missing.jpg")
     with pytest.raises(ImageUnreadable, match="directory"):
         await encoded(tmp_path)
     with (tmp_path / "video").open("wb") as file:
-        file.truncate(MAX_MESSAGE_BYTES + 1)
-    with pytest.raises(ImageTooLarge):
+        file.truncate(20_000_001)
+    with pytest.raises(ImageTooLarge, match="video has more than 20,000,000 bytes") as refused:
         await encoded(tmp_path / "video")
+    assert refused.value.field == "image"
+
+
+async def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    """A pipe would be waited for, and /dev/zero read, forever."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(ImageUnreadable, match="a pipe or device, not a file") as refused:
+            await encoded(path)
+        assert refused.value.field == "image"
+
+
+async def test_bytes_over_the_limit_are_refused_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As bytes or as an array: sent, they would end a stream with all its photos."""
+    monkeypatch.setattr(photos, "MAX_PHOTO_BYTES", 50)
+    assert await encoded(bytes(50))
+    for photo in (bytes(51), noise(9, 14)):
+        with pytest.raises(ImageTooLarge) as refused:
+            await encoded(photo)
+        assert refused.value.field == "image"

@@ -85,8 +85,15 @@ async def test_latency_is_that_of_the_call(root: Path) -> None:
 
 
 @pytest.mark.parametrize("in_flight", [1, 3])
-async def test_no_more_photos_are_in_flight_than_told(root: Path, in_flight: int) -> None:
+async def test_no_more_photos_are_in_flight_than_told(
+    root: Path, in_flight: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One by default: latencies are those of an idle system."""
+
+    async def read_at_once(photo: Path) -> bytes:  # in a thread, it could take longer than the other photos' searches
+        return photo.read_bytes()
+
+    monkeypatch.setattr("services.evaluation.run.encoded", read_at_once)
     target = FakeTarget()
     noted = await _observe(target, root, options=RunOptions(in_flight=in_flight))
     assert target.most_in_flight == in_flight

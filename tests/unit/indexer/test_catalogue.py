@@ -142,3 +142,14 @@ def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path) -> None:
         read_catalogue(tmp_path / "missing.csv")
     with pytest.raises(CatalogueInvalid, match=r"catalogue\.xlsx: a catalogue's name ends in"):
         read_catalogue(tmp_path / "catalogue.xlsx")
+
+
+@pytest.mark.parametrize("column", ["category", "colour"])
+def test_parquet_strings_that_are_not_utf8_are_refused(tmp_path: Path, column: str) -> None:
+    """Arrow writes any bytes as strings; the message names column and row."""
+    columns: dict[str, pa.Array] = dict.fromkeys((*HEADER.split(","), "colour"), pa.array(["1", "2", "3"]))
+    damaged = pa.array([b"1", b"caf\xe9", None], pa.binary())
+    columns[column] = pa.StringArray.from_buffers(3, *damaged.buffers()[1:], damaged.buffers()[0])
+    pq.write_table(pa.table(columns), tmp_path / "catalogue.parquet")
+    with pytest.raises(CatalogueInvalid, match=rf"catalogue\.parquet, row 2: column '{column}' is not UTF-8"):
+        read_catalogue(tmp_path / "catalogue.parquet")

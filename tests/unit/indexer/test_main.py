@@ -29,11 +29,9 @@ def test_a_wrong_setting_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().err.startswith("indexer: setting batch_size:")
 
 
-def test_a_failed_build_ends_with_1(tmp_path: Path, gallery: Gallery, capsys: pytest.CaptureFixture[str]) -> None:
-    """A catalogue fault is one log line with file and row."""
+def test_a_catalogue_fault_ends_with_2(tmp_path: Path, gallery: Gallery, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is one plain line with reason, file and row."""
     gallery.catalogue.write_text("image_id,product_id,category,image_path\n1,p,,1.jpg\n")
     arguments = ["--catalogue", str(gallery.catalogue), "--image-root", str(gallery.image_root)]
-    assert main([*arguments, "--snapshot-root", str(tmp_path / "root")]) == 1
-    error = capsys.readouterr().err
-    assert "catalogue.csv, row 2: category is empty" in error
-    assert "Traceback" not in error
+    assert main([*arguments, "--snapshot-root", str(tmp_path / "root")]) == 2
+    assert capsys.readouterr().err == "CATALOGUE_INVALID catalogue.csv, row 2: category is empty\n"
