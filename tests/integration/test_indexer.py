@@ -85,11 +85,11 @@ def test_a_killed_run_goes_on(tiny_triton: TritonProcess, tmp_path: Path) -> Non
 
 
 def test_without_triton_the_build_fails_and_says_so(tmp_path: Path) -> None:
-    """Exit status 1 and one line with the address, no traceback."""
+    """Exit status 3 and one line with the address, no traceback."""
     gallery = make_gallery(tmp_path, {"Bag": 2})
     target = f"127.0.0.1:{free_port()}"
     failed = _run(_command(gallery, tmp_path / "root", target))
-    assert failed.returncode == 1
+    assert failed.returncode == 3
     assert "MODEL_UNAVAILABLE" in failed.stderr
     assert target in failed.stderr
     assert "Traceback" not in failed.stderr
