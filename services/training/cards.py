@@ -122,8 +122,8 @@ photos. Test photos served for the table below only.
 
 ## Quality
 
-Test photos, which nothing was fitted to. "Within" renormalises the probabilities over the dataset's own categories, as the
-gateway does with those of its snapshot.
+Test photos, which nothing was fitted to. "Within" renormalises the probabilities over the dataset's own categories,
+as the gateway does with those of its snapshot.
 
 | photos | number | categories | top-1 over all {categories} | top-1 within | calibration error within |
 |---|---|---|---|---|---|
