@@ -14,10 +14,7 @@ from services.indexer.golden import GoldenQueries, golden_queries
 from services.indexer.index_choice import index_factory
 from services.indexer.partitioning import ShardPlan
 from services.snapshot.digests import file_entry
-from services.snapshot.manifest import Calibration, Segment, ShardEntry
-
-# From [-1, 1] to [0, 1]; measured calibrations will take its place.
-_CALIBRATION = Calibration(slope=0.5, intercept=0.5)
+from services.snapshot.manifest import Segment, ShardEntry
 
 
 def write_shard(draft: Path, plan: ShardPlan, vectors: NDArray[np.float32], items: pa.Table) -> ShardEntry:
@@ -65,7 +62,6 @@ def write_shard(draft: Path, plan: ShardPlan, vectors: NDArray[np.float32], item
         images=len(vectors),
         products=len(items["product_id"].unique()),
         index_factory=factory,
-        calibration=_CALIBRATION,
         segments=(segment,),
     )
 

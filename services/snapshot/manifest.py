@@ -6,8 +6,10 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from services.common.errors import SnapshotInvalid
+from services.relevance.scoring import UNFITTED, PriorFusion, SimilarityMap
+from services.relevance.waves import Waves
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 BASELINE_SLUG = "_all"
 
 
@@ -39,15 +41,6 @@ class Segment(_Frozen):
     """Golden queries (Parquet): query_vector, image_id and similarity of its nearest image."""
 
 
-class Calibration(_Frozen):
-    """The map from similarity to score: `score = clip(intercept + slope * similarity, 0, 1)`."""
-
-    slope: float = Field(gt=0)
-    """Above 0, so that the map never changes the order."""
-    intercept: float
-    """The score at similarity 0."""
-
-
 class ShardEntry(_Frozen):
     """One shard: all gallery images of one TLC, or of the whole gallery (the baseline index)."""
 
@@ -63,8 +56,8 @@ class ShardEntry(_Frozen):
     """Distinct products in it."""
     index_factory: str
     """FAISS's index factory string."""
-    calibration: Calibration
-    """From similarity to score."""
+    similarity_map: SimilarityMap = UNFITTED
+    """From similarity to the log-odds that a hit is the product in the photo; fitted when `relevance` is there."""
     segments: tuple[Segment, ...] = Field(min_length=1)
     """Its parts."""
 
@@ -91,10 +84,34 @@ class EmbedderEntry(_Frozen):
     """Name of the way in which a photo becomes the model's pixels."""
 
 
+class FusionEntry(_Frozen):
+    """How ADAPTIVE uses one classifier; with another one it means nothing."""
+
+    classifier_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Digest of the classifier's file."""
+    weights: PriorFusion
+    """How its prior counts beside the similarity."""
+    waves: Waves
+    """How many shards are searched."""
+    match_threshold: float = Field(ge=0, le=1)
+    """Probability of the best fused hit below which the gallery hardly has the product."""
+
+
+class Relevance(_Frozen):
+    """What held-out photos taught about scores, when the snapshot was built."""
+
+    photos: int = Field(ge=1)
+    """Photos of products in the gallery that it was fitted to."""
+    match_threshold: float = Field(ge=0, le=1)
+    """As in `fusion`, for hits ranked by similarity alone."""
+    fusion: FusionEntry
+    """For the classifier that served when the snapshot was built."""
+
+
 class Manifest(_Frozen):
     """A whole snapshot."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     """Version of this format; a reader refuses what it does not know."""
     snapshot_id: str
     """Sorts by time of building."""
@@ -114,6 +131,8 @@ class Manifest(_Frozen):
     """Where the catalogue's pictures lay when it was indexed, for tools that show them; empty when unknown."""
     skipped_images: int = Field(ge=0)
     """Pictures of the catalogue that could not be read and are not in it."""
+    relevance: Relevance | None = None
+    """What scores are worth; None when no photos were held out, or too few: scores then only rank."""
     shards: tuple[ShardEntry, ...] = Field(min_length=1)
     """One entry per TLC by slug, then the baseline index when it was built."""
 

@@ -39,6 +39,12 @@ class Rung(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RUNG_UNSPECIFIED: _ClassVar[Rung]
     RUNG_FULL: _ClassVar[Rung]
     RUNG_NO_CLASSIFIER: _ClassVar[Rung]
+
+class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VERDICT_UNSPECIFIED: _ClassVar[Verdict]
+    VERDICT_MATCH: _ClassVar[Verdict]
+    VERDICT_NO_GOOD_MATCH: _ClassVar[Verdict]
 POLICY_UNSPECIFIED: Policy
 POLICY_TOP_1: Policy
 POLICY_TOP_P: Policy
@@ -57,6 +63,9 @@ SHARD_STATE_SKIPPED: ShardState
 RUNG_UNSPECIFIED: Rung
 RUNG_FULL: Rung
 RUNG_NO_CLASSIFIER: Rung
+VERDICT_UNSPECIFIED: Verdict
+VERDICT_MATCH: Verdict
+VERDICT_NO_GOOD_MATCH: Verdict
 
 class Region(_message.Message):
     __slots__ = ("x_min", "y_min", "x_max", "y_max")
@@ -71,14 +80,16 @@ class Region(_message.Message):
     def __init__(self, x_min: _Optional[float] = ..., y_min: _Optional[float] = ..., x_max: _Optional[float] = ..., y_max: _Optional[float] = ...) -> None: ...
 
 class Routing(_message.Message):
-    __slots__ = ("policy", "probability_mass", "categories")
+    __slots__ = ("policy", "probability_mass", "categories", "exact")
     POLICY_FIELD_NUMBER: _ClassVar[int]
     PROBABILITY_MASS_FIELD_NUMBER: _ClassVar[int]
     CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    EXACT_FIELD_NUMBER: _ClassVar[int]
     policy: Policy
     probability_mass: float
     categories: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, policy: _Optional[_Union[Policy, str]] = ..., probability_mass: _Optional[float] = ..., categories: _Optional[_Iterable[str]] = ...) -> None: ...
+    exact: bool
+    def __init__(self, policy: _Optional[_Union[Policy, str]] = ..., probability_mass: _Optional[float] = ..., categories: _Optional[_Iterable[str]] = ..., exact: _Optional[bool] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
     __slots__ = ("image", "region", "top_k", "routing", "criticality", "minimum_coverage")
@@ -121,18 +132,22 @@ class CategoryProbability(_message.Message):
     def __init__(self, category: _Optional[str] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class ShardCoverage(_message.Message):
-    __slots__ = ("category", "state", "probability", "latency", "detail")
+    __slots__ = ("category", "state", "probability", "latency", "detail", "exhausted", "wave")
     CATEGORY_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     LATENCY_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
+    EXHAUSTED_FIELD_NUMBER: _ClassVar[int]
+    WAVE_FIELD_NUMBER: _ClassVar[int]
     category: str
     state: ShardState
     probability: float
     latency: _duration_pb2.Duration
     detail: str
-    def __init__(self, category: _Optional[str] = ..., state: _Optional[_Union[ShardState, str]] = ..., probability: _Optional[float] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., detail: _Optional[str] = ...) -> None: ...
+    exhausted: bool
+    wave: int
+    def __init__(self, category: _Optional[str] = ..., state: _Optional[_Union[ShardState, str]] = ..., probability: _Optional[float] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., detail: _Optional[str] = ..., exhausted: _Optional[bool] = ..., wave: _Optional[int] = ...) -> None: ...
 
 class Coverage(_message.Message):
     __slots__ = ("share", "planned_share", "partial", "shards")
@@ -181,7 +196,7 @@ class ModelVersion(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
-    __slots__ = ("hits", "categories", "coverage", "photo", "timings", "snapshot_id", "models", "rung")
+    __slots__ = ("hits", "categories", "coverage", "photo", "timings", "snapshot_id", "models", "rung", "verdict")
     HITS_FIELD_NUMBER: _ClassVar[int]
     CATEGORIES_FIELD_NUMBER: _ClassVar[int]
     COVERAGE_FIELD_NUMBER: _ClassVar[int]
@@ -190,6 +205,7 @@ class SearchResponse(_message.Message):
     SNAPSHOT_ID_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
     RUNG_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
     hits: _containers.RepeatedCompositeFieldContainer[Hit]
     categories: _containers.RepeatedCompositeFieldContainer[CategoryProbability]
     coverage: Coverage
@@ -198,7 +214,8 @@ class SearchResponse(_message.Message):
     snapshot_id: str
     models: _containers.RepeatedCompositeFieldContainer[ModelVersion]
     rung: Rung
-    def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., categories: _Optional[_Iterable[_Union[CategoryProbability, _Mapping]]] = ..., coverage: _Optional[_Union[Coverage, _Mapping]] = ..., photo: _Optional[_Union[PhotoReport, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[StageTiming, _Mapping]]] = ..., snapshot_id: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelVersion, _Mapping]]] = ..., rung: _Optional[_Union[Rung, str]] = ...) -> None: ...
+    verdict: Verdict
+    def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., categories: _Optional[_Iterable[_Union[CategoryProbability, _Mapping]]] = ..., coverage: _Optional[_Union[Coverage, _Mapping]] = ..., photo: _Optional[_Union[PhotoReport, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[StageTiming, _Mapping]]] = ..., snapshot_id: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelVersion, _Mapping]]] = ..., rung: _Optional[_Union[Rung, str]] = ..., verdict: _Optional[_Union[Verdict, str]] = ...) -> None: ...
 
 class SearchStreamRequest(_message.Message):
     __slots__ = ("request_id", "request")
@@ -253,17 +270,19 @@ class CatalogCategory(_message.Message):
     def __init__(self, category: _Optional[str] = ..., products: _Optional[int] = ..., images: _Optional[int] = ..., routable: _Optional[bool] = ...) -> None: ...
 
 class GetCatalogResponse(_message.Message):
-    __slots__ = ("categories", "next_page_token", "snapshot_id", "space_id", "models", "has_baseline")
+    __slots__ = ("categories", "next_page_token", "snapshot_id", "space_id", "models", "has_baseline", "is_adaptive_fitted")
     CATEGORIES_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_ID_FIELD_NUMBER: _ClassVar[int]
     SPACE_ID_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
     HAS_BASELINE_FIELD_NUMBER: _ClassVar[int]
+    IS_ADAPTIVE_FITTED_FIELD_NUMBER: _ClassVar[int]
     categories: _containers.RepeatedCompositeFieldContainer[CatalogCategory]
     next_page_token: str
     snapshot_id: str
     space_id: str
     models: _containers.RepeatedCompositeFieldContainer[ModelVersion]
     has_baseline: bool
-    def __init__(self, categories: _Optional[_Iterable[_Union[CatalogCategory, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., snapshot_id: _Optional[str] = ..., space_id: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelVersion, _Mapping]]] = ..., has_baseline: _Optional[bool] = ...) -> None: ...
+    is_adaptive_fitted: bool
+    def __init__(self, categories: _Optional[_Iterable[_Union[CatalogCategory, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., snapshot_id: _Optional[str] = ..., space_id: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelVersion, _Mapping]]] = ..., has_baseline: _Optional[bool] = ..., is_adaptive_fitted: _Optional[bool] = ...) -> None: ...

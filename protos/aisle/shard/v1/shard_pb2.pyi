@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SearchRequest(_message.Message):
-    __slots__ = ("shard", "query_vectors", "rows", "dimension", "top_k", "snapshot_id", "space_id")
+    __slots__ = ("shard", "query_vectors", "rows", "dimension", "top_k", "snapshot_id", "space_id", "exact")
     SHARD_FIELD_NUMBER: _ClassVar[int]
     QUERY_VECTORS_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
@@ -15,6 +15,7 @@ class SearchRequest(_message.Message):
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_ID_FIELD_NUMBER: _ClassVar[int]
     SPACE_ID_FIELD_NUMBER: _ClassVar[int]
+    EXACT_FIELD_NUMBER: _ClassVar[int]
     shard: str
     query_vectors: bytes
     rows: int
@@ -22,21 +23,24 @@ class SearchRequest(_message.Message):
     top_k: int
     snapshot_id: str
     space_id: str
-    def __init__(self, shard: _Optional[str] = ..., query_vectors: _Optional[bytes] = ..., rows: _Optional[int] = ..., dimension: _Optional[int] = ..., top_k: _Optional[int] = ..., snapshot_id: _Optional[str] = ..., space_id: _Optional[str] = ...) -> None: ...
+    exact: bool
+    def __init__(self, shard: _Optional[str] = ..., query_vectors: _Optional[bytes] = ..., rows: _Optional[int] = ..., dimension: _Optional[int] = ..., top_k: _Optional[int] = ..., snapshot_id: _Optional[str] = ..., space_id: _Optional[str] = ..., exact: _Optional[bool] = ...) -> None: ...
 
 class Neighbours(_message.Message):
-    __slots__ = ("product_ids", "image_ids", "image_paths", "similarities", "categories")
+    __slots__ = ("product_ids", "image_ids", "image_paths", "similarities", "categories", "exhausted")
     PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
     IMAGE_IDS_FIELD_NUMBER: _ClassVar[int]
     IMAGE_PATHS_FIELD_NUMBER: _ClassVar[int]
     SIMILARITIES_FIELD_NUMBER: _ClassVar[int]
     CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    EXHAUSTED_FIELD_NUMBER: _ClassVar[int]
     product_ids: _containers.RepeatedScalarFieldContainer[str]
     image_ids: _containers.RepeatedScalarFieldContainer[str]
     image_paths: _containers.RepeatedScalarFieldContainer[str]
     similarities: _containers.RepeatedScalarFieldContainer[float]
     categories: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, product_ids: _Optional[_Iterable[str]] = ..., image_ids: _Optional[_Iterable[str]] = ..., image_paths: _Optional[_Iterable[str]] = ..., similarities: _Optional[_Iterable[float]] = ..., categories: _Optional[_Iterable[str]] = ...) -> None: ...
+    exhausted: bool
+    def __init__(self, product_ids: _Optional[_Iterable[str]] = ..., image_ids: _Optional[_Iterable[str]] = ..., image_paths: _Optional[_Iterable[str]] = ..., similarities: _Optional[_Iterable[float]] = ..., categories: _Optional[_Iterable[str]] = ..., exhausted: _Optional[bool] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
     __slots__ = ("neighbours", "snapshot_id")

@@ -1,0 +1,66 @@
+"""What held-out photos find in every shard: the numbers that scores, fusion and breadth are fitted to. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What N photos found in C shards, the best n products of each.
+
+    Attributes:
+        similarities: float64 `(N, C, n)`, not increasing along the last axis, -inf where a shard has fewer products.
+        right: bool `(N, C, n)`, whether that product is the one in the photo.
+        products: what is in each photo, N names; photos of one product stay together when photos are split.
+        priors: the classifier's probabilities conditioned on the C categories, float64 `(N, C)`; None when it was not
+            asked.
+
+    A photo's product is always among its shard's candidates, however far down it is, unless the gallery lacks it.
+
+    Raises:
+        ValueError: the shapes do not fit together.
+    """
+
+    similarities: npt.NDArray[np.float64]
+    right: npt.NDArray[np.bool_]
+    products: Sequence[str]
+    priors: npt.NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        photos, shards, _ = self.similarities.shape
+        if self.right.shape != self.similarities.shape or len(self.products) != photos:
+            raise ValueError("similarities, right and products are of different photos")
+        if self.priors is not None and self.priors.shape != (photos, shards):
+            raise ValueError(f"priors are {self.priors.shape}, not {(photos, shards)}")
+
+    def __len__(self) -> int:
+        """Return the number of photos."""
+        return len(self.products)
+
+    @property
+    def answerable(self) -> npt.NDArray[np.bool_]:
+        """Whether the gallery has the photo's product, bool `(N,)`."""
+        return np.asarray(self.right.any(axis=(1, 2)))
+
+    def of(self, photos: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> "Evidence":
+        """Return the evidence of some photos."""
+        chosen = np.arange(len(self))[photos]
+        return Evidence(
+            self.similarities[chosen],
+            self.right[chosen],
+            [self.products[photo] for photo in chosen],
+            None if self.priors is None else self.priors[chosen],
+        )
+
+    def folds(self, count: int, seed: int) -> npt.NDArray[np.intp]:
+        """Return a fold for each photo, 0 to `count` - 1, by lot; photos of one product are in the same fold.
+
+        Tomorrow's products are new: what is fitted must hold for products it was not fitted to.
+        """
+        names = sorted(set(self.products))
+        lot = np.random.default_rng(seed).permutation(len(names)) % count
+        place = dict(zip(names, lot.tolist(), strict=True))
+        return np.array([place[product] for product in self.products], np.intp)

@@ -1,0 +1,180 @@
+"""Fits scores to what held-out photos found: a map per shard, and how the classifier's prior is fused in. Pure.
+
+Each question is settled by cross-validated likelihood over products: do the shards differ, and does the classifier
+help? Where the photos do not show it, the answer is no; that is what keeps a bad classifier from doing harm.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from services.relevance.evidence import Evidence
+from services.relevance.logit import Choices, fit_choices, fit_platt
+from services.relevance.scoring import Floats, PriorFusion, SimilarityMap, log_odds, probability
+
+LEAST_PHOTOS = 30
+"""Fewer photos of products in the gallery than this say too little to fit anything to."""
+
+_FOLDS = 5
+_SEED = 20
+_RIDGES = (float("inf"), 30.0, 10.0, 3.0)
+_FLOORS = (0.001, 0.01, 0.03, 0.1, 0.3, 0.6)
+_FLATTEST = 0.02
+"""Least growth of the log-odds by one unit of the ranking's: scores that never grow could not be ranked by."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainScores:
+    """Scores by similarity alone.
+
+    Attributes:
+        maps: one per shard, in the evidence's order.
+        baseline: the map of the index over the whole gallery, which knows no shards.
+        match_threshold: the probability of the best hit below which the gallery hardly has the product.
+    """
+
+    maps: tuple[SimilarityMap, ...]
+    baseline: SimilarityMap
+    match_threshold: float
+
+    def log_odds(self, evidence: Evidence) -> Floats:
+        """Return every candidate's log-odds, `(N, C, n)`, -inf for absent ones."""
+        slopes = np.array([shard.slope for shard in self.maps])[:, None]
+        intercepts = np.array([shard.intercept for shard in self.maps])[:, None]
+        return np.asarray(intercepts + slopes * evidence.similarities)
+
+
+@dataclass(frozen=True, slots=True)
+class FusedScores:
+    """Scores by similarity and prior; `match_threshold` as in `PlainScores`."""
+
+    fusion: PriorFusion
+    match_threshold: float
+
+    def log_odds(self, plain: Floats, priors: Floats) -> Floats:
+        """Return every candidate's log-odds, `(N, C, n)`, of its plain ones and the categories' priors `(N, C)`."""
+        return self.fusion.fuse(plain, self.fusion.lift(priors, priors.shape[1])[:, :, None])
+
+
+def fit_plain(evidence: Evidence) -> PlainScores | None:
+    """Fit the shards' maps.
+
+    Returns:
+        None where the photos are too few (`LEAST_PHOTOS`), or similar pictures are not of the same product more often
+        than others.
+    """
+    known = evidence.of(evidence.answerable)
+    if len(known) < LEAST_PHOTOS:
+        return None
+    choices = _choices(known, [known.similarities])
+    folds = known.folds(_FOLDS, _SEED)
+    ridge = max(_RIDGES, key=lambda ridge: _cross_validated(choices, ridge, folds))
+    (slope,), offsets = fit_choices(choices, ridge)
+    if slope <= 0:
+        return None
+    ranking = offsets[:, None] + slope * known.similarities
+    scale, shift = _calibrate(ranking, known)
+    base_scale, base_shift = _calibrate(slope * known.similarities, known)
+    plain = scale * ranking + shift
+    return PlainScores(
+        maps=tuple(SimilarityMap(float(scale * slope), float(scale * offset + shift)) for offset in offsets),
+        baseline=SimilarityMap(float(base_scale * slope), base_shift),
+        match_threshold=match_threshold(plain, known),
+    )
+
+
+def fit_fused(evidence: Evidence, plain: PlainScores) -> FusedScores:
+    """Fit how the classifier's prior is fused in.
+
+    Args:
+        evidence: with priors; `plain` was fitted to the same photos.
+        plain: scores by similarity alone.
+
+    The prior's weight is 0 where fusing does not make held-out products likelier than similarity alone does.
+    """
+    known = evidence.of(evidence.answerable)
+    priors = known.priors
+    if priors is None:
+        raise ValueError("the evidence has no priors")
+    evidence_odds = plain.log_odds(known)
+    folds = known.folds(_FOLDS, _SEED)
+    alone = _choices(known, [evidence_odds])
+    likeliest, floor = _cross_validated(alone, float("inf"), folds), 1.0  # a floor of 1 is an even prior
+    for candidate in _FLOORS:
+        both = _choices(known, [evidence_odds, _spread(priors, candidate, evidence_odds)])
+        likelihood = _cross_validated(both, float("inf"), folds)
+        if likelihood > likeliest:
+            likeliest, floor = likelihood, candidate
+    weights = fit_choices(_choices(known, [evidence_odds, _spread(priors, floor, evidence_odds)]), float("inf"))[0]
+    evidence_weight, prior_weight = (float(weight) for weight in weights)
+    if floor == 1.0 or prior_weight <= 0 or evidence_weight <= 0:
+        return FusedScores(PriorFusion(1.0, 0.0, 1.0, 0.0), plain.match_threshold)
+    ranking = evidence_weight * evidence_odds + prior_weight * _spread(priors, floor, evidence_odds)
+    scale, shift = _calibrate(ranking, known)
+    fusion = PriorFusion(scale * evidence_weight, scale * prior_weight, floor, shift)
+    return FusedScores(fusion, match_threshold(scale * ranking + shift, known))
+
+
+def match_threshold(scores: Floats, evidence: Evidence) -> float:
+    """Return the probability of the best hit that best tells photos of what is sold here from photos of what is not.
+
+    Args:
+        scores: log-odds of every candidate, `(N, C, n)`; of photos whose product is in the gallery.
+        evidence: which candidates are right.
+
+    What is not sold here is every photo's product taken out of the gallery. "Best" is Youden's index (1950): the
+    largest difference of the two shares at or above the threshold.
+    """
+    flat = scores.reshape(len(scores), -1)
+    right = evidence.right.reshape(len(scores), -1)
+    sold, unsold = flat.max(axis=1), np.where(right, -np.inf, flat).max(axis=1)
+    thresholds = np.unique(np.concatenate([sold, unsold[np.isfinite(unsold)]]))
+    kept = [(sold >= threshold).mean() - (unsold >= threshold).mean() for threshold in thresholds]
+    return float(probability(thresholds[int(np.argmax(kept))]))
+
+
+def _choices(evidence: Evidence, features: Iterable[Floats]) -> Choices:
+    """Take each photo's most similar right candidate for the one to be chosen."""
+    present = np.isfinite(evidence.similarities)
+    stacked = np.stack([np.where(present, feature, 0.0) for feature in features])
+    similar = np.where(evidence.right, evidence.similarities, -np.inf).reshape(len(evidence), -1)
+    return Choices(stacked, present, similar.argmax(axis=1))
+
+
+def _spread(priors: Floats, floor: float, like: Floats) -> Floats:
+    """Return the priors' lifts, one for each candidate."""
+    lift = PriorFusion(1.0, 1.0, floor, 0.0).lift(priors, priors.shape[1])
+    return np.broadcast_to(lift[:, :, None], like.shape)
+
+
+def _cross_validated(choices: Choices, ridge: float, folds: npt.NDArray[np.intp]) -> float:
+    """Return the mean log-likelihood of each fold's choices under what the other folds say."""
+    likelihoods = []
+    for fold in np.unique(folds):
+        inside, outside = folds != fold, folds == fold
+        fitted = fit_choices(_some(choices, inside), ridge)
+        likelihoods.append(_some(choices, outside).likelihoods(*fitted))
+    return float(np.concatenate(likelihoods).mean())
+
+
+def _some(choices: Choices, photos: npt.NDArray[np.bool_]) -> Choices:
+    return Choices(choices.features[:, photos], choices.present[photos], choices.chosen[photos])
+
+
+def _calibrate(ranking: Floats, evidence: Evidence) -> tuple[float, float]:
+    """Return scale (above 0) and shift that make the ranking's scores log-odds that the best hit is right.
+
+    Only best hits count: whether an answer can be trusted is what a score is read for, and the many candidates below
+    would make every score too modest.
+    """
+    flat = ranking.reshape(len(ranking), -1)
+    best = flat.argmax(axis=1)
+    rows = np.arange(len(flat))
+    scores, right = flat[rows, best], evidence.right.reshape(len(ranking), -1)[rows, best]
+    scale, shift = fit_platt(scores, right)
+    if scale >= _FLATTEST:
+        return scale, shift
+    share = (right.sum() + 1) / (len(right) + 2)
+    return _FLATTEST, log_odds(float(share)) - _FLATTEST * float(scores.mean())
