@@ -9,12 +9,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from services.client.types import Coverage, SearchOutcome, SearchResult
+from services.client.types import Coverage, SearchOutcome, SearchResult, Verdict
 
 
 def answer(photo: str, result: SearchResult) -> RenderableType:
     """Return what was found in a photo."""
-    return Group(_hits(photo, result), Text(coverage_line(result.coverage)), Text(timing_line(result.timings_ms)))
+    lines = (verdict_line(result), coverage_line(result.coverage), timing_line(result.timings_ms))
+    return Group(_hits(photo, result), *(Text(line) for line in lines if line))
 
 
 def _hits(photo: str, result: SearchResult) -> Table:
@@ -29,6 +30,13 @@ def _hits(photo: str, result: SearchResult) -> Table:
         texts = (Text(hit.product_id), Text(hit.category))
         table.add_row(str(rank), *texts, f"{hit.score:.3f}", f"{hit.similarity:.3f}", Text(hit.image_path))
     return table
+
+
+def verdict_line(result: SearchResult) -> str:
+    """Return a warning in one line when no hit is to be believed; empty otherwise."""
+    if result.verdict is not Verdict.NO_GOOD_MATCH:
+        return ""
+    return f"no good match: the best hit is right with a probability of {result.hits[0].score:.0%} only"
 
 
 def coverage_line(coverage: Coverage) -> str:

@@ -29,6 +29,7 @@ from services.client.types import (
     SearchResult,
     ShardCoverage,
     ShardState,
+    Verdict,
 )
 
 if TYPE_CHECKING:
@@ -67,4 +68,5 @@ __all__ = [
     "ShardCoverage",
     "ShardState",
     "SyncAisleClient",
+    "Verdict",
 ]

@@ -21,6 +21,7 @@ from services.client.types import (
     SearchResult,
     ShardCoverage,
     ShardState,
+    Verdict,
 )
 from services.common.errors import InvalidArgument
 from services.common.status import Failure, from_failure
@@ -43,7 +44,9 @@ def _to_request(image: bytes, options: SearchOptions) -> search_pb2.SearchReques
         image=image,
         top_k=options.get("top_k"),
         routing=search_pb2.Routing(
-            probability_mass=options.get("probability_mass"), categories=options.get("categories", ())
+            probability_mass=options.get("probability_mass"),
+            categories=options.get("categories", ()),
+            exact=options.get("exact"),
         ),
         minimum_coverage=options.get("minimum_coverage"),
     )
@@ -85,6 +88,7 @@ def from_response(response: search_pb2.SearchResponse) -> SearchResult:
         snapshot_id=response.snapshot_id,
         models=_models(response.models),
         rung=_member(Rung, search_pb2.Rung.items(), "RUNG_", response.rung),
+        verdict=_member(Verdict, search_pb2.Verdict.items(), "VERDICT_", response.verdict),
     )
 
 
@@ -112,6 +116,7 @@ def from_catalog_pages(pages: Sequence[search_pb2.GetCatalogResponse]) -> Catalo
         space_id=first.space_id,
         models=_models(first.models),
         has_baseline=first.has_baseline,
+        is_adaptive_fitted=first.is_adaptive_fitted,
     )
 
 
@@ -122,6 +127,8 @@ def _shard_coverage(shard: search_pb2.ShardCoverage) -> ShardCoverage:
         probability=shard.probability,
         latency_ms=shard.latency.ToNanoseconds() / 1e6,
         detail=shard.detail,
+        exhausted=shard.exhausted,
+        wave=shard.wave,
     )
 
 

@@ -57,6 +57,18 @@ class Rung(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Verdict(StrEnum):
+    """Whether the product in the photo seems to be sold here.
+
+    UNKNOWN where the snapshot has learned nothing to tell by, where nothing was found, and for a verdict that only a
+    newer gateway knows.
+    """
+
+    MATCH = "match"
+    NO_GOOD_MATCH = "no_good_match"
+    UNKNOWN = "unknown"
+
+
 class Health(StrEnum):
     """Whether the gateway would take a photo now."""
 
@@ -81,8 +93,10 @@ class SearchOptions(TypedDict, total=False):
     Attributes:
         top_k: products wanted, 1 to 1,000; 10 when absent.
         policy: how shards are chosen; ADAPTIVE when absent.
-        probability_mass: TOP_P and ADAPTIVE: the probability that the chosen categories reach together, in (0, 1].
+        probability_mass: TOP_P, and the first wave of ADAPTIVE: the probability that the chosen categories reach
+            together, in (0, 1].
         categories: categories that the caller already knows; they override the policy.
+        exact: whether shards compare the photo with every picture instead of using their indexes: slow, for measuring.
         region: the part of the picture to search for; all of it when absent.
         minimum_coverage: least share of the classifier's whole probability mass that must answer, 0 to 1; 0 when
             absent.
@@ -93,6 +107,7 @@ class SearchOptions(TypedDict, total=False):
     policy: Policy
     probability_mass: float | None
     categories: Sequence[str]
+    exact: bool
     region: Region | None
     minimum_coverage: float
     criticality: Criticality
@@ -110,7 +125,8 @@ class ProductHit:
         product_id: its id in the catalogue.
         image_id: its gallery image that is most similar to the photo.
         category: the category whose shard holds it.
-        score: how good a match this is, in [0, 1], comparable between categories and photos.
+        score: the probability that this is the product in the photo, in [0, 1], comparable between categories and
+            photos; where the snapshot has learned nothing from held-out photos, it only ranks.
         similarity: the cosine of photo and gallery image, in [-1, 1].
         image_path: where the gallery image lies, relative to the catalogue's image root.
     """
@@ -141,6 +157,8 @@ class ShardCoverage:
         probability: the probability mass that it stands for, in [0, 1].
         latency_ms: from asking it to its answer or to giving it up.
         detail: why it is missing, for people; empty when it answered.
+        exhausted: whether it has no more products than it answered.
+        wave: the wave that it was asked in: 1, or 2 for ADAPTIVE's runner-ups.
     """
 
     category: str
@@ -148,6 +166,8 @@ class ShardCoverage:
     probability: float
     latency_ms: float
     detail: str
+    exhausted: bool
+    wave: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +230,7 @@ class SearchResult:
         snapshot_id: the snapshot that was searched.
         models: the models that took part.
         rung: how far the service had degraded.
+        verdict: whether the product in the photo seems to be sold here.
     """
 
     hits: tuple[ProductHit, ...]
@@ -220,6 +241,7 @@ class SearchResult:
     snapshot_id: str
     models: tuple[ModelVersion, ...]
     rung: Rung
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +287,7 @@ class Catalog:
         space_id: the space of its vectors.
         models: the models that serve.
         has_baseline: whether the BASELINE policy can be asked for.
+        is_adaptive_fitted: whether the snapshot has learned how to use the classifier; where not, ADAPTIVE is ALL.
     """
 
     categories: tuple[CatalogCategory, ...]
@@ -272,3 +295,4 @@ class Catalog:
     space_id: str
     models: tuple[ModelVersion, ...]
     has_baseline: bool
+    is_adaptive_fitted: bool

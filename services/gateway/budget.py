@@ -63,6 +63,15 @@ class Budget:
         """
         return self._positive(self.remaining(now) - self.rules.reserve_seconds, "search")
 
+    def for_another_wave(self, now: float, last_wave_seconds: float) -> float | None:
+        """Return the seconds that another wave of shards may take from now on, None when there is no use in one.
+
+        The first wave has all that the shards have. Another one is worth its work only if it can answer in time,
+        and the best guess of how long it takes is how long the last one took.
+        """
+        seconds = self.remaining(now) - self.rules.reserve_seconds
+        return seconds if seconds > last_wave_seconds else None
+
     def for_models(self, now: float) -> float:
         """Return the seconds that the models may take from now on, so that the shards keep their share.
 

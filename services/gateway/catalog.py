@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.errors import UnknownCategory
-from services.gateway.routing import RankedShard
-from services.snapshot.manifest import Manifest, ShardEntry
+from services.gateway.plan import RankedShard, Scoring
+from services.snapshot.manifest import FusionEntry, Manifest, ShardEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +19,23 @@ class Catalog:
         manifest: the snapshot.
         shards: its category shards, in the manifest's order.
         label_positions: for each shard the position of its category in the classifier's output, -1 when it has none.
+        fusion: what the snapshot has learned about this classifier; None when that is nothing, or about another one.
     """
 
     manifest: Manifest
     shards: tuple[ShardEntry, ...]
     label_positions: npt.NDArray[np.intp]
+    fusion: FusionEntry | None
 
     @classmethod
-    def join(cls, manifest: Manifest, labels: Sequence[str]) -> "Catalog":
-        """Join a snapshot's categories with the classifier's labels by name."""
+    def join(cls, manifest: Manifest, labels: Sequence[str], classifier_sha256: str) -> "Catalog":
+        """Join a snapshot with the classifier that serves: by its labels, and what was learned by its file's digest."""
+        learned = None if manifest.relevance is None else manifest.relevance.fusion
+        fusion = learned if learned is not None and learned.classifier_sha256 == classifier_sha256 else None
         position = {label.strip(): number for number, label in enumerate(labels)}
         shards = manifest.category_shards
         positions = np.array([position.get(shard.category, -1) for shard in shards], dtype=np.intp)
-        return cls(manifest, shards, positions)
+        return cls(manifest, shards, positions, fusion)
 
     @property
     def unroutable(self) -> tuple[str, ...]:
@@ -44,6 +48,12 @@ class Catalog:
         """The index over the whole gallery, if there is one."""
         shard = self.manifest.baseline_shard
         return None if shard is None else _ranked(shard, 1.0)
+
+    @property
+    def plain_scoring(self) -> Scoring:
+        """How hits are scored by similarity alone."""
+        relevance = self.manifest.relevance
+        return Scoring(None if relevance is None else relevance.match_threshold)
 
     def rank(self, probabilities: npt.NDArray[np.float32]) -> tuple[RankedShard, ...]:
         """Return every category's shard, likeliest first.
@@ -89,4 +99,4 @@ def _evenly(shards: Sequence[ShardEntry]) -> tuple[RankedShard, ...]:
 
 
 def _ranked(shard: ShardEntry, probability: float) -> RankedShard:
-    return RankedShard(shard.slug, shard.category, probability, shard.calibration)
+    return RankedShard(shard.slug, shard.category, probability, shard.similarity_map)

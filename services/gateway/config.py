@@ -6,8 +6,8 @@ from pydantic import Field
 
 from services.common.cores import available_cores
 from services.common.lifecycle import ServerSettings
+from services.gateway.agreement import AgreementRules
 from services.gateway.budget import BudgetRules
-from services.gateway.routing import RoutingRules
 from services.gateway.search import SearchRules
 from services.photo.header import PhotoLimits
 
@@ -46,12 +46,17 @@ class GatewaySettings(ServerSettings):
     """Largest photo in pixels."""
     top_p_mass: float = Field(default=0.9, gt=0, le=1)
     """TOP_P's probability mass when the caller names none."""
-    adaptive_mass: float = Field(default=0.95, gt=0, le=1)
-    """ADAPTIVE's probability mass by default: as good on validation photos as 0.99, with fewer shards searched."""
-    adaptive_fan_out: int = Field(default=4, ge=1)
-    """Most shards that ADAPTIVE searches; on validation photos more than four gained nothing (docs/decisions/0004)."""
-    prior_weight: float = Field(default=0.15, ge=0)
-    """Exponent of the classifier's probability in ADAPTIVE's score, chosen on validation photos (decision 0004)."""
+    agreement_share: float = Field(default=0.01, ge=0, le=1)
+    """Share of the routed answers that is compared with an exact search of every shard, once the caller has its answer;
+    of 100,000 photos a day, 1 % tells the agreement to within 3 % each day (two standard errors). 0 for none."""
+    agreement_in_flight: int = Field(default=1, ge=1)
+    """Comparisons at once; each keeps one searcher busy at a time."""
+    agreement_busy_above: int = Field(default_factory=available_cores, ge=0)
+    """Photos in work above which no comparison begins: with more than one per core, it would make callers wait."""
+    agreement_timeout_seconds: float = Field(default=10.0, gt=0)
+    """Time for one comparison: exact scans of large shards, one after the other, take seconds."""
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Port on `host` at which Prometheus finds the metrics, over HTTP; 0 for none."""
 
     @property
     def photo_limits(self) -> PhotoLimits:
@@ -62,9 +67,16 @@ class GatewaySettings(ServerSettings):
     def search_rules(self) -> SearchRules:
         """How the use case decides."""
         return SearchRules(
-            routing=RoutingRules(self.top_p_mass, self.adaptive_mass, self.adaptive_fan_out, self.prior_weight),
+            top_p_mass=self.top_p_mass,
             budget=BudgetRules(
                 self.default_timeout_seconds, self.max_timeout_seconds, self.reserve_seconds, self.scatter_share
             ),
             max_in_flight=self.max_in_flight,
+        )
+
+    @property
+    def agreement_rules(self) -> AgreementRules:
+        """How much may be spent on comparing routed answers with exact ones."""
+        return AgreementRules(
+            self.agreement_share, self.agreement_in_flight, self.agreement_busy_above, self.agreement_timeout_seconds
         )

@@ -7,7 +7,7 @@ from services.common.errors import AisleError, InvalidArgument
 from services.common.status import to_status, wire_text
 from services.gateway.coverage import Coverage, ShardState
 from services.gateway.merging import Hit
-from services.gateway.query import DEFAULT_TOP_K, Answer, ModelVersion, Policy, Query, Rung
+from services.gateway.query import DEFAULT_TOP_K, Answer, ModelVersion, Policy, Query, Rung, Verdict
 from services.photo.intake import PhotoReport
 from services.photo.region import Region
 
@@ -23,8 +23,14 @@ _STATES = {
     ShardState.ANSWERED: pb.SHARD_STATE_ANSWERED,
     ShardState.LATE: pb.SHARD_STATE_LATE,
     ShardState.FAILED: pb.SHARD_STATE_FAILED,
+    ShardState.SKIPPED: pb.SHARD_STATE_SKIPPED,
 }
 _RUNGS = {Rung.FULL: pb.RUNG_FULL, Rung.NO_CLASSIFIER: pb.RUNG_NO_CLASSIFIER}
+_VERDICTS = {
+    Verdict.UNKNOWN: pb.VERDICT_UNSPECIFIED,
+    Verdict.MATCH: pb.VERDICT_MATCH,
+    Verdict.NO_GOOD_MATCH: pb.VERDICT_NO_GOOD_MATCH,
+}
 
 
 def query_from(request: pb.SearchRequest) -> Query:
@@ -47,6 +53,7 @@ def query_from(request: pb.SearchRequest) -> Query:
         probability_mass=request.routing.probability_mass or None,
         categories=tuple(request.routing.categories),
         minimum_coverage=request.minimum_coverage,
+        exact=request.routing.exact,
     )
 
 
@@ -63,6 +70,7 @@ def response_from(answer: Answer) -> pb.SearchResponse:
         snapshot_id=answer.snapshot_id,
         models=[model_from(version) for version in answer.models],
         rung=_RUNGS[answer.rung],
+        verdict=_VERDICTS[answer.verdict],
     )
 
 
@@ -106,6 +114,8 @@ def _coverage(coverage: Coverage) -> pb.Coverage:
                 probability=shard.probability,
                 latency=_duration(shard.latency_seconds),
                 detail=shard.detail,
+                exhausted=shard.exhausted,
+                wave=shard.wave,
             )
             for shard in coverage.shards
         ],

@@ -14,6 +14,7 @@ class ShardState(Enum):
     ANSWERED = "answered"
     LATE = "late"
     FAILED = "failed"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class ShardCoverage:
         probability: the mass that it stands for.
         latency_seconds: from asking it to its answer or to giving it up.
         detail: why it is missing, for people; empty when it answered.
+        exhausted: whether it has no more products than it answered.
+        wave: the wave that it was asked in, or would have been: 1 or 2.
     """
 
     category: str
@@ -33,6 +36,8 @@ class ShardCoverage:
     probability: float
     latency_seconds: float
     detail: str = ""
+    exhausted: bool = False
+    wave: int = 1
 
 
 @dataclass(frozen=True, slots=True)

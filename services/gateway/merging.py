@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from services.relevance.scoring import Floats, probability
+
 
 @dataclass(frozen=True, slots=True)
 class ShardHits:
@@ -17,6 +19,7 @@ class ShardHits:
         image_paths: where each image lies, relative to the catalogue's image root.
         categories: the category of each product.
         similarities: inner products float32 `(n,)`, not increasing.
+        exhausted: whether the shard has no more products than these.
     """
 
     product_ids: Sequence[str]
@@ -24,6 +27,7 @@ class ShardHits:
     image_paths: Sequence[str]
     categories: Sequence[str]
     similarities: npt.NDArray[np.float32]
+    exhausted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Hit:
         image_id: its most similar gallery image.
         image_path: where that lies.
         category: its TLC.
-        score: in [0, 1], comparable between shards.
+        score: the probability that it is the product in the photo, in [0, 1].
         similarity: inner product of the two unit vectors.
     """
 
@@ -47,11 +51,13 @@ class Hit:
     similarity: float
 
 
-def merge_top_k(shards: Sequence[tuple[ShardHits, npt.NDArray[np.float64]]], top_k: int) -> tuple[Hit, ...]:
+def merge_top_k(shards: Sequence[tuple[ShardHits, Floats]], top_k: int) -> tuple[Hit, ...]:
     """Merge the shards' hits into the best `top_k` distinct products, best first.
 
+    Ranked by log-odds, for probabilities close to 1 are all the same number.
+
     Args:
-        shards: per shard its hits and their scores float64 `(n,)`.
+        shards: per shard its hits and their log-odds float64 `(n,)`.
         top_k: products to keep, at least 1.
 
     Raises:
@@ -63,21 +69,21 @@ def merge_top_k(shards: Sequence[tuple[ShardHits, npt.NDArray[np.float64]]], top
     if top_k < 1:
         raise ValueError(f"top_k must be at least 1, not {top_k}")
     candidates: list[tuple[float, float, str, str, int, int]] = []
-    for number, (hits, scores) in enumerate(shards):
-        columns = (hits.product_ids, hits.image_ids, hits.image_paths, hits.categories, hits.similarities, scores)
+    for number, (hits, log_odds) in enumerate(shards):
+        columns = (hits.product_ids, hits.image_ids, hits.image_paths, hits.categories, hits.similarities, log_odds)
         if len({len(column) for column in columns}) != 1:
-            raise ValueError("the columns of a shard's hits and their scores differ in length")
+            raise ValueError("the columns of a shard's hits and their log-odds differ in length")
         candidates += zip(
-            (-scores).tolist(),
+            (-log_odds).tolist(),
             (-hits.similarities).tolist(),
             hits.product_ids,
             hits.image_ids,
-            (number,) * len(scores),
-            range(len(scores)),
+            (number,) * len(log_odds),
+            range(len(log_odds)),
             strict=True,
         )
     best: dict[str, Hit] = {}
-    for negative_score, negative_similarity, product_id, image_id, number, row in sorted(candidates):
+    for negative_log_odds, negative_similarity, product_id, image_id, number, row in sorted(candidates):
         if product_id in best:
             continue
         hits, _ = shards[number]
@@ -86,7 +92,7 @@ def merge_top_k(shards: Sequence[tuple[ShardHits, npt.NDArray[np.float64]]], top
             image_id=image_id,
             image_path=hits.image_paths[row],
             category=hits.categories[row],
-            score=-negative_score,
+            score=float(probability(np.asarray(-negative_log_odds))),
             similarity=-negative_similarity,
         )
         if len(best) == top_k:

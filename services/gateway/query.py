@@ -32,6 +32,14 @@ class Rung(Enum):
     NO_CLASSIFIER = "no_classifier"
 
 
+class Verdict(Enum):
+    """Whether the product in the photo seems to be sold here; UNKNOWN where nothing taught us to tell."""
+
+    UNKNOWN = "unknown"
+    MATCH = "match"
+    NO_GOOD_MATCH = "no_good_match"
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """One photo and what is wanted of it.
@@ -41,9 +49,10 @@ class Query:
         region: the part of the upright picture that is wanted; all of it when None.
         top_k: distinct products wanted, 1 to 1,000.
         policy: how shards are chosen.
-        probability_mass: TOP_P's and ADAPTIVE's parameter, in (0, 1]; the gateway's default when None.
+        probability_mass: TOP_P's mass, or that of ADAPTIVE's first wave, in (0, 1]; their defaults when None.
         categories: categories the caller already knows; they override the classifier when there are any.
         minimum_coverage: least coverage that is of use to the caller, 0 to 1.
+        exact: whether shards compare with every picture instead of using their indexes.
 
     Raises:
         InvalidArgument: a number outside its range; names the field.
@@ -56,6 +65,7 @@ class Query:
     probability_mass: float | None = None
     categories: tuple[str, ...] = ()
     minimum_coverage: float = 0.0
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.top_k <= MAX_TOP_K:
@@ -99,6 +109,7 @@ class Answer:
         snapshot_id: the snapshot that was searched.
         models: the models that took part.
         rung: how far the service had degraded.
+        verdict: whether the best hit can be believed.
     """
 
     hits: tuple[Hit, ...]
@@ -109,3 +120,4 @@ class Answer:
     snapshot_id: str
     models: tuple[ModelVersion, ...]
     rung: Rung
+    verdict: Verdict

@@ -11,13 +11,15 @@ import numpy.typing as npt
 
 from services.common.errors import AisleError, CoverageTooLow, DeadlineExceeded, Overloaded
 from services.common.telemetry import get_logger
+from services.gateway.agreement import ROUTED_POLICIES, Routed
 from services.gateway.budget import Budget, BudgetRules
 from services.gateway.catalog import Catalog
-from services.gateway.coverage import Coverage, ShardCoverage, ShardState, cover
-from services.gateway.fusion import fuse
-from services.gateway.merging import Hit, ShardHits, merge_top_k
-from services.gateway.query import Answer, ModelVersion, Policy, Query, Rung
-from services.gateway.routing import Plan, RankedShard, RoutingRules, route
+from services.gateway.coverage import Coverage, cover
+from services.gateway.gathering import Gatherer, merged
+from services.gateway.merging import Hit
+from services.gateway.query import Answer, ModelVersion, Query, Rung
+from services.gateway.routing import plan_with_classifier, plan_without_classifier
+from services.gateway.scatter import Searchers, ShardQuery
 from services.gateway.stopwatch import Stopwatch
 from services.photo.intake import PhotoReport, Pixels
 from services.photo.region import Region
@@ -60,25 +62,17 @@ class Models(Protocol):
         ...
 
 
-class Searchers(Protocol):
-    """The searchers, whichever process and replica a shard lives on."""
-
-    async def search(self, slug: str, query_vector: bytes, top_k: int, timeout_seconds: float) -> ShardHits:
-        """Return the best products of one shard; raise DeadlineExceeded when late and another AisleError when lost."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class SearchRules:
-    """How the gateway decides: routing, budget, and how many photos it works on at once."""
+    """How the gateway decides: TOP_P's default mass, the budget, and how many photos it works on at once."""
 
-    routing: RoutingRules
+    top_p_mass: float
     budget: BudgetRules
     max_in_flight: int
 
 
 class PhotoSearch:
-    """Answers photos: decode, embed and classify side by side, route, scatter, merge."""
+    """Answers photos: decode, embed and classify side by side, route, gather, merge."""
 
     def __init__(
         self,
@@ -89,6 +83,7 @@ class PhotoSearch:
         models: Models,
         searchers: Searchers,
         rules: SearchRules,
+        on_routed: Callable[[Routed, int], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Create the use case.
@@ -100,14 +95,17 @@ class PhotoSearch:
             models: embeds and classifies.
             searchers: search the shards.
             rules: how to decide.
+            on_routed: hears of every complete answer for which the classifier chose the shards, and how many other
+                photos are in work; it must not wait.
             clock: seconds, monotonic.
         """
         self.catalog = catalog
         self.versions = versions
         self._decoder = decoder
         self._models = models
-        self._searchers = searchers
+        self._gatherer = Gatherer(searchers, clock)
         self._rules = rules
+        self._on_routed = on_routed
         self._clock = clock
         self._in_flight = 0
 
@@ -136,7 +134,7 @@ class PhotoSearch:
     async def _within(self, budget: Budget, query: Query) -> Answer:
         watch = Stopwatch(self._clock)
         # Before any work: whoever asks for what this snapshot lacks should not have to wait for the models to hear it.
-        fixed_plan = self._fixed_plan(query)
+        fixed_plan = plan_without_classifier(query, self.catalog)
         with watch.stage("decode"):
             inputs = await self._decode(budget, query)
 
@@ -145,13 +143,17 @@ class PhotoSearch:
         with watch.stage("route"):
             ranked = () if probabilities is None else self.catalog.rank(probabilities)
             rung = Rung.FULL if fixed_plan or ranked else Rung.NO_CLASSIFIER
-            plan = fixed_plan or self._plan(query, ranked)
+            plan = fixed_plan or plan_with_classifier(query, self.catalog, ranked, self._rules.top_p_mass)
+        asked = ShardQuery(vector, query.top_k, query.exact)
         with watch.stage("scatter"):
-            found, coverage = await self._scatter(budget, plan, vector, query.top_k)
+            answers = await self._gatherer.gather(plan, asked, budget)
         with watch.stage("merge"):
-            hits = self._merge(plan, found, query.top_k)
+            hits = merged(answers, plan.scoring, query.top_k)
+            coverage = cover([answer.coverage for answer in answers])
 
         _require(coverage, query.minimum_coverage, hits)
+        if ranked and query.policy in ROUTED_POLICIES and not coverage.partial:
+            self._on_routed(Routed(query.policy, asked, ranked, plan.scoring, hits), self._in_flight - 1)
         return Answer(
             hits=hits,
             categories=tuple((shard.category, shard.probability) for shard in ranked[:_SHOWN_CATEGORIES]),
@@ -161,6 +163,7 @@ class PhotoSearch:
             snapshot_id=self.catalog.manifest.snapshot_id,
             models=self.versions if probabilities is not None else self.versions[:1],
             rung=rung,
+            verdict=plan.scoring.verdict(hits[0].score if hits else None),
         )
 
     async def _decode(self, budget: Budget, query: Query) -> ModelInputs:
@@ -198,53 +201,6 @@ class PhotoSearch:
             return None  # the answer says so with its rung; every shard is searched instead
         first: npt.NDArray[np.float32] = probabilities[0]
         return first
-
-    def _fixed_plan(self, query: Query) -> Plan | None:
-        """Return the plan of a query that needs no classifier, None for all others."""
-        if query.categories:
-            return Plan(self.catalog.chosen(query.categories))
-        if query.policy is Policy.BASELINE:
-            return route(query.policy, (), self.catalog.baseline, self._rules.routing)
-        return None
-
-    def _plan(self, query: Query, ranked: tuple[RankedShard, ...]) -> Plan:
-        if not ranked:
-            return Plan(self.catalog.indifferent())
-        return route(query.policy, ranked, self.catalog.baseline, self._rules.routing, query.probability_mass)
-
-    async def _scatter(
-        self, budget: Budget, plan: Plan, vector: bytes, top_k: int
-    ) -> tuple[list[ShardHits | None], Coverage]:
-        """Ask every planned shard at once; return what each found, None for those that are missing."""
-        timeout_seconds = budget.for_scatter(self._clock())
-        async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(self._ask_shard(shard, vector, top_k, timeout_seconds)) for shard in plan.shards]
-        outcomes = [task.result() for task in asked]
-        return [hits for hits, _ in outcomes], cover([shard for _, shard in outcomes])
-
-    async def _ask_shard(
-        self, shard: RankedShard, vector: bytes, top_k: int, timeout_seconds: float
-    ) -> tuple[ShardHits | None, ShardCoverage]:
-        asked_at = self._clock()
-        hits, state, detail = None, ShardState.ANSWERED, ""
-        try:
-            hits = await self._searchers.search(shard.slug, vector, top_k, timeout_seconds)
-        except DeadlineExceeded as late:
-            state, detail = ShardState.LATE, late.message
-        except AisleError as lost:
-            state, detail = ShardState.FAILED, f"{lost.reason}: {lost.message}"
-            _log.warning("shard_lost", shard=shard.slug, reason=lost.reason, error=lost.message)
-        latency_seconds = self._clock() - asked_at
-        return hits, ShardCoverage(shard.category, state, shard.probability, latency_seconds, detail)
-
-    @staticmethod
-    def _merge(plan: Plan, found: list[ShardHits | None], top_k: int) -> tuple[Hit, ...]:
-        scored = [
-            (hits, fuse(hits.similarities, shard.calibration, shard.probability, plan.prior_weight))
-            for shard, hits in zip(plan.shards, found, strict=True)
-            if hits is not None
-        ]
-        return merge_top_k(scored, top_k)
 
 
 def _require(coverage: Coverage, minimum: float, hits: tuple[Hit, ...]) -> None:

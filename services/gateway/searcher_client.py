@@ -13,6 +13,7 @@ from services.common.channels import channel_options
 from services.common.errors import AisleError, DeadlineExceeded, Internal, ShardNotServed, SpaceMismatch, Unavailable
 from services.common.status import failure_of
 from services.gateway.merging import ShardHits
+from services.gateway.scatter import ShardQuery
 from services.snapshot.manifest import Manifest
 
 
@@ -38,13 +39,12 @@ class SearcherClient:
             if replicas
         }
 
-    async def search(self, slug: str, query_vector: bytes, top_k: int, timeout_seconds: float) -> ShardHits:
+    async def search(self, slug: str, query: ShardQuery, timeout_seconds: float) -> ShardHits:
         """Return the best products of one shard.
 
         Args:
             slug: the shard.
-            query_vector: little-endian float32 of the space's dimension.
-            top_k: distinct products wanted.
+            query: what to ask; its vector is of the space's dimension.
             timeout_seconds: the call's deadline.
 
         Raises:
@@ -56,12 +56,13 @@ class SearcherClient:
             raise ShardNotServed(f"no searcher is known for shard {slug}")
         request = shard_pb2.SearchRequest(
             shard=slug,
-            query_vectors=query_vector,
+            query_vectors=query.vector,
             rows=1,
             dimension=self._manifest.dimension,
-            top_k=top_k,
+            top_k=query.top_k,
             snapshot_id=self._manifest.snapshot_id,
             space_id=self._manifest.space_id,
+            exact=query.exact,
         )
         try:
             response = await next(self._turns[slug]).Search(request, timeout=timeout_seconds)
@@ -80,7 +81,7 @@ class SearcherClient:
         columns = (found.product_ids, found.image_ids, found.image_paths, found.categories, similarities)
         if len({len(column) for column in columns}) != 1 or not np.isfinite(similarities).all():
             raise Internal(f"shard {slug} answered with lists of different lengths or numbers that are not finite")
-        return ShardHits(*columns)
+        return ShardHits(*columns, exhausted=found.exhausted)
 
     async def connect(self, timeout_seconds: float) -> Sequence[str]:
         """Wait for every channel to be ready; return the targets that could not be reached in time."""

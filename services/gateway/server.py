@@ -1,17 +1,23 @@
 """Builds a gateway from its settings: reads the snapshot, meets the models, connects the searchers."""
 
 import asyncio
+import random
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import grpc.aio
 from aisle.search.v1 import search_pb2, search_pb2_grpc
+from prometheus_client import CollectorRegistry
 
 from services.common.errors import ModelUnavailable, SettingsInvalid, SpaceMismatch
+from services.common.metrics import Exposition
 from services.common.telemetry import get_logger
+from services.gateway.agreement import AgreementCheck
 from services.gateway.catalog import Catalog
 from services.gateway.config import GatewaySettings
 from services.gateway.decoder import ThreadedDecoder
+from services.gateway.metrics import AgreementMetrics
 from services.gateway.query import ModelVersion
 from services.gateway.search import PhotoSearch
 from services.gateway.searcher_client import SearcherClient
@@ -35,6 +41,7 @@ class Gateway:
         """Create it; nothing is read or connected before `start`."""
         self._settings = settings
         self._servicer = SearchServicer()
+        self._agreement: AgreementCheck | None = None
         self._resources = AsyncExitStack()
 
     @property
@@ -53,7 +60,8 @@ class Gateway:
             SnapshotNotFound: nothing was published yet.
             ModelUnavailable: Triton or one of its models can't be reached.
             SpaceMismatch: the snapshot was built with another embedder.
-            SettingsInvalid: the topology is unusable, or the classifier knows no category of the snapshot.
+            SettingsInvalid: the topology is unusable, the classifier knows no category of the snapshot, or the port for
+                metrics can't be bound.
         """
         settings = self._settings
         store = SnapshotStore(settings.snapshot_root)
@@ -77,6 +85,16 @@ class Gateway:
         unreachable = await searchers.connect(settings.searcher_wait_seconds)
         if unreachable:
             _log.warning("searchers_unreachable", targets=unreachable)
+        registry = CollectorRegistry()
+        await self._expose(registry)
+        self._agreement = AgreementCheck(
+            searchers,
+            settings.agreement_rules,
+            AgreementMetrics(registry),
+            draw=random.SystemRandom().random,
+            clock=time.monotonic,
+        )
+        self._resources.push_async_callback(self._agreement.close)
         self._servicer.serve(
             PhotoSearch(
                 catalog=catalog,
@@ -85,16 +103,26 @@ class Gateway:
                 models=models,
                 searchers=searchers,
                 rules=settings.search_rules,
+                on_routed=self._agreement.consider,
             )
         )
 
     def drain(self) -> None:
-        """Let the open streams end."""
+        """Let the open streams end, and give up what no caller waits for."""
         self._servicer.drain()
+        if self._agreement is not None:
+            self._agreement.drain()
 
     async def close(self) -> None:
         """Close channels and threads, last opened first."""
         await self._resources.aclose()
+
+    async def _expose(self, registry: CollectorRegistry) -> None:
+        host, port = self._settings.host, self._settings.metrics_port
+        if port:
+            exposition = await asyncio.to_thread(Exposition, registry, host, port)
+            self._resources.push_async_callback(asyncio.to_thread, exposition.close)
+            _log.info("metrics", host=host, port=port)
 
 
 async def _wait_for(models: TritonModels, settings: GatewaySettings) -> None:
@@ -123,7 +151,7 @@ def _check_space(manifest: Manifest, embedder: ModelInfo, classifier: ModelInfo)
 
 
 def _join(manifest: Manifest, classifier: ModelInfo) -> Catalog:
-    catalog = Catalog.join(manifest, classifier.labels)
+    catalog = Catalog.join(manifest, classifier.labels, classifier.sha256)
     unroutable = catalog.unroutable
     if len(unroutable) == len(catalog.shards):
         raise SettingsInvalid(
@@ -132,6 +160,13 @@ def _join(manifest: Manifest, classifier: ModelInfo) -> Catalog:
         )
     if unroutable:
         _log.warning("categories_unknown_to_classifier", categories=unroutable)
+    if catalog.fusion is None:
+        _log.warning(
+            "adaptive_is_not_fitted",
+            classifier=classifier.version,
+            effect="ADAPTIVE searches every shard and ranks by similarity alone",
+            remedy="index the catalogue again, with held-out photos, while this classifier serves",
+        )
     return catalog
 
 

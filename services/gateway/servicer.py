@@ -77,6 +77,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
             space_id=manifest.space_id,
             models=[model_from(version) for version in search.versions],
             has_baseline=catalog.baseline is not None,
+            is_adaptive_fitted=catalog.fusion is not None,
         )
 
     async def _answer(self, request: pb.SearchRequest, remaining_seconds: float | None) -> pb.SearchResponse:

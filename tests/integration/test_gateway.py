@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import math
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ from PIL import Image
 from services.common.status import Failure, failure_of
 from services.models.process import TritonProcess
 from services.photo.region import Region
+from services.relevance.waves import Waves
 from services.snapshot.manifest import BASELINE_SLUG
 from tests.support import tiny_models
-from tests.support.cluster import IMAGES, Cluster, TrueHit, cluster, photo, probabilities_of, publish, true_hits
+from tests.support.cluster import FUSION, IMAGES, Cluster, TrueHit, cluster, photo, probabilities_of, publish, true_hits
 from tests.support.gateway import until
 from tests.support.pictures import encoded
+from tests.support.triton import free_port
 
 pytestmark = pytest.mark.triton
 
@@ -78,19 +81,73 @@ async def test_baseline_finds_the_same_products(shop: Cluster) -> None:
 @pytest.mark.parametrize("policy", [pb.POLICY_TOP_1, pb.POLICY_TOP_P, pb.POLICY_ADAPTIVE, pb.POLICY_UNSPECIFIED])
 @pytest.mark.parametrize("seed", range(2))
 async def test_the_classifier_routes(shop: Cluster, policy: int, seed: int) -> None:
-    """The shards are those of the likeliest categories that are sold here, and ADAPTIVE weighs them by it."""
+    """The shards are those of the likeliest categories that are sold here, and ADAPTIVE fuses its prior in."""
     priors = probabilities_of(photo(seed))
     response = await shop.search(photo(seed), routing=asked(policy))
     searched = [shard.category for shard in response.coverage.shards]
     assert searched == list(priors)[: len(searched)]
     assert len(searched) == (1 if policy == pb.POLICY_TOP_1 else len(searched))
-    assert len(searched) <= 4
     assert response.coverage.planned_share == pytest.approx(sum(priors[category] for category in searched), abs=1e-5)
     assert {each.category: each.probability for each in response.categories} == pytest.approx(priors, abs=1e-5)
-    weight = 0.15 if policy in (pb.POLICY_ADAPTIVE, pb.POLICY_UNSPECIFIED) else 0.0
-    truth = true_hits(shop.snapshot, photo(seed), 10, categories=searched, priors=priors, weight=weight)
+    fused = priors if policy in (pb.POLICY_ADAPTIVE, pb.POLICY_UNSPECIFIED) else None
+    truth = true_hits(shop.snapshot, photo(seed), 10, categories=searched, priors=fused)
     assert_same(response.hits, truth)
     assert response.rung == pb.RUNG_FULL
+    assert (response.verdict == pb.VERDICT_MATCH) == (truth[0].score >= 0.5)
+
+
+async def test_adaptive_is_all_where_nothing_was_learned_about_the_classifier(
+    tmp_path: Path, tiny_triton: TritonProcess
+) -> None:
+    """The catalogue says so; every shard is searched, by similarity alone."""
+    snapshot = publish(tmp_path, fusion=FUSION.model_copy(update={"classifier_sha256": "ef" * 32}))
+    async with cluster(tmp_path, snapshot, tiny_triton.command.target) as shop:
+        assert not (await shop.stub.GetCatalog(pb.GetCatalogRequest())).is_adaptive_fitted
+        response = await shop.search(photo(0))
+        assert_same(response.hits, true_hits(snapshot, photo(0), 10))
+        assert {shard.category for shard in response.coverage.shards} == set(IMAGES)
+
+
+async def test_a_second_wave_searches_further_when_nothing_convinces(
+    tmp_path: Path, tiny_triton: TritonProcess
+) -> None:
+    """A bound that no hit reaches: both waves are in the answer, which is that of one search over all shards."""
+    waves = Waves(first_mass=0.1, weak_below=1.0, second_mass=1.0)
+    snapshot = publish(tmp_path, fusion=FUSION.model_copy(update={"waves": waves}))
+    async with cluster(tmp_path, snapshot, tiny_triton.command.target) as shop:
+        response = await shop.search(photo(0))
+        priors = probabilities_of(photo(0))
+        assert [(shard.category, shard.wave) for shard in response.coverage.shards] == [
+            (category, 1 if place == 0 else 2) for place, category in enumerate(priors)
+        ]
+        assert_same(response.hits, true_hits(snapshot, photo(0), 10, priors=priors))
+
+
+async def test_exact_and_exhausted_go_all_the_way(shop: Cluster) -> None:
+    """An exact search finds the same in small shards, and who gave everything says so."""
+    response = await shop.search(photo(0), top_k=1_000, routing=asked(pb.POLICY_ALL, exact=True))
+    assert_same(response.hits, true_hits(shop.snapshot, photo(0), 1_000))
+    assert all(shard.exhausted for shard in response.coverage.shards)
+    few = await shop.search(photo(0), top_k=1, routing=asked(pb.POLICY_ALL))
+    assert not any(shard.exhausted for shard in few.coverage.shards)
+
+
+async def test_agreement_with_an_exact_search_is_told_to_prometheus(tmp_path: Path, tiny_triton: TritonProcess) -> None:
+    """Over HTTP, once the background search has ended; at close nothing is left running."""
+    port = free_port()
+    async with cluster(
+        tmp_path, publish(tmp_path), tiny_triton.command.target, agreement_share=1.0, metrics_port=port
+    ) as shop:
+        await shop.search(photo(0), routing=asked(pb.POLICY_TOP_1))
+        expected = 'aisle_gateway_agreement_searches_total{outcome="compared",policy="top_1"} 1.0'
+        async with asyncio.timeout(5):
+            while expected not in await asyncio.to_thread(scraped, port):  # noqa: ASYNC110 - HTTP has no event
+                await asyncio.sleep(0.05)
+
+
+def scraped(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as response:
+        return response.read().decode()  # type: ignore[no-any-return]
 
 
 async def test_the_caller_s_categories_are_searched_and_no_others(shop: Cluster) -> None:
@@ -289,6 +346,7 @@ async def test_the_catalog_is_told_page_by_page(shop: Cluster, page_size: int) -
     manifest = shop.snapshot.manifest
     for page in pages:
         assert (page.snapshot_id, page.space_id, page.has_baseline) == (manifest.snapshot_id, manifest.space_id, True)
+        assert page.is_adaptive_fitted
         assert [(model.name, model.version) for model in page.models] == [
             ("embedder", "tiny-embedder-1"),
             ("classifier", "tiny-classifier-1"),

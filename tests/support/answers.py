@@ -6,12 +6,19 @@ from aisle.search.v1 import search_pb2
 def answer_of(product_id: str, *, partial: bool) -> search_pb2.SearchResponse:
     """Return an answer whose one hit is `product_id`; a partial one lacks the shard of bags."""
     shards = [
-        search_pb2.ShardCoverage(category="shoes", state=search_pb2.ShardState.SHARD_STATE_ANSWERED, probability=0.875),
+        search_pb2.ShardCoverage(
+            category="shoes",
+            state=search_pb2.ShardState.SHARD_STATE_ANSWERED,
+            probability=0.875,
+            exhausted=True,
+            wave=1,
+        ),
         search_pb2.ShardCoverage(
             category="bags",
             state=search_pb2.ShardState.SHARD_STATE_LATE,
             probability=0.125,
             detail="250 ms were not enough",
+            wave=2,
         ),
     ]
     response = search_pb2.SearchResponse(
@@ -39,6 +46,7 @@ def answer_of(product_id: str, *, partial: bool) -> search_pb2.SearchResponse:
         snapshot_id="snapshot-1",
         models=[search_pb2.ModelVersion(name="embedder", version="lite0", sha256="ab")],
         rung=search_pb2.Rung.RUNG_FULL,
+        verdict=search_pb2.Verdict.VERDICT_MATCH,
     )
     response.coverage.shards[0].latency.FromMicroseconds(1_500)
     response.timings[0].duration.FromMicroseconds(2_500)

@@ -5,6 +5,7 @@ The truth is computed the plainest way: ONNX Runtime in process, one matrix prod
 
 import hashlib
 import json
+import math
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -21,9 +22,11 @@ from services.gateway.config import GatewaySettings
 from services.gateway.server import Gateway
 from services.photo.intake import PREPROCESSING, read_photo
 from services.photo.region import Region
+from services.relevance.scoring import UNFITTED, PriorFusion
+from services.relevance.waves import Waves
 from services.searcher.config import SearcherSettings
 from services.searcher.server import Searcher
-from services.snapshot.manifest import BASELINE_SLUG, EmbedderEntry
+from services.snapshot.manifest import BASELINE_SLUG, EmbedderEntry, FusionEntry, Relevance
 from tests.support import tiny_models
 from tests.support.pictures import encoded
 from tests.support.servers import channel_to, serving
@@ -38,12 +41,27 @@ EMBEDDER = EmbedderEntry(
     sha256=hashlib.sha256(tiny_models.embedder()).hexdigest(),
     preprocessing=PREPROCESSING,
 )
+# As if it had been learned: the prior counts as much as the similarity, and a tenth of it is spread over everything.
+FUSION = FusionEntry(
+    classifier_sha256=hashlib.sha256(tiny_models.classifier()).hexdigest(),
+    weights=PriorFusion(evidence_weight=1.0, prior_weight=1.0, prior_floor=0.1, bias=0.0),
+    waves=Waves(first_mass=0.6, weak_below=0.0, second_mass=0.6),
+    match_threshold=0.5,
+)
 
 
-def publish(root: Path, *, baseline: bool = True, embedder: EmbedderEntry = EMBEDDER) -> PublishedSnapshot:
+def publish(
+    root: Path, *, baseline: bool = True, embedder: EmbedderEntry = EMBEDDER, fusion: FusionEntry = FUSION
+) -> PublishedSnapshot:
     """Publish the gallery that every test of the gateway searches."""
     return publish_snapshot(
-        root, IMAGES, dimension=tiny_models.DIMENSION, images_per_product=3, baseline=baseline, embedder=embedder
+        root,
+        IMAGES,
+        dimension=tiny_models.DIMENSION,
+        images_per_product=3,
+        baseline=baseline,
+        embedder=embedder,
+        relevance=Relevance(photos=100, match_threshold=0.5, fusion=fusion),
     )
 
 
@@ -85,20 +103,29 @@ def true_hits(
     *,
     categories: Iterable[str] = IMAGES,
     priors: Mapping[str, float] | None = None,
-    weight: float = 0.0,
     region: Region | None = None,
 ) -> list[TrueHit]:
-    """Return the best products of some categories by brute force over all of their vectors."""
+    """Return the best products of some categories by brute force over all of their vectors.
+
+    Args:
+        snapshot: what is searched.
+        data: the photo.
+        top_k: products wanted.
+        categories: where to look.
+        priors: the classifier's view, to be fused in as `FUSION` says; None for similarity alone.
+        region: the part of the picture to search for.
+    """
     vector = _vector_of(data, region)
     found: dict[str, TrueHit] = {}
     for category in categories:
         images = snapshot.images[category]
-        prior = (priors or {}).get(category, 1.0)
         rows = zip(images.product_ids, images.image_ids, (images.vectors @ vector).tolist(), strict=True)
         for product_id, image_id, similarity in rows:
             if product_id not in found or similarity > found[product_id].similarity:
-                score = (0.5 + 0.5 * similarity) * prior**weight
-                found[product_id] = TrueHit(product_id, image_id, category, similarity, score)
+                odds = math.exp(UNFITTED.intercept + UNFITTED.slope * similarity)
+                if priors is not None:
+                    odds *= (0.9 * priors[category] + 0.1 / len(IMAGES)) * len(IMAGES)
+                found[product_id] = TrueHit(product_id, image_id, category, similarity, odds / (1 + odds))
     return sorted(found.values(), key=lambda hit: -hit.score)[:top_k]
 
 

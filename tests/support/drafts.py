@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from services.snapshot.digests import file_entry
-from services.snapshot.manifest import Calibration, EmbedderEntry, Manifest, Segment, ShardEntry
+from services.snapshot.manifest import EmbedderEntry, Manifest, Segment, ShardEntry
 from services.snapshot.publishing import stamped
 
 _EPOCH = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -34,7 +34,6 @@ def write_draft(folder: Path, content: bytes = b"vectors", *, age_seconds: int =
         images=3,
         products=2,
         index_factory="Flat",
-        calibration=Calibration(slope=0.5, intercept=0.5),
         segments=(segment,),
     )
     manifest = Manifest(

@@ -137,6 +137,7 @@ class FakeGateway(search_pb2_grpc.SearchServiceServicer):
             snapshot_id="snapshot-1",
             space_id="space-1",
             has_baseline=True,
+            is_adaptive_fitted=True,
         )
 
 

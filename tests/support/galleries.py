@@ -5,13 +5,14 @@ import csv
 import os
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from services.common.errors import ModelUnavailable
 from services.indexer.config import IndexerSettings
 from services.models.metadata import ModelInfo
 from services.photo.intake import PREPROCESSING
@@ -29,15 +30,19 @@ MODEL = ModelInfo(
     output_size=DIMENSION,
     max_batch_size=8,
 )
+LABELS = ("Ankle boot", "Bag", "Coat", "Dress")
+CLASSIFIER = replace(MODEL, name="classifier", sha256="ef" * 32, output_size=len(LABELS), labels=LABELS)
 
 
 @dataclass
 class FakeModels:
-    """Embeds by a fixed projection, and remembers what it was asked.
+    """Embeds by a fixed projection, classifies by the mean brightness, and remembers what it was asked.
 
     Attributes:
-        model: what it says about itself.
+        model: what the embedder says about itself.
+        classifier: likewise; None for a Triton without one.
         failures: errors for the first requests, one each.
+        classifier_failures: likewise for those to the classifier.
         kill_at_request: the process dies by SIGKILL when this request comes; 0 for never.
         delay_seconds: what a request takes.
         batches: pictures of each answered request.
@@ -45,7 +50,9 @@ class FakeModels:
     """
 
     model: ModelInfo = MODEL
+    classifier: ModelInfo | None = CLASSIFIER
     failures: list[Exception] = field(default_factory=list)
+    classifier_failures: list[Exception] = field(default_factory=list)
     kill_at_request: int = 0
     delay_seconds: float = 0.0
     batches: list[int] = field(default_factory=list)
@@ -58,8 +65,11 @@ class FakeModels:
         return self
 
     async def describe(self, model: str) -> ModelInfo:
-        assert model == self.model.name
-        return self.model
+        if model == self.model.name:
+            return self.model
+        if self.classifier is None:
+            raise ModelUnavailable(f"model {model} is not served")
+        return self.classifier
 
     async def embed(self, pixels: NDArray[np.uint8], timeout_seconds: float) -> NDArray[np.float32]:
         assert timeout_seconds > 0
@@ -75,6 +85,14 @@ class FakeModels:
             return project(pixels)
         finally:
             self._at_once -= 1
+
+    async def classify(self, pixels: NDArray[np.uint8], timeout_seconds: float) -> NDArray[np.float32]:
+        assert timeout_seconds > 0
+        assert self.classifier is not None
+        assert pixels.shape[1:3] == (self.classifier.input_height, self.classifier.input_width)
+        if self.classifier_failures:
+            raise self.classifier_failures.pop()
+        return brightness(pixels)
 
     async def close(self) -> None:
         pass
@@ -100,6 +118,15 @@ def project(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     vectors = flat @ np.random.default_rng(7).normal(size=(flat.shape[1], DIMENSION))
     unit: NDArray[np.float32] = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     return unit
+
+
+def brightness(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the fake's probabilities of `LABELS`, float32 `(n, 4)`: sure of the n-th for the n-th quarter of grey."""
+    means = pixels.reshape(len(pixels), -1).mean(axis=1)
+    distances = np.abs(means[:, np.newaxis] - (32 + 64 * np.arange(len(LABELS))))
+    odds = np.exp(-distances / 4)
+    shares: NDArray[np.float32] = (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+    return shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +173,23 @@ def make_gallery(folder: Path, images_of_category: Mapping[str, int]) -> Gallery
         writer.writerow(("image_id", "product_id", "category", "image_path", "colour", "price"))
         writer.writerows(rows)
     return Gallery(folder / "catalogue.csv", folder / "images", [row[3] for row in rows], [row[2] for row in rows])
+
+
+def make_photos(folder: Path, gallery: Gallery, *, noise: float = 40.0, categories: Sequence[str] = LABELS) -> Path:
+    """Photograph every picture of a gallery below `folder`, with noise, and return the table of the photos.
+
+    Each photo is as bright as the fake classifier expects of its category, so that it is right about all of them.
+    """
+    random = np.random.default_rng(12)
+    (folder / "photos").mkdir()
+    with (folder / "photos.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("photo_path", "product_id", "category"))
+        for row, (path, category) in enumerate(zip(gallery.image_paths, gallery.categories, strict=True)):
+            picture = np.asarray(Image.open(gallery.image_root / path), np.float64)
+            shaken = 0.3 * (picture - picture.mean()) + random.normal(0, noise * 0.3, picture.shape)
+            bright = shaken - shaken.mean() + 32 + 64 * categories.index(category)
+            Image.fromarray(np.clip(bright, 0, 255).astype(np.uint8)).save(folder / "photos" / f"{row}.png")
+            number = int(Path(path).stem)
+            writer.writerow((f"photos/{row}.png", f"{category}-p{number // 2}", category))
+    return folder / "photos.csv"

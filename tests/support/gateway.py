@@ -12,22 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.errors import AisleError
+from services.gateway.agreement import Routed
 from services.gateway.budget import BudgetRules
 from services.gateway.catalog import Catalog
 from services.gateway.merging import ShardHits
 from services.gateway.query import ModelVersion
-from services.gateway.routing import RoutingRules
+from services.gateway.scatter import ShardQuery
 from services.gateway.search import ModelInputs, PhotoSearch, SearchRules
 from services.photo.intake import PhotoReport, Pixels
 from services.photo.region import Region
-from services.snapshot.manifest import BASELINE_SLUG, Calibration, EmbedderEntry, Manifest
+from services.relevance.scoring import PriorFusion, SimilarityMap
+from services.relevance.waves import Waves
+from services.snapshot.manifest import BASELINE_SLUG, EmbedderEntry, FusionEntry, Manifest, Relevance
 from tests.support.shards import entry_of
 
 CATEGORIES = ("Bags", "Coats", "Shirts", "Shoes")
 VERSIONS = (ModelVersion("embedder", "e-1", "ab" * 32), ModelVersion("classifier", "c-1", "cd" * 32))
 REPORT = PhotoReport("JPEG", 640, 480, 6, 2, cropped=False)
+WEIGHTS = PriorFusion(evidence_weight=1.0, prior_weight=1.0, prior_floor=0.1, bias=0.0)
+WAVES = Waves(first_mass=0.7, weak_below=0.5, second_mass=0.95)
 RULES = SearchRules(
-    routing=RoutingRules(top_p_mass=0.9, adaptive_mass=0.99, adaptive_fan_out=3, prior_weight=0.15),
+    top_p_mass=0.9,
     budget=BudgetRules(default_seconds=2.0, max_seconds=30.0, reserve_seconds=0.005, scatter_share=0.2),
     max_in_flight=8,
 )
@@ -37,13 +42,14 @@ def manifest_of(
     categories: Sequence[str] = CATEGORIES,
     *,
     baseline: bool = False,
-    calibrations: Mapping[str, Calibration] | None = None,
+    maps: Mapping[str, SimilarityMap] | None = None,
+    relevance: Relevance | None = None,
 ) -> Manifest:
     """Return a manifest whose files are nowhere; a category's slug is its name in lower case."""
-    known = calibrations or {}
+    known = maps or {}
     shards = [entry_of(category.lower(), category, images=4, products=2) for category in categories]
     shards = [
-        shard.model_copy(update={"calibration": known.get(shard.category, shard.calibration)}) for shard in shards
+        shard.model_copy(update={"similarity_map": known.get(shard.category, shard.similarity_map)}) for shard in shards
     ]
     if baseline:
         shards.append(entry_of(BASELINE_SLUG, "", images=8, products=4))
@@ -57,11 +63,20 @@ def manifest_of(
         dataset="memory",
         image_root="",
         skipped_images=0,
+        relevance=relevance,
         shards=tuple(shards),
     )
 
 
-def hits_of(products: Mapping[str, float], category: str = "A") -> ShardHits:
+def relevance_of(
+    *, classifier_sha256: str = VERSIONS[1].sha256, weights: PriorFusion = WEIGHTS, waves: Waves = WAVES
+) -> Relevance:
+    """Return what photos may have taught a snapshot about a classifier: matches from 0.6 on, fused ones from 0.7."""
+    fusion = FusionEntry(classifier_sha256=classifier_sha256, weights=weights, waves=waves, match_threshold=0.7)
+    return Relevance(photos=100, match_threshold=0.6, fusion=fusion)
+
+
+def hits_of(products: Mapping[str, float], category: str = "A", *, exhausted: bool = True) -> ShardHits:
     """Return what a shard found, given the similarity of each product, best first."""
     return ShardHits(
         product_ids=list(products),
@@ -69,6 +84,7 @@ def hits_of(products: Mapping[str, float], category: str = "A") -> ShardHits:
         image_paths=[f"{product}.jpg" for product in products],
         categories=[category] * len(products),
         similarities=np.array(list(products.values()), dtype=np.float32),
+        exhausted=exhausted,
     )
 
 
@@ -182,31 +198,39 @@ class FakeSearchers:
 
     Attributes:
         products: per shard's slug the similarity of each product, best first; other shards hold one product.
+        reach: the most products that a shard's index finds, by slug; an exact search finds all.
         errors: raised instead of an answer, by slug.
+        exact_error: raised instead of an exact answer, when set.
         gates: calls wait at them, by slug.
         asked: how often each shard was asked.
         timeouts: the seconds that each shard was given.
-        query_vectors: what was asked for.
+        queries: what they were asked.
     """
 
     products: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    reach: Mapping[str, int] = field(default_factory=dict)
     errors: Mapping[str, Exception] = field(default_factory=dict)
+    exact_error: Exception | None = None
     gates: Mapping[str, Gate] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
     timeouts: dict[str, float] = field(default_factory=dict)
-    query_vectors: set[bytes] = field(default_factory=set)
+    queries: list[ShardQuery] = field(default_factory=list)
 
-    async def search(self, slug: str, query_vector: bytes, top_k: int, timeout_seconds: float) -> ShardHits:
+    async def search(self, slug: str, query: ShardQuery, timeout_seconds: float) -> ShardHits:
         """Return at most `top_k` products."""
         self.asked[slug] += 1
         self.timeouts[slug] = timeout_seconds
-        self.query_vectors.add(query_vector)
+        self.queries.append(query)
         if slug in self.gates:
             await self.gates[slug].passage()
         if slug in self.errors:
             raise self.errors[slug]
+        if query.exact and self.exact_error is not None:
+            raise self.exact_error
         products = self.products.get(slug, {f"{slug}-product": 0.5})
-        return hits_of(dict(list(products.items())[:top_k]), slug.capitalize())
+        most = query.top_k if query.exact else min(query.top_k, self.reach.get(slug, query.top_k))
+        found = dict(list(products.items())[:most])
+        return hits_of(found, slug.capitalize(), exhausted=len(found) == len(products))
 
 
 def photo_search(
@@ -217,16 +241,18 @@ def photo_search(
     models: FakeModels | None = None,
     searchers: FakeSearchers | None = None,
     rules: SearchRules = RULES,
+    on_routed: Callable[[Routed, int], None] = lambda *_: None,
     clock: Callable[[], float] | None = None,
 ) -> PhotoSearch:
     """Return the use case over fakes; whatever is not given works at once."""
     return PhotoSearch(
-        catalog=Catalog.join(manifest or manifest_of(), labels),
+        catalog=Catalog.join(manifest or manifest_of(), labels, VERSIONS[1].sha256),
         versions=VERSIONS,
         decoder=decoder or FakeDecoder(),
         models=models or FakeModels(),
         searchers=searchers or FakeSearchers(),
         rules=rules,
+        on_routed=on_routed,
         clock=clock or ManualClock(),
     )
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.searcher.items import Items
 from services.searcher.shard import Shard
-from services.snapshot.manifest import BASELINE_SLUG, Calibration, FileEntry, Segment, ShardEntry
+from services.snapshot.manifest import BASELINE_SLUG, FileEntry, Segment, ShardEntry
 
 _NO_FILE = FileEntry(path="shoes/none", size_bytes=0, sha256="0" * 64)
 
@@ -41,7 +41,6 @@ def entry_of(slug: str, category: str, images: int, products: int) -> ShardEntry
         images=images,
         products=products,
         index_factory="Flat",
-        calibration=Calibration(slope=0.5, intercept=0.5),
         segments=(Segment(images=images, index=_NO_FILE, items=_NO_FILE, golden=_NO_FILE),),
     )
 

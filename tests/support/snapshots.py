@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from services.indexer.partitioning import partition
 from services.indexer.shards import write_shard
 from services.models.space import Space
-from services.snapshot.manifest import EmbedderEntry, Manifest
+from services.snapshot.manifest import EmbedderEntry, Manifest, Relevance
 from services.snapshot.publishing import publish, stamped
 from services.snapshot.slugs import slug
 
@@ -93,6 +93,7 @@ def publish_snapshot(
     baseline: bool = False,
     embedder: EmbedderEntry = EMBEDDER,
     space_id: str | None = None,
+    relevance: Relevance | None = None,
 ) -> PublishedSnapshot:
     """Publish a snapshot below `root` and make it current.
 
@@ -104,6 +105,7 @@ def publish_snapshot(
         baseline: whether to add the index over everything.
         embedder: what is said to have made the vectors.
         space_id: a wrong one, for tests of refusal; by default the right one.
+        relevance: what it is said to have learned.
     """
     categories = [category for category, images in images_of_category.items() for _ in range(images)]
     numbers = [number for images in images_of_category.values() for number in range(images)]
@@ -129,6 +131,7 @@ def publish_snapshot(
         dataset="random",
         image_root="",
         skipped_images=0,
+        relevance=relevance,
         shards=tuple(write_shard(draft, plan, images[plan.slug].vectors, images[plan.slug].table()) for plan in plans),
     )
     manifest = stamped(manifest, datetime.now(UTC))

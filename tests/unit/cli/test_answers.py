@@ -2,9 +2,10 @@
 
 import io
 
+from aisle.search.v1 import search_pb2
 from rich.console import Console
 
-from services.cli.answers import answer, coverage_line, timing_line
+from services.cli.answers import answer, coverage_line, timing_line, verdict_line
 from services.client.conversion import from_response
 from tests.support.answers import answer_of
 
@@ -18,6 +19,19 @@ def test_a_partial_answer_says_what_is_missing() -> None:
 def test_a_whole_answer_says_so() -> None:
     """Nothing is missing, and the line ends there."""
     assert coverage_line(from_response(answer_of("p", partial=False)).coverage) == "coverage 100%: searched shoes 88%"
+
+
+def test_no_good_match_is_said_in_words() -> None:
+    """With the best hit's probability; a match, or no verdict, needs no line."""
+    response = answer_of("p", partial=False)
+    assert verdict_line(from_response(response)) == ""
+    response.verdict = search_pb2.Verdict.VERDICT_NO_GOOD_MATCH
+    response.hits[0].score = 0.125
+    line = "no good match: the best hit is right with a probability of 12% only"
+    assert verdict_line(from_response(response)) == line
+    console = Console(file=io.StringIO(), width=120)
+    console.print(answer("shelf.jpg", from_response(response)))
+    assert line in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_stages_are_told_in_their_order() -> None:

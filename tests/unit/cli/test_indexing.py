@@ -1,9 +1,56 @@
 """What the command says when the indexer has ended."""
 
-import pytest
+from dataclasses import replace
+from pathlib import Path
 
+import pytest
+import typer
+
+from services.cli.commands.index import _job, _with_photos
 from services.cli.exit_codes import ExitCode, exit_code
-from services.cli.indexing import failure
+from services.cli.indexing import IndexJob, command, failure
+from services.photo.labelled import LabelledPhoto
+from tests.support.shoppers import make_shop
+
+JOB = IndexJob(Path("catalogue.csv"), Path("pictures"), "snapshots", "shop", Path("val.csv"))
+
+
+def _words(job: IndexJob) -> str:
+    return " ".join(command(job, "127.0.0.1:8001"))
+
+
+def test_photos_are_passed_on_to_the_indexer() -> None:
+    """With their root where it is another one than the pictures'."""
+    assert "--photos val.csv" in _words(JOB)
+    assert "--photos-root" not in _words(JOB)
+    assert "--photos val.csv --photos-root phones" in _words(replace(JOB, photos_root=Path("phones")))
+    assert "--photos" not in _words(replace(JOB, photos=None))
+
+
+def test_the_dataset_s_val_table_is_held_out_unless_told_otherwise() -> None:
+    """`--photos` overrides it, `--no-photos` leaves it out."""
+    assert _with_photos(JOB, None, None, no_photos=False) == JOB
+    assert _with_photos(JOB, None, None, no_photos=True).photos is None
+    other = _with_photos(JOB, Path("more.csv"), Path("phones"), no_photos=False)
+    assert (other.photos, other.photos_root) == (Path("more.csv"), Path("phones"))
+
+
+@pytest.mark.parametrize(("photos", "root", "without"), [(Path("a"), None, True), (None, Path("b"), False)])
+def test_photos_that_contradict_each_other_are_refused(
+    photos: Path | None, root: Path | None, *, without: bool
+) -> None:
+    """A wrong command line, and not something to guess about."""
+    with pytest.raises(typer.BadParameter):
+        _with_photos(JOB, photos, root, no_photos=without)
+
+
+def test_a_dataset_folder_s_val_table_is_found(tmp_path: Path) -> None:
+    """One without has none, and that is fine."""
+    folder = make_shop(tmp_path, [LabelledPhoto("photos/0.jpg", "Shoe", "shoe-1")])
+    assert _job(folder, None, None, "snapshots").photos is None
+    manifest = (folder / "dataset.json").read_text().replace('"queries"', '"val"')
+    (folder / "dataset.json").write_text(manifest)
+    assert _job(folder, None, None, "snapshots").photos == folder / "queries.csv"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from services.cli.commands.search import parse_region
 from services.cli.exit_codes import ExitCode
 from services.client import Region
 
-COMMANDS = ("dataset", "index", "up", "search", "status", "evaluate", "demo")
+COMMANDS = ("dataset", "fit", "index", "up", "search", "status", "evaluate", "demo")
 DATASETS = ("fashion-mnist", "grocery", "folder")
 
 
@@ -53,6 +53,9 @@ def test_help_of_every_command_has_an_example(command: tuple[str, ...], capsys: 
         ["search", "x.jpg", "--top-k", "ten"],
         ["search", "x.jpg", "--policy", "best"],
         ["search", "x.jpg", "--region", "0,0,1"],
+        ["fit", "head", "folder"],
+        ["fit", "guess", "folder", "--out", "models"],
+        ["dataset", "folder", "gallery", "--photos", "p", "--train", "t"],
         ["index"],
         ["index", "folder", "--catalogue", "c.csv"],
         ["demo", "--serve", "--json"],

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.cli.packing import SEARCHER_BYTES, pack, shards_per_searcher
-from services.snapshot.manifest import BASELINE_SLUG, Calibration, FileEntry, Segment, ShardEntry
+from services.snapshot.manifest import BASELINE_SLUG, FileEntry, Segment, ShardEntry
 
 FILE = FileEntry(path="x", size_bytes=1, sha256="0" * 64)
 
@@ -18,7 +18,6 @@ def shard(slug: str, images: int) -> ShardEntry:
         images=images,
         products=1,
         index_factory="Flat",
-        calibration=Calibration(slope=0.5, intercept=0.5),
         segments=(Segment(images=images, index=FILE, items=FILE, golden=FILE),),
     )
 

@@ -4,8 +4,9 @@ import pytest
 from aisle.search.v1 import search_pb2
 
 from services.client.conversion import from_catalog_pages, from_response, from_stream_response, to_request
-from services.client.types import Criticality, Policy, Region, Rung, SearchOptions, ShardState
+from services.client.types import Criticality, Policy, Region, Rung, SearchOptions, ShardState, Verdict
 from services.common.errors import AisleError, ImageUnreadable, Internal, InvalidArgument
+from tests.support.answers import answer_of
 
 
 def test_what_is_absent_stays_absent() -> None:
@@ -34,6 +35,7 @@ def test_every_wire_value_has_a_member() -> None:
     for enum, ours, prefix in (
         (search_pb2.ShardState, ShardState, "SHARD_STATE_"),
         (search_pb2.Rung, Rung, "RUNG_"),
+        (search_pb2.Verdict, Verdict, "VERDICT_"),
         (search_pb2.Criticality, Criticality, "CRITICALITY_"),
     ):
         wire = {name.removeprefix(prefix) for name in enum.keys()} - {"UNSPECIFIED"}  # noqa: SIM118
@@ -57,6 +59,27 @@ def test_what_can_not_be_written_down_is_an_invalid_argument(options: SearchOpti
     """A caller without a type checker gets our error, not protobuf's."""
     with pytest.raises(InvalidArgument):
         to_request(b"", options)
+
+
+def test_routing_s_parameters_are_sent() -> None:
+    """Mass, categories and exactness, each in its place."""
+    options: SearchOptions = {"probability_mass": 0.5, "categories": ("Shoes", "Bags"), "exact": True}
+    routing = to_request(b"", options).routing
+    assert (routing.probability_mass, list(routing.categories), routing.exact) == (0.5, ["Shoes", "Bags"], True)
+
+
+def test_what_is_told_of_shards_and_of_the_match_is_read() -> None:
+    """The verdict, which shards have no more, and in which wave they were asked."""
+    result = from_response(answer_of("p", partial=True))
+    assert result.verdict is Verdict.MATCH
+    assert [(shard.exhausted, shard.wave) for shard in result.coverage.shards] == [(True, 1), (False, 2)]
+
+
+@pytest.mark.parametrize("number", [0, 77])
+def test_a_verdict_that_was_not_given_or_is_newer_is_unknown(number: int) -> None:
+    """Neither a match nor none."""
+    response = search_pb2.SearchResponse.FromString(bytes((0x48, number)))  # field 9: verdict
+    assert from_response(response).verdict is Verdict.UNKNOWN
 
 
 def test_states_of_a_newer_gateway_are_unknown() -> None:
@@ -106,9 +129,10 @@ def test_pages_are_joined_in_order() -> None:
             categories=[search_pb2.CatalogCategory(category=name, products=1, images=2, routable=True)],
             snapshot_id="s",
             has_baseline=True,
+            is_adaptive_fitted=True,
         )
         for name in "ab"
     ]
     catalog = from_catalog_pages(pages)
     assert [each.category for each in catalog.categories] == ["a", "b"]
-    assert (catalog.snapshot_id, catalog.has_baseline) == ("s", True)
+    assert (catalog.snapshot_id, catalog.has_baseline, catalog.is_adaptive_fitted) == ("s", True, True)

@@ -55,3 +55,20 @@ def test_never_negative_and_never_above_its_parent(
         assert left <= reserve + 1e-9
     else:
         assert 0.0 < models < scatter <= left
+
+
+def test_another_wave_has_what_is_left_and_only_if_it_can_answer_in_time() -> None:
+    """After a first wave of 0.25 s, 0.25 s and more are worth another one; less is not."""
+    budget = Budget.begin(0.0, 1.005, RULES)
+    assert budget.for_another_wave(0.5, 0.25) == pytest.approx(0.5)
+    assert budget.for_another_wave(0.8, 0.25) is None
+    assert budget.for_another_wave(1.0, 0.0) is None
+
+
+@given(remaining=st.floats(1e-6, 1e4), elapsed=seconds, last=seconds)
+def test_another_wave_never_has_more_than_the_first_would_have(remaining: float, elapsed: float, last: float) -> None:
+    """It takes nothing from the reserve, and always more than the last one took."""
+    budget = Budget.begin(0.0, remaining, RULES)
+    another = budget.for_another_wave(elapsed, last)
+    if another is not None:
+        assert last < another == budget.for_scatter(elapsed)

@@ -7,18 +7,17 @@ from hypothesis import strategies as st
 
 from services.common.errors import UnknownCategory
 from services.gateway.catalog import Catalog
-from services.gateway.routing import RankedShard
-from services.snapshot.manifest import Calibration
-from tests.support.gateway import manifest_of
-
-CALIBRATION = Calibration(slope=0.5, intercept=0.5)
+from services.gateway.plan import RankedShard, Scoring
+from services.relevance.scoring import UNFITTED
+from tests.support.gateway import manifest_of, relevance_of
 
 LABELS = ("Apples", "Shoes", "Bags", "Pears", "Coats")  # the classifier knows more, and in another order
+CLASSIFIER = "cd" * 32
 CATEGORIES = ("Bags", "Coats", "Hats", "Shoes")  # and it knows no hats
 
 
 def catalog(*, baseline: bool = False) -> Catalog:
-    return Catalog.join(manifest_of(CATEGORIES, baseline=baseline), LABELS)
+    return Catalog.join(manifest_of(CATEGORIES, baseline=baseline), LABELS, CLASSIFIER)
 
 
 def test_the_ranking_is_conditioned_on_what_is_here() -> None:
@@ -58,7 +57,7 @@ def test_no_mass_at_all_is_no_ranking() -> None:
 
 def test_names_are_joined_without_the_space_around_labels() -> None:
     """Labels come from a text file."""
-    joined = Catalog.join(manifest_of(["Bags", "Coats"]), [" Coats", "Bags\n"])
+    joined = Catalog.join(manifest_of(["Bags", "Coats"]), [" Coats", "Bags\n"], CLASSIFIER)
     assert joined.label_positions.tolist() == [1, 0]
     assert joined.unroutable == ()
 
@@ -66,8 +65,8 @@ def test_names_are_joined_without_the_space_around_labels() -> None:
 def test_the_caller_s_categories_are_each_searched_once() -> None:
     """In the caller's order, all alike, whether the classifier knows them or not."""
     assert catalog().chosen(["Shoes", "Hats", "Shoes"]) == (
-        RankedShard("shoes", "Shoes", 0.5, CALIBRATION),
-        RankedShard("hats", "Hats", 0.5, CALIBRATION),
+        RankedShard("shoes", "Shoes", 0.5, UNFITTED),
+        RankedShard("hats", "Hats", 0.5, UNFITTED),
     )
 
 
@@ -82,8 +81,23 @@ def test_an_unknown_category_is_named(name: str) -> None:
 def test_the_baseline_is_no_category() -> None:
     """It is found as the baseline, and neither ranked nor chosen."""
     joined = catalog(baseline=True)
-    assert joined.baseline == RankedShard("_all", "", 1.0, CALIBRATION)
+    assert joined.baseline == RankedShard("_all", "", 1.0, UNFITTED)
     assert "_all" not in [shard.slug for shard in joined.indifferent()]
     with pytest.raises(UnknownCategory):
         joined.chosen([""])
     assert catalog().baseline is None
+
+
+def test_what_was_learned_about_another_classifier_is_not_used() -> None:
+    """Not even when the labels are the same; nor is there anything where nothing was learned."""
+    learned = manifest_of(CATEGORIES, relevance=relevance_of(classifier_sha256=CLASSIFIER))
+    assert Catalog.join(learned, LABELS, CLASSIFIER).fusion is not None
+    assert Catalog.join(learned, LABELS, "ef" * 32).fusion is None
+    assert catalog().fusion is None
+
+
+def test_the_threshold_of_plain_scores_needs_no_classifier() -> None:
+    """It was learned about similarities, so it holds whatever serves; without it there is no verdict."""
+    learned = Catalog.join(manifest_of(relevance=relevance_of()), LABELS, "ef" * 32)
+    assert learned.plain_scoring == Scoring(match_threshold=0.6)
+    assert catalog().plain_scoring == Scoring(match_threshold=None)

@@ -11,7 +11,7 @@ from services.common.errors import ImageTooLarge, InvalidArgument, Overloaded, R
 from services.gateway.conversion import query_from, response_from, stream_error_from
 from services.gateway.coverage import ShardCoverage, ShardState, cover
 from services.gateway.merging import Hit
-from services.gateway.query import Answer, ModelVersion, Policy, Query, Rung
+from services.gateway.query import Answer, ModelVersion, Policy, Query, Rung, Verdict
 from services.photo.intake import PhotoReport
 from services.photo.region import Region
 
@@ -26,7 +26,7 @@ ANSWER = Answer(
     coverage=cover(
         [
             ShardCoverage("Shoes", ShardState.ANSWERED, 0.75, 0.002),
-            ShardCoverage("Bags", ShardState.LATE, 0.125, 1.5, "too late"),
+            ShardCoverage("Bags", ShardState.LATE, 0.125, 1.5, "too late", exhausted=True, wave=2),
         ]
     ),
     photo=PhotoReport("WEBP", 4000, 3000, 6, 8, cropped=True),
@@ -34,13 +34,14 @@ ANSWER = Answer(
     snapshot_id="20260131T120000Z-0123456789ab",
     models=(ModelVersion("embedder", "e-1", "ab" * 32),),
     rung=Rung.NO_CLASSIFIER,
+    verdict=Verdict.NO_GOOD_MATCH,
 )
 
 REQUEST = pb.SearchRequest(
     image=b"photo",
     region=pb.Region(x_min=0.125, y_min=0.25, x_max=0.5, y_max=1.0),
     top_k=7,
-    routing=pb.Routing(policy=pb.POLICY_TOP_P, probability_mass=0.75, categories=["Shoes", "Bags"]),
+    routing=pb.Routing(policy=pb.POLICY_TOP_P, probability_mass=0.75, categories=["Shoes", "Bags"], exact=True),
     criticality=pb.CRITICALITY_BATCH,
     minimum_coverage=0.5,
 )
@@ -56,12 +57,15 @@ def test_every_field_of_a_request_reaches_the_query() -> None:
         probability_mass=0.75,
         categories=("Shoes", "Bags"),
         minimum_coverage=0.5,
+        exact=True,
     )
 
 
 def test_what_a_request_leaves_out_has_its_default() -> None:
-    """Ten products of the whole picture, ADAPTIVE, the gateway's own mass, any coverage."""
-    assert query_from(pb.SearchRequest(image=b"photo")) == Query(b"photo", None, 10, Policy.ADAPTIVE, None, (), 0.0)
+    """Ten products of the whole picture, ADAPTIVE, the gateway's own mass, any coverage, by the shards' indexes."""
+    assert query_from(pb.SearchRequest(image=b"photo")) == Query(
+        b"photo", None, 10, Policy.ADAPTIVE, None, (), 0.0, exact=False
+    )
 
 
 def test_every_policy_is_mapped() -> None:
@@ -96,10 +100,19 @@ def test_every_rung_is_mapped(rung: Rung) -> None:
     assert pb.Rung.Name(response_from(dataclasses.replace(ANSWER, rung=rung)).rung) == f"RUNG_{rung.name}"
 
 
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_every_verdict_is_mapped(verdict: Verdict) -> None:
+    """Each of ours to the one of the same name; what is not known is the zero."""
+    name = "UNSPECIFIED" if verdict is Verdict.UNKNOWN else verdict.name
+    sent = response_from(dataclasses.replace(ANSWER, verdict=verdict)).verdict
+    assert pb.Verdict.Name(sent) == f"VERDICT_{name}"
+
+
 def test_what_the_proto_has_beyond_our_own_states_is_said_to_be_not_sent() -> None:
-    """The zero of each, and the two states of shards that are kept for hedging and for skipping."""
-    assert len(pb.ShardState.values()) == len(ShardState) + 3
+    """The zero of each, and the state of shards that is kept for hedging."""
+    assert len(pb.ShardState.values()) == len(ShardState) + 2
     assert len(pb.Rung.values()) == len(Rung) + 1
+    assert len(pb.Verdict.values()) == len(Verdict)
 
 
 def test_the_error_of_one_photo_says_when_to_come_back() -> None:
@@ -127,6 +140,8 @@ def test_every_field_of_an_answer_reaches_the_wire() -> None:
         "too late",
     )
     assert late.latency.ToMilliseconds() == 1_500
+    assert (late.exhausted, late.wave) == (True, 2)
+    assert (response.coverage.shards[0].exhausted, response.coverage.shards[0].wave) == (False, 1)
     photo = response.photo
     assert (photo.format, photo.width, photo.height) == ("WEBP", 4000, 3000)
     assert (photo.orientation, photo.decode_reduction, photo.cropped) == (6, 8, True)
@@ -134,6 +149,7 @@ def test_every_field_of_an_answer_reaches_the_wire() -> None:
     assert response.snapshot_id == ANSWER.snapshot_id
     assert [(model.name, model.version, model.sha256) for model in response.models] == [("embedder", "e-1", "ab" * 32)]
     assert response.rung == pb.RUNG_NO_CLASSIFIER
+    assert response.verdict == pb.VERDICT_NO_GOOD_MATCH
 
 
 def test_no_field_of_the_response_is_forgotten() -> None:

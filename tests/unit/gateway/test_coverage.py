@@ -13,7 +13,7 @@ def shard(probability: float, state: ShardState = ShardState.ANSWERED) -> ShardC
 
 @pytest.mark.parametrize("state", list(ShardState))
 def test_each_state_counts_or_does_not(state: ShardState) -> None:
-    """Late and failed shards are missing."""
+    """Late, failed and skipped shards are missing."""
     coverage = cover([shard(0.6), shard(0.3, state)])
     assert coverage.planned_share == pytest.approx(0.9)
     assert coverage.share == pytest.approx(0.9 if state is ShardState.ANSWERED else 0.6)

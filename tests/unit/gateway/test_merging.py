@@ -53,6 +53,7 @@ def shard_of(pictures: Sequence[Picture], top_k: int) -> ShardHits:
         [f"{picture.image}.jpg" for picture in best],
         [f"C{picture.shard}" for picture in best],
         np.array([picture.similarity for picture in best], np.float32),
+        exhausted=False,
     )
 
 
@@ -60,7 +61,7 @@ def shards_of(pictures: Sequence[Picture], top_k: int) -> list[Shard]:
     shards = []
     for number in sorted({picture.shard for picture in pictures}):
         hits = shard_of([picture for picture in pictures if picture.shard == number], top_k)
-        shards.append((hits, hits.similarities.astype(np.float64) / 2 + 0.5))
+        shards.append((hits, hits.similarities.astype(np.float64)))
     return shards
 
 
@@ -93,17 +94,26 @@ def test_products_are_distinct_and_best_first(pictures: list[Picture], top_k: in
 def test_the_score_decides_before_the_similarity() -> None:
     """A shard whose scores are lower by its prior comes later, however similar its hits are."""
     likely, unlikely = hits_of({"a": 0.5}), hits_of({"b": 0.9})
-    merged = merge_top_k([(unlikely, np.array([0.6])), (likely, np.array([0.7]))], 2)
+    merged = merge_top_k([(unlikely, np.array([-1.0])), (likely, np.array([0.0]))], 2)
     assert [(hit.product_id, hit.score, hit.similarity) for hit in merged] == [
-        ("a", 0.7, 0.5),
-        ("b", 0.6, pytest.approx(0.9)),
+        ("a", 0.5, 0.5),
+        ("b", pytest.approx(1 / (1 + np.e)), pytest.approx(0.9)),
     ]
+
+
+def test_ranking_does_not_end_where_probabilities_do() -> None:
+    """Two hits that are both as good as certain, or both as good as impossible, keep their order."""
+    for near, nearer in ((80.0, 90.0), (-900.0, -800.0)):
+        shards = [(hits_of({"a": 0.9}), np.array([near])), (hits_of({"b": 0.5}, "B"), np.array([nearer]))]
+        merged = merge_top_k(shards, 2)
+        assert [hit.product_id for hit in merged] == ["b", "a"]
+        assert merged[0].score == merged[1].score
 
 
 def test_a_product_in_two_shards_keeps_its_better_score() -> None:
     """Its image and category are those of the better hit."""
-    shards = [(hits_of({"p": 0.75}), np.array([0.3])), (hits_of({"p": 0.25}, "B"), np.array([0.4]))]
-    assert merge_top_k(shards, 5) == (Hit("p", "p-image", "p.jpg", "B", 0.4, 0.25),)
+    shards = [(hits_of({"p": 0.75}), np.array([-1.0])), (hits_of({"p": 0.25}, "B"), np.array([0.0]))]
+    assert merge_top_k(shards, 5) == (Hit("p", "p-image", "p.jpg", "B", 0.5, 0.25),)
 
 
 def test_ties_go_to_the_lower_product_id() -> None:
@@ -113,7 +123,7 @@ def test_ties_go_to_the_lower_product_id() -> None:
 
 
 def test_equal_scores_go_to_the_more_similar() -> None:
-    """Scores that were cut to 1 do not make all good hits equal."""
+    """Before the product id decides."""
     shards = [(hits_of({"a": 0.8}), np.array([1.0])), (hits_of({"b": 0.9}, "B"), np.array([1.0]))]
     assert [hit.product_id for hit in merge_top_k(shards, 2)] == ["b", "a"]
 
@@ -137,6 +147,8 @@ def test_what_makes_no_sense_is_refused() -> None:
     with pytest.raises(ValueError, match="differ in length"):
         merge_top_k([(hits, np.array([0.7]))], 1)
     with pytest.raises(ValueError, match="differ in length"):
-        merge_top_k([(ShardHits(["a"], ["i"], [], ["A"], hits.similarities[:1]), np.array([0.7]))], 1)
+        merge_top_k([(ShardHits(["a"], ["i"], [], ["A"], hits.similarities[:1], exhausted=True), np.array([0.7]))], 1)
     with pytest.raises(ValueError, match="differ in length"):
-        merge_top_k([(ShardHits(["a"], ["i"], ["i.jpg"], ["A"], hits.similarities), np.array([0.7]))], 1)
+        merge_top_k(
+            [(ShardHits(["a"], ["i"], ["i.jpg"], ["A"], hits.similarities, exhausted=True), np.array([0.7]))], 1
+        )

@@ -1,6 +1,7 @@
 """The use case over fakes: what is asked of whom, what is lost without harm, and what is cancelled."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -17,10 +18,12 @@ from services.common.errors import (
     Unavailable,
     UnknownCategory,
 )
+from services.gateway.agreement import Routed
 from services.gateway.coverage import ShardState
-from services.gateway.query import Policy, Query, Rung
+from services.gateway.query import Policy, Query, Rung, Verdict
+from services.gateway.scatter import ShardQuery
 from services.photo.region import Region
-from services.snapshot.manifest import Calibration
+from services.relevance.scoring import SimilarityMap
 from tests.support.gateway import (
     CATEGORIES,
     REPORT,
@@ -33,8 +36,12 @@ from tests.support.gateway import (
     ManualClock,
     manifest_of,
     photo_search,
+    relevance_of,
     until,
 )
+
+# What the map of shards that nothing was fitted to makes of a similarity of 0.75: log-odds of 10 x 0.75 - 5.
+LIKELY = 1 / (1 + math.exp(-2.5))
 
 
 def query(policy: Policy = Policy.ALL, **others: object) -> Query:
@@ -49,7 +56,8 @@ async def test_an_answer_tells_what_was_done() -> None:
     answer = await search.answer(query(Policy.TOP_1, region=region, top_k=1), None)
     assert decoder.asked == [(b"photo", region)]
     (hit,) = answer.hits
-    assert (hit.product_id, hit.category, hit.similarity, hit.score) == ("loden", "Coats", 0.75, 0.875)
+    assert (hit.product_id, hit.category, hit.similarity) == ("loden", "Coats", 0.75)
+    assert hit.score == pytest.approx(LIKELY)
     assert answer.categories[0][1] == pytest.approx(0.6)
     assert [category for category, _ in answer.categories] == ["Coats", "Shirts", "Bags", "Shoes"]
     assert answer.coverage.share == answer.coverage.planned_share == pytest.approx(0.6)
@@ -57,7 +65,7 @@ async def test_an_answer_tells_what_was_done() -> None:
     assert answer.photo == REPORT
     assert set(answer.stage_seconds) == {"decode", "embed", "classify", "route", "scatter", "merge", "total"}
     assert answer.snapshot_id == search.catalog.manifest.snapshot_id
-    assert (answer.models, answer.rung) == (VERSIONS, Rung.FULL)
+    assert (answer.models, answer.rung, answer.verdict) == (VERSIONS, Rung.FULL, Verdict.UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +73,7 @@ async def test_an_answer_tells_what_was_done() -> None:
     [
         (Policy.TOP_1, {"coats"}),
         (Policy.TOP_P, {"coats", "shirts", "bags"}),
-        (Policy.ADAPTIVE, {"coats", "shirts", "bags"}),
+        (Policy.ADAPTIVE, {"coats", "shirts"}),
         (Policy.ALL, {"bags", "coats", "shirts", "shoes"}),
         (Policy.BASELINE, {"_all"}),
     ],
@@ -73,9 +81,17 @@ async def test_an_answer_tells_what_was_done() -> None:
 async def test_a_policy_asks_its_shards_once(policy: Policy, asked: set[str]) -> None:
     """No shard more, none twice, all with the same vector: little-endian float32."""
     searchers = FakeSearchers()
-    await photo_search(manifest=manifest_of(baseline=True), searchers=searchers).answer(query(policy), None)
+    manifest = manifest_of(baseline=True, relevance=relevance_of())
+    await photo_search(manifest=manifest, searchers=searchers).answer(query(policy), None)
     assert searchers.asked == dict.fromkeys(asked, 1)
-    assert searchers.query_vectors == {bytes.fromhex("0000803f") + bytes(12)}
+    assert set(searchers.queries) == {ShardQuery(bytes.fromhex("0000803f") + bytes(12), top_k=10, exact=False)}
+
+
+async def test_an_exact_search_is_exact_in_every_shard() -> None:
+    """For measuring."""
+    searchers = FakeSearchers()
+    await photo_search(searchers=searchers).answer(query(exact=True), None)
+    assert [each.exact for each in searchers.queries] == [True] * len(CATEGORIES)
 
 
 async def test_the_models_are_called_side_by_side() -> None:
@@ -144,11 +160,14 @@ async def test_an_unreadable_photo_costs_no_model() -> None:
 async def test_without_the_classifier_every_shard_is_searched(policy: Policy, error: Exception) -> None:
     """A complete answer, ranked by similarity alone, that says on which rung it was made."""
     searchers = FakeSearchers({"coats": {"loden": 0.5}, "shoes": {"boot": 0.75}})
-    answer = await photo_search(models=FakeModels(classify_error=error), searchers=searchers).answer(
-        query(policy, top_k=2), None
+    search = photo_search(
+        manifest=manifest_of(relevance=relevance_of()),
+        models=FakeModels(classify_error=error),
+        searchers=searchers,
     )
+    answer = await search.answer(query(policy, top_k=2), None)
     assert set(searchers.asked) == {category.lower() for category in CATEGORIES}
-    assert [hit.score for hit in answer.hits] == [0.875, 0.75]
+    assert [hit.score for hit in answer.hits] == pytest.approx([LIKELY, 0.5])
     assert (answer.rung, answer.categories, answer.models) == (Rung.NO_CLASSIFIER, (), VERSIONS[:1])
     assert (answer.coverage.share, answer.coverage.partial) == (1.0, False)
 
@@ -215,25 +234,107 @@ async def test_a_minimum_of_coverage_is_kept() -> None:
     assert (await photo_search().answer(query(minimum_coverage=1.0), None)).coverage.share == pytest.approx(1.0)
 
 
-async def test_scores_come_from_each_shard_s_own_calibration() -> None:
+async def test_scores_come_from_each_shard_s_own_map() -> None:
     """The same similarity is worth more where similarities are low."""
-    calibrations = {"Coats": Calibration(slope=0.1, intercept=0.2), "Shoes": Calibration(slope=1.0, intercept=0.0)}
+    maps = {"Coats": SimilarityMap(slope=2.0, intercept=-2.0), "Shoes": SimilarityMap(slope=4.0, intercept=-2.0)}
     searchers = FakeSearchers({"coats": {"loden": 0.5}, "shoes": {"boot": 0.5}})
-    search = photo_search(manifest=manifest_of(calibrations=calibrations), searchers=searchers)
+    search = photo_search(manifest=manifest_of(maps=maps), searchers=searchers)
     answer = await search.answer(query(categories=("Coats", "Shoes")), None)
-    assert {hit.product_id: hit.score for hit in answer.hits} == pytest.approx({"boot": 0.5, "loden": 0.25})
-    assert answer.hits[0].product_id == "boot"
+    assert [hit.product_id for hit in answer.hits] == ["boot", "loden"]
+    assert [hit.score for hit in answer.hits] == pytest.approx([0.5, 1 / (1 + math.e)])
 
 
 async def test_the_prior_takes_part_in_adaptive() -> None:
     """Equal similarity: the likelier category wins; by similarity alone it would be the lower product id."""
     searchers = FakeSearchers({"coats": {"z-loden": 0.5}, "shirts": {"a-polo": 0.5}, "bags": {}})
-    search = photo_search(searchers=searchers)
+    search = photo_search(manifest=manifest_of(relevance=relevance_of()), searchers=searchers)
     adaptive = await search.answer(query(Policy.ADAPTIVE), None)
     assert [hit.product_id for hit in adaptive.hits] == ["z-loden", "a-polo"]
-    assert [hit.score for hit in adaptive.hits] == pytest.approx([0.75 * 0.6**0.15, 0.75 * 0.2**0.15])
+    lifts = [(0.9 * prior + 0.1 / 4) * 4 for prior in (0.6, 0.2)]  # the odds, as the similarity's are even
+    assert [hit.score for hit in adaptive.hits] == pytest.approx([lift / (1 + lift) for lift in lifts])
     plain = await search.answer(query(Policy.TOP_P), None)
     assert [hit.product_id for hit in plain.hits] == ["a-polo", "z-loden"]
+
+
+async def test_adaptive_looks_further_when_it_found_nothing_convincing() -> None:
+    """The second wave's hit is in the answer, and coverage has both waves."""
+    products = {"coats": {"loden": 0.1}, "shirts": {"polo": 0.1}, "bags": {"tote": 0.9}, "shoes": {"boot": 0.2}}
+    search = photo_search(manifest=manifest_of(relevance=relevance_of()), searchers=FakeSearchers(products))
+    answer = await search.answer(query(Policy.ADAPTIVE), None)
+    assert answer.hits[0].product_id == "tote"
+    assert [(shard.category, shard.wave) for shard in answer.coverage.shards] == [
+        ("Coats", 1),
+        ("Shirts", 1),
+        ("Bags", 2),
+        ("Shoes", 2),
+    ]
+    assert answer.coverage.planned_share == pytest.approx(1.0)
+
+
+async def test_adaptive_without_learning_answers_as_all_does() -> None:
+    """Whether nothing was learned, or about another classifier."""
+    products = {"coats": {"loden": 0.4}, "shoes": {"boot": 0.6}}
+    for relevance in (None, relevance_of(classifier_sha256="ef" * 32)):
+        search = photo_search(manifest=manifest_of(relevance=relevance), searchers=FakeSearchers(products))
+        adaptive, everything = [await search.answer(query(policy), None) for policy in (Policy.ADAPTIVE, Policy.ALL)]
+        assert adaptive == everything
+
+
+@pytest.mark.parametrize(
+    ("policy", "similarity", "verdict"),
+    [
+        (Policy.ALL, 0.55, Verdict.MATCH),  # a probability of 0.62; a match is 0.6
+        (Policy.ALL, 0.53, Verdict.NO_GOOD_MATCH),
+        (Policy.ADAPTIVE, 0.55, Verdict.MATCH),  # 0.79 with the prior; a match is 0.7
+        (Policy.ADAPTIVE, 0.48, Verdict.NO_GOOD_MATCH),  # 0.65
+    ],
+)
+async def test_a_best_hit_below_the_threshold_is_no_good_match(
+    policy: Policy, similarity: float, verdict: Verdict
+) -> None:
+    """Plain and fused scores have a threshold each; the hits are there all the same."""
+    searchers = FakeSearchers({"coats": {"loden": similarity}, "shirts": {}, "bags": {}, "shoes": {}})
+    search = photo_search(manifest=manifest_of(relevance=relevance_of()), searchers=searchers)
+    answer = await search.answer(query(policy), None)
+    assert (answer.verdict, len(answer.hits)) == (verdict, 1)
+
+
+@pytest.mark.parametrize("policy", [Policy.TOP_1, Policy.TOP_P, Policy.ADAPTIVE])
+async def test_a_routed_answer_is_told_to_who_checks_it(policy: Policy) -> None:
+    """With what it takes to search everywhere in the same way, and how many others are in work."""
+    told: list[tuple[Routed, int]] = []
+    search = photo_search(manifest=manifest_of(relevance=relevance_of()), on_routed=lambda *routed: told.append(routed))
+    answer = await search.answer(query(policy, top_k=3), None)
+    ((routed, others),) = told
+    assert (routed.policy, routed.hits, others) == (policy, answer.hits, 0)
+    assert [shard.category for shard in routed.shards] == ["Coats", "Shirts", "Bags", "Shoes"]
+    assert routed.query.top_k == 3
+    assert (routed.scoring.fusion is not None) == (policy is Policy.ADAPTIVE)
+
+
+@pytest.mark.parametrize(
+    ("asked", "models", "errors"),
+    [
+        (query(Policy.ALL), FakeModels(), {}),
+        (query(Policy.BASELINE), FakeModels(), {}),
+        (query(Policy.TOP_1, categories=("Shoes",)), FakeModels(), {}),
+        (query(Policy.TOP_1), FakeModels(classify_error=ModelUnavailable("gone")), {}),
+        (query(Policy.TOP_1), FakeModels(), {"coats": Unavailable("gone")}),
+    ],
+)
+async def test_what_was_not_routed_or_is_not_complete_is_not_checked(
+    asked: Query, models: FakeModels, errors: dict[str, Exception]
+) -> None:
+    """The classifier had no choice in it, or what is missing is not its fault."""
+    told: list[Routed] = []
+    search = photo_search(
+        manifest=manifest_of(baseline=True),
+        models=models,
+        searchers=FakeSearchers(errors=errors),
+        on_routed=lambda routed, _: told.append(routed),
+    )
+    await search.answer(asked, None)
+    assert told == []
 
 
 async def test_every_stage_gets_its_part_of_the_budget() -> None:

@@ -6,6 +6,7 @@ import pytest
 from aisle.shard.v1 import shard_pb2 as pb
 
 from services.common.errors import AisleError, Internal, ShardNotServed, SpaceMismatch
+from services.gateway.scatter import ShardQuery
 from services.gateway.searcher_client import SearcherClient
 from tests.support.gateway import manifest_of
 
@@ -29,9 +30,12 @@ def neighbours(
 
 
 async def test_an_answer_is_taken_as_it_is() -> None:
-    """Ids, paths and similarities in their order."""
+    """Ids, paths and similarities in their order, and whether there are more."""
     answer = pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours()])
     hits = client()._hits("shoes", answer)
+    assert not hits.exhausted
+    answer.neighbours[0].exhausted = True
+    assert client()._hits("shoes", answer).exhausted
     assert (list(hits.product_ids), list(hits.image_ids), list(hits.image_paths)) == (
         ["p"] * 2,
         ["i"] * 2,
@@ -63,4 +67,4 @@ async def test_an_impossible_answer_is_none(answer: pb.SearchResponse, error: ty
 async def test_a_shard_without_searcher_is_said_at_once(slug: str) -> None:
     """Whether the topology lists it without replicas or not at all."""
     with pytest.raises(ShardNotServed, match=slug):
-        await client().search(slug, b"", 10, 1.0)
+        await client().search(slug, ShardQuery(b"", 10, exact=False), 1.0)

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.common.errors import SettingsInvalid, SpaceMismatch
 from services.gateway.server import _check_space, _join
 from services.models.metadata import ModelInfo
-from tests.support.gateway import manifest_of
+from tests.support.gateway import manifest_of, relevance_of
 
 EMBEDDER = ModelInfo("embedder", "e-2", "cd" * 32, "resize-square-1", 8, 8, output_size=4, max_batch_size=8)
 CLASSIFIER = replace(EMBEDDER, name="classifier", version="c-2", labels=("Bags", "Hats"))
@@ -39,3 +40,18 @@ def test_a_classifier_of_another_shop_is_refused() -> None:
     """Every photo would be routed at random."""
     with pytest.raises(SettingsInvalid, match=r"c-2.*'Bags'.*'Spoons'"):
         _join(MANIFEST, replace(CLASSIFIER, labels=("Spoons",)))
+
+
+def test_a_snapshot_that_learned_nothing_about_the_classifier_is_said_once() -> None:
+    """With what follows and what to do; a snapshot that did says nothing."""
+    learned = manifest_of(["Bags", "Hats"], relevance=relevance_of(classifier_sha256=CLASSIFIER.sha256))
+    with capture_logs() as logged:
+        assert _join(learned, CLASSIFIER).fusion is not None
+    assert logged == []
+    for manifest in (manifest_of(["Bags", "Hats"]), manifest_of(["Bags", "Hats"], relevance=relevance_of())):
+        other = replace(CLASSIFIER, sha256="12" * 32)
+        with capture_logs() as logged:
+            assert _join(manifest, other).fusion is None
+        (warning,) = logged
+        assert (warning["event"], warning["log_level"]) == ("adaptive_is_not_fitted", "warning")
+        assert "held-out photos" in warning["remedy"]

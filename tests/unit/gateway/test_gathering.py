@@ -1,0 +1,245 @@
+"""Carrying out plans over fakes, and the fused ranking against one flat list of everything."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.errors import DeadlineExceeded, Unavailable
+from services.gateway.budget import Budget
+from services.gateway.coverage import ShardState
+from services.gateway.gathering import Gatherer, merged
+from services.gateway.plan import Plan, RankedShard, Scoring
+from services.gateway.scatter import ShardAnswer, ShardQuery
+from services.relevance.scoring import UNFITTED, PriorFusion, SimilarityMap, probability
+from tests.support.gateway import RULES, FakeSearchers, Gate, ManualClock, hits_of
+
+SLUGS = ("bags", "coats", "hats", "shoes")
+
+
+def ranked(*slugs: str) -> tuple[RankedShard, ...]:
+    return tuple(RankedShard(slug, slug.capitalize(), 0.25, UNFITTED) for slug in slugs)
+
+
+def two_waves(weak_below: float = 0.5) -> Plan:
+    """Bags and coats first, hats and shoes when they find nothing that is at least so probable."""
+    return Plan(ranked("bags", "coats"), Scoring(), ranked("hats", "shoes"), weak_below)
+
+
+async def gathered(
+    plan: Plan,
+    searchers: FakeSearchers,
+    *,
+    top_k: int = 3,
+    exact: bool = False,
+    clock: ManualClock | None = None,
+    seconds: float = 1.0,
+) -> list[ShardAnswer]:
+    clock = clock or ManualClock()
+    query = ShardQuery(b"vector", top_k, exact)
+    return await Gatherer(searchers, clock).gather(plan, query, Budget.begin(clock(), seconds, RULES.budget))
+
+
+def states(answers: Sequence[ShardAnswer]) -> list[tuple[str, ShardState, int]]:
+    return [(answer.shard.slug, answer.state, answer.wave) for answer in answers]
+
+
+# 0.5 is where the unfitted map has even odds.
+@pytest.mark.parametrize(("best", "asked"), [(0.5, ["bags", "coats"]), (0.49, list(SLUGS))])
+async def test_a_second_wave_follows_a_weak_first_one_only(best: float, asked: list[str]) -> None:
+    """The best hit of all first shards decides; every shard is asked once, and coverage has each with its wave."""
+    searchers = FakeSearchers({"bags": {"tote": best}, "coats": {"loden": 0.1}, "hats": {"cap": 0.9}})
+    answers = await gathered(two_waves(), searchers, top_k=1)
+    assert searchers.asked == dict.fromkeys(asked, 1)
+    assert states(answers) == [
+        (slug, ShardState.ANSWERED, 1 if slug in ("bags", "coats") else 2) for slug in SLUGS if slug in asked
+    ]
+
+
+async def test_the_second_wave_waits_for_the_first() -> None:
+    """Nobody knows that the first is weak before it has ended."""
+    gate = Gate(is_open=False)
+    searchers = FakeSearchers({"bags": {"tote": 0.1}, "coats": {}}, gates={"coats": gate})
+    gathering = asyncio.create_task(gathered(two_waves(), searchers))
+    await gate.was_entered()
+    await asyncio.sleep(0)
+    assert set(searchers.asked) == {"bags", "coats"}
+    gate.open()
+    await gathering
+    assert set(searchers.asked) == set(SLUGS)
+
+
+async def test_a_first_wave_that_is_lost_is_weak() -> None:
+    """Who found nothing has to look elsewhere; what was lost stays in coverage."""
+    searchers = FakeSearchers(errors={"bags": Unavailable("gone"), "coats": Unavailable("gone")})
+    answers = await gathered(two_waves(), searchers)
+    assert [state for _, state, _ in states(answers)] == [ShardState.FAILED] * 2 + [ShardState.ANSWERED] * 2
+
+
+async def test_what_the_second_wave_finds_late_is_a_late_shard() -> None:
+    """Never an error, and all that was found in time is there."""
+    searchers = FakeSearchers({"bags": {"tote": 0.1}, "coats": {}}, errors={"hats": DeadlineExceeded("too late")})
+    answers = await gathered(two_waves(), searchers)
+    assert states(answers)[2:] == [("hats", ShardState.LATE, 2), ("shoes", ShardState.ANSWERED, 2)]
+    assert [hit.product_id for hit in merged(answers, Scoring(), 9)] == ["shoes-product", "tote"]
+
+
+@pytest.mark.parametrize(("first_seconds", "second"), [(0.4, ShardState.ANSWERED), (0.6, ShardState.SKIPPED)])
+async def test_the_second_wave_has_what_the_first_left(first_seconds: float, second: ShardState) -> None:
+    """The first has the whole second; another one that takes as long must fit, or is said to be skipped."""
+    clock, gate = ManualClock(), Gate(is_open=False)
+    searchers = FakeSearchers({"bags": {"tote": 0.1}, "coats": {}}, gates={"bags": gate})
+    gathering = asyncio.create_task(gathered(two_waves(), searchers, clock=clock, seconds=1.005))
+    await gate.was_entered()
+    assert searchers.timeouts["bags"] == pytest.approx(1.0)
+    clock.advance(first_seconds)
+    gate.open()
+    answers = await gathering
+    assert [(state, wave) for _, state, wave in states(answers)[2:]] == [(second, 2)] * 2
+    if second is ShardState.ANSWERED:
+        assert searchers.timeouts["hats"] == pytest.approx(0.6)
+    else:
+        assert "deadline" in answers[2].detail
+        assert "hats" not in searchers.asked
+
+
+async def test_without_time_for_the_first_wave_nobody_is_asked() -> None:
+    """That is an error, for there is no answer."""
+    searchers = FakeSearchers()
+    with pytest.raises(DeadlineExceeded):
+        await gathered(two_waves(), searchers, seconds=0.004)
+    assert searchers.asked == {}
+
+
+async def test_a_short_answer_is_filled_by_those_who_have_more() -> None:
+    """The shard whose index gave up compares exactly, the exhausted one is left alone; state and wave stay."""
+    products = {"bags": {"tote": 0.9}, "coats": {"loden": 0.8, "parka": 0.7, "tote": 0.6}}
+    searchers = FakeSearchers(products, reach={"coats": 1})
+    answers = await gathered(Plan(ranked("bags", "coats"), Scoring()), searchers)
+    assert searchers.asked == {"bags": 1, "coats": 2}
+    assert [query.exact for query in searchers.queries] == [False, False, True]
+    assert [hit.product_id for hit in merged(answers, Scoring(), 3)] == ["tote", "loden", "parka"]
+    assert states(answers) == [("bags", ShardState.ANSWERED, 1), ("coats", ShardState.ANSWERED, 1)]
+    assert [answer.coverage.exhausted for answer in answers] == [True, True]
+
+
+async def test_nobody_is_asked_again_when_there_are_enough() -> None:
+    """Also when some shard could give more."""
+    products = {"bags": {"tote": 0.9}, "coats": {"loden": 0.8, "parka": 0.7}}
+    searchers = FakeSearchers(products, reach={"coats": 1})
+    await gathered(Plan(ranked("bags", "coats"), Scoring()), searchers, top_k=2)
+    assert searchers.asked == {"bags": 1, "coats": 1}
+
+
+async def test_what_was_found_is_kept_when_filling_fails() -> None:
+    """A shorter answer, which says that the shard has more; asked for once again, not for ever."""
+    products = {"coats": {"loden": 0.8, "parka": 0.7}}
+    searchers = FakeSearchers(products, reach={"coats": 1}, exact_error=Unavailable("gone"))
+    answers = await gathered(Plan(ranked("coats"), Scoring()), searchers)
+    assert states(answers) == [("coats", ShardState.ANSWERED, 1)]
+    assert [hit.product_id for hit in merged(answers, Scoring(), 3)] == ["loden"]
+    assert not answers[0].coverage.exhausted
+    assert searchers.asked == {"coats": 2}
+
+
+async def test_filling_needs_time() -> None:
+    """A shard that took most of the time is not asked for as much again."""
+    clock, gate = ManualClock(), Gate(is_open=False)
+    searchers = FakeSearchers({"coats": {"loden": 0.8, "parka": 0.7}}, reach={"coats": 1}, gates={"coats": gate})
+    gathering = asyncio.create_task(gathered(Plan(ranked("coats"), Scoring()), searchers, clock=clock))
+    await gate.was_entered()
+    clock.advance(0.6)
+    gate.open()
+    await gathering
+    assert searchers.asked == {"coats": 1}
+
+
+async def test_exact_is_passed_on() -> None:
+    """To both waves."""
+    searchers = FakeSearchers({"bags": {"tote": 0.1}, "coats": {"loden": 0.1}})
+    await gathered(two_waves(), searchers, exact=True)
+    assert {query.exact for query in searchers.queries} == {True}
+    assert len(searchers.queries) == 4
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Shards with their products, a map and a prior each, and how they are scored."""
+
+    shards: tuple[RankedShard, ...]
+    products: tuple[Mapping[str, float], ...]
+    scoring: Scoring
+
+    def answers(self, places: Sequence[int], top_k: int) -> list[ShardAnswer]:
+        """What those shards answer when they are asked for `top_k` products."""
+        kept = [dict(list(self.products[place].items())[:top_k]) for place in places]
+        return [
+            ShardAnswer(self.shards[place], hits_of(found), ShardState.ANSWERED, 0.0, "", 1)
+            for place, found in zip(places, kept, strict=True)
+        ]
+
+    def ranking(self, places: Sequence[int], top_k: int = 1_000) -> list[str]:
+        """The products of the answer over those shards, best first."""
+        return [hit.product_id for hit in merged(self.answers(places, top_k), self.scoring, top_k)]
+
+
+@st.composite
+def shops(draw: st.DrawFn, *, disjoint: bool) -> Shop:
+    """Up to five shards; products lie in one shard each, or in several."""
+    count = draw(st.integers(1, 5))
+    similarities = st.lists(st.floats(-1.0, 1.0, width=32), min_size=1, max_size=6)
+    names = st.sampled_from("abcdefgh")
+    shards, products = [], []
+    for number in range(count):
+        drawn = draw(similarities)
+        found = {f"{number}-{place}" if disjoint else draw(names): value for place, value in enumerate(drawn)}
+        products.append(dict(sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))))
+        similarity_map = SimilarityMap(draw(st.floats(0.5, 30.0)), draw(st.floats(-10.0, 10.0)))
+        shards.append(RankedShard(f"s{number}", f"S{number}", draw(st.floats(0.0, 1.0)), similarity_map))
+    fusion = draw(
+        st.none()
+        | st.builds(PriorFusion, st.floats(0.1, 3.0), st.floats(0.0, 3.0), st.floats(0.001, 1.0), st.floats(-3.0, 3.0))
+    )
+    return Shop(tuple(shards), tuple(products), Scoring(fusion=fusion, categories=count))
+
+
+@given(shop=shops(disjoint=False), top_k=st.integers(1, 12))
+def test_the_ranking_over_all_shards_is_the_exhaustive_one(shop: Shop, top_k: int) -> None:
+    """Fused or not: the best occurrence of each product, sorted by its log-odds, from one flat list of everything."""
+    flat: dict[str, tuple[float, float]] = {}
+    for shard, products in zip(shop.shards, shop.products, strict=True):
+        for product, similarity in products.items():
+            (log_odds,) = shop.scoring.log_odds(shard, np.array([similarity], np.float32)).tolist()
+            flat[product] = max(flat.get(product, (-np.inf, -np.inf)), (log_odds, similarity))
+    exhaustive = sorted(flat, key=lambda product: (-flat[product][0], -flat[product][1], product))[:top_k]
+    hits = merged(shop.answers(range(len(shop.shards)), top_k), shop.scoring, top_k)
+    assert [hit.product_id for hit in hits] == exhaustive
+    assert [hit.score for hit in hits] == [
+        pytest.approx(float(probability(np.array(flat[product][0])))) for product in exhaustive
+    ]
+
+
+@given(shop=shops(disjoint=True), data=st.data())
+def test_more_shards_only_add_hits(shop: Shop, data: st.DataObject) -> None:
+    """What the planned shards found stays found, in the same order, and falls only behind hits of the added shards."""
+    everything = range(len(shop.shards))
+    planned = data.draw(st.integers(1, len(shop.shards)))
+    before, after = shop.ranking(everything[:planned]), shop.ranking(everything)
+    assert [product for product in after if product in before] == before
+    assert set(after) - set(before) == {product for place in everything[planned:] for product in shop.products[place]}
+
+
+@given(shop=shops(disjoint=False), data=st.data())
+def test_more_shards_never_lose_a_product(shop: Shop, data: st.DataObject) -> None:
+    """Also when shards share products: each is as good as its best occurrence, so it can only rise."""
+    everything = range(len(shop.shards))
+    planned = data.draw(st.integers(1, len(shop.shards)))
+    few, all_ = (
+        {hit.product_id: hit.score for hit in merged(shop.answers(range(n), 99), shop.scoring, 99)}
+        for n in (planned, len(everything))
+    )
+    assert all(all_[product] >= score for product, score in few.items())
