@@ -9,8 +9,14 @@ from services.cli.indexing import IndexJob, run_indexer
 from services.cli.progress import steps
 from services.cli.system import SystemSettings, TritonAloneSettings, running_system, running_triton
 from services.datasets.fashion_mnist import FashionOptions, prepare
-from services.datasets.labelled import read_dataset, read_photos
+from services.datasets.labelled import read_dataset
+from services.evaluation.evaluate import EvaluationOptions
 from services.evaluation.schema import Report
+from services.photo.labelled import read_photos
+from services.snapshot.store import SnapshotStore
+from services.snapshot.words import relevance_words
+
+_CURVE_PHOTOS = 40  # each is searched seven times more: enough to see the curve, and few enough to wait for
 
 
 class Demo:
@@ -59,7 +65,9 @@ class Demo:
                 async with running_system(settings, display.show) as system:
                     display.close()
                     _say("search", f"{self._options.queries} photos under every policy")
-                    return await evaluate_gateway(EvaluationJob(self._dataset, self._folder, command), system.gateway)
+                    options = EvaluationOptions(curve_photos=_CURVE_PHOTOS)
+                    job = EvaluationJob(self._dataset, self._folder, command, options)
+                    return await evaluate_gateway(job, system.gateway)
 
     async def index(self) -> None:
         """Publish a snapshot made with the models of today; vectors that an earlier run has made are used again.
@@ -82,7 +90,9 @@ class Demo:
     async def _index(self, triton: str) -> None:
         _say("index", "one per category, and one over everything")
         dataset = read_dataset(self._dataset)
-        await run_indexer(IndexJob(dataset.catalogue, dataset.image_root, self.snapshot_root, dataset.name), triton)
+        job = IndexJob(dataset.catalogue, dataset.image_root, self.snapshot_root, dataset.name, dataset.val)
+        await run_indexer(job, triton)
+        messages().print(relevance_words(SnapshotStore(self.snapshot_root).manifest().relevance), markup=False)
 
 
 def _say(stage: str, what: str) -> None:

@@ -21,6 +21,8 @@ class IndexJob:
         image_root: folder that its picture paths are relative to.
         snapshot_root: where to publish.
         name: the dataset's, for people; empty for the file's.
+        photos: CSV file of held-out photos to fit scores to, or None.
+        photos_root: folder that its paths are relative to; the image root when None.
         options: further command-line arguments of the indexer.
     """
 
@@ -28,6 +30,8 @@ class IndexJob:
     image_root: Path
     snapshot_root: str
     name: str = ""
+    photos: Path | None = None
+    photos_root: Path | None = None
     options: Sequence[str] = ()
 
 
@@ -43,13 +47,7 @@ async def run_indexer(job: IndexJob, triton: str) -> None:
         Unavailable: Triton went away; the indexer has said so.
         FailedPrecondition: the indexer failed otherwise, and has said why, or was ended.
     """
-    argv = (
-        *(sys.executable, "-m", "services.indexer"),
-        *("--catalogue", str(job.catalogue), "--image-root", str(job.image_root)),
-        *("--snapshot-root", job.snapshot_root, "--dataset", job.name, "--triton", triton),
-        *("--log-level", "warning", *job.options),
-    )
-    process = await asyncio.create_subprocess_exec(*tied_to_parent(argv))
+    process = await asyncio.create_subprocess_exec(*tied_to_parent(command(job, triton)))
     try:
         status = await process.wait()
     finally:
@@ -59,6 +57,18 @@ async def run_indexer(job: IndexJob, triton: str) -> None:
             await process.wait()
     if status:
         raise failure(status)
+
+
+def command(job: IndexJob, triton: str) -> tuple[str, ...]:
+    """Return the indexer's command line."""
+    return (
+        *(sys.executable, "-m", "services.indexer"),
+        *("--catalogue", str(job.catalogue), "--image-root", str(job.image_root)),
+        *("--snapshot-root", job.snapshot_root, "--dataset", job.name, "--triton", triton),
+        *(("--photos", str(job.photos)) if job.photos is not None else ()),
+        *(("--photos-root", str(job.photos_root)) if job.photos_root is not None else ()),
+        *("--log-level", "warning", *job.options),
+    )
 
 
 def failure(status: int) -> AisleError:

@@ -1,7 +1,7 @@
 """Fashion-MNIST as a dataset folder: studio pictures as the gallery, photos by the camera model as queries.
 
-Gallery and queries come from the test split (unless told otherwise), photos for training always from the training
-split: a classifier trained on them has never seen a product of the gallery.
+Gallery, queries and held-out photos to fit scores to come from the test split (unless told otherwise), photos for
+training always from the training split: a classifier trained on them has never seen a product of the gallery.
 """
 
 import functools
@@ -19,14 +19,15 @@ from numpy.typing import NDArray
 from services.datasets.camera import Camera, photograph
 from services.datasets.cutout import Picture
 from services.datasets.fashion_source import CATEGORIES, FashionSplit, Split, locate, read_split
-from services.datasets.labelled import GalleryImage, LabelledPhoto, write_dataset
+from services.datasets.labelled import GalleryImage, write_dataset
 from services.datasets.publishing import folder_in_one_step, is_finished
+from services.photo.labelled import LabelledPhoto
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
 """Called with the stage's name, the pictures done and their total."""
 
-_REVISION = 1  # raise it when the same options would give other files
+_REVISION = 2  # raise it when the same options would give other files
 _UPSCALE = 8  # 28 pixels become 224, what the embedder sees
 _COMPANIONS = 4  # products at hand to lie in the background of a photo
 
@@ -43,8 +44,8 @@ class FashionOptions:
     """Query photos, each of another gallery product."""
     train_photos: int = 0
     """Photos of the training split, spread evenly over the categories; only training needs them."""
-    val_photos: int = 0
-    """Photos of products of the training split that are not among `train_photos`."""
+    val_photos: int = 400
+    """Photos of further gallery products, neither queries' nor `train_photos`'; fewer where there are no more."""
     seed: int = 20
     """Decides which products are photographed, and how."""
 
@@ -77,11 +78,16 @@ def build(target: Path, read: Callable[[Split], FashionSplit], options: FashionO
     if is_finished(target, made_from):
         return target
     shown = read(options.split)
-    shots = [("queries", options.split, shown, _choose_queries(options, len(shown.labels)))]
-    if options.train_photos or options.val_photos:
+    queries, others = _choose_queries(options, len(shown.labels))
+    shots = [("queries", options.split, shown, queries)]
+    if options.train_photos:
         train = read("train")
         chosen = _choose_training(options, train.labels)
-        shots += [(table, "train", train, products) for table, products in chosen.items()]
+        shots.append(("train", "train", train, chosen))
+        if options.split == "train":
+            others = others[~np.isin(others, chosen)]
+    if options.val_photos:
+        shots.append(("val", options.split, shown, others[: options.val_photos]))
     with folder_in_one_step(target) as folder:
         catalogue = _write_gallery(folder, shown, options, progress)
         photos = {
@@ -115,26 +121,28 @@ def product_name(split: Split, index: int) -> str:
     return f"{split}-{index:05d}"
 
 
-def _choose_queries(options: FashionOptions, available: int) -> NDArray[np.int64]:
+def _choose_queries(options: FashionOptions, available: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the gallery products that are photographed as queries, and the others, in an order by lot."""
     if not 1 <= options.products <= available:
         raise ValueError(f"products must be 1 to {available}, not {options.products}")
     if not 0 <= options.queries <= options.products:
         raise ValueError(f"queries must be 0 to {options.products} (one per product), not {options.queries}")
-    return np.random.default_rng(options.seed).permutation(options.products)[: options.queries]
+    if options.val_photos < 0:
+        raise ValueError(f"val_photos must be at least 0, not {options.val_photos}")
+    order = np.random.default_rng(options.seed).permutation(options.products)
+    return order[: options.queries], order[options.queries :]
 
 
-def _choose_training(options: FashionOptions, labels: NDArray[np.uint8]) -> dict[str, NDArray[np.int64]]:
-    """Choose disjoint products for `train` and `val`, each spread over the categories as evenly as it goes."""
-    wanted = options.train_photos + options.val_photos
-    if not 0 <= wanted <= len(labels):
-        raise ValueError(f"train_photos and val_photos together must be at most {len(labels)}, not {wanted}")
+def _choose_training(options: FashionOptions, labels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Choose products of the training split, spread over the categories as evenly as it goes."""
+    if not 0 <= options.train_photos <= len(labels):
+        raise ValueError(f"train_photos must be at most {len(labels)}, not {options.train_photos}")
     order = np.random.default_rng(options.seed).permutation(len(labels))
     ranks = np.empty(len(labels), np.int64)  # a product's place among those of its category
     for label in range(len(CATEGORIES)):
         members = order[labels[order] == label]
         ranks[members] = np.arange(len(members))
-    balanced = order[np.argsort(ranks[order], kind="stable")]
-    return {"train": balanced[: options.train_photos], "val": balanced[options.train_photos : wanted]}
+    return order[np.argsort(ranks[order], kind="stable")][: options.train_photos]
 
 
 def _write_gallery(

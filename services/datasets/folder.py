@@ -1,51 +1,84 @@
-"""Any folder tree `category/product/image.jpg` as a dataset folder; a second tree alike may hold query photos."""
+"""Any folder tree `category/product/image.jpg` as a dataset folder; trees alike may hold shoppers' photos."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from services.common.errors import DatasetUnavailable
-from services.datasets.labelled import GalleryImage, LabelledPhoto, write_dataset
+from services.datasets.labelled import GalleryImage, write_dataset
 from services.datasets.publishing import folder_in_one_step
+from services.datasets.splitting import by_lot
+from services.photo.labelled import LabelledPhoto
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
+SHARES = {"train": 0.6, "val": 0.15, "queries": 0.25}
+"""How one tree of photos is split: to learn from, to validate with, and to be judged by at the very end."""
 
-def prepare(target: Path, gallery: Path, queries: Path | None = None) -> Path:
-    """Make the dataset folder `target` from the tree `gallery`, and from the tree `queries` if there is one.
 
-    A picture's category and product are its two folders' names; pictures stay where they are.
+def prepare(target: Path, gallery: Path, photos: Mapping[str, Path] | Path | None = None, *, seed: int = 20) -> Path:
+    """Make the dataset folder `target` from the tree `gallery`, and from trees of photos if there are any.
+
+    A picture's category and product are its two folders' names, without blanks around them; pictures stay where they
+    are. A photo may also lie right in its category's folder: its product is not known then.
+
+    Args:
+        target: the folder to make.
+        gallery: the catalogue's pictures.
+        photos: a tree for each table (`train`, `val`, `queries`), or one tree that is split by lot.
+        seed: decides the lots.
 
     Raises:
-        DatasetUnavailable: a tree is missing or has no `category/product/image` in it.
+        DatasetUnavailable: a tree is missing or has no picture where one is looked for.
     """
-    root = Path(os.path.commonpath([tree.resolve() for tree in (gallery, queries) if tree is not None]))
+    given = {} if photos is None else {"all": photos} if isinstance(photos, Path) else dict(photos)
+    trees = {name: tree.resolve() for name, tree in given.items()}
+    root = Path(os.path.commonpath([gallery.resolve(), *trees.values()]))
     catalogue = [
         GalleryImage(
             path.relative_to(gallery.resolve()).as_posix(), product, category, path.relative_to(root).as_posix()
         )
         for path, category, product in _images(gallery)
     ]
-    photos = [
-        LabelledPhoto(path.relative_to(root).as_posix(), category, product)
-        for path, category, product in (_images(queries) if queries is not None else ())
-    ]
+    tables = {name: _photos(tree, root) for name, tree in trees.items()}
+    if "all" in tables:
+        tables = _split(tables["all"], seed)
     with folder_in_one_step(target) as folder:
         write_dataset(
             folder,
             name=gallery.resolve().name,
             image_root=root,
             catalogue=catalogue,
-            photos={"queries": photos},
+            photos=tables,
             made_from={"adapter": "folder", "gallery": str(gallery.resolve())},
         )
     return target
 
 
-def _images(tree: Path) -> Iterator[tuple[Path, str, str]]:
+def _split(photos: list[LabelledPhoto], seed: int) -> dict[str, list[LabelledPhoto]]:
+    parts = by_lot([(photo.category, photo.product_id) for photo in photos], list(SHARES.values()), seed)
+    return {
+        name: [photo for photo, part in zip(photos, parts, strict=True) if part == number]
+        for number, name in enumerate(SHARES)
+    }
+
+
+def _photos(tree: Path, root: Path) -> list[LabelledPhoto]:
+    return [
+        LabelledPhoto(path.relative_to(root).as_posix(), category, product)
+        for path, category, product in _images(tree, without_product=True)
+    ]
+
+
+def _images(tree: Path, *, without_product: bool = False) -> Iterator[tuple[Path, str, str]]:
     """Yield each picture's path with its category and its product, in the paths' order."""
-    found = sorted(path for path in tree.resolve().glob("*/*/*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    depths = (2, 3) if without_product else (3,)
+    top = tree.resolve()
+    found = sorted(
+        path for depth in depths for path in top.glob("/".join("*" * depth)) if path.suffix.lower() in IMAGE_SUFFIXES
+    )
     if not found:
         raise DatasetUnavailable(f"{tree} holds no pictures: it needs <category>/<product>/<image>.jpg, .png or .webp")
     for path in found:
-        yield path, path.parts[-3], path.parts[-2]
+        category, *product = path.relative_to(top).parts[:-1]
+        yield path, category.strip(), "".join(product).strip()

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.common.errors import DatasetUnavailable
-from services.datasets.labelled import GalleryImage, LabelledPhoto, write_dataset
+from services.datasets.labelled import GalleryImage, write_dataset
 from services.datasets.publishing import folder_in_one_step
+from services.photo.labelled import LabelledPhoto
 
 HOMEPAGE = "https://github.com/marcusklasson/GroceryStoreDataset"
 

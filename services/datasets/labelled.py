@@ -15,20 +15,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from services.common.errors import CatalogueInvalid
+from services.photo.labelled import PHOTO_COLUMNS, LabelledPhoto
 
 MANIFEST = "dataset.json"
 TABLES = ("catalogue", "queries", "train", "val")
-PHOTO_COLUMNS = ("photo_path", "product_id", "category")
 CATALOGUE_COLUMNS = ("image_id", "product_id", "category", "image_path")
-
-
-@dataclass(frozen=True)
-class LabelledPhoto:
-    """A photo with what is on it; `product_id` is empty where only the category is known."""
-
-    photo_path: str
-    category: str
-    product_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,40 +72,6 @@ def read_dataset(folder: Path) -> Dataset:
     )
 
 
-def read_photos(table: Path, image_root: Path) -> list[LabelledPhoto]:
-    """Read a table of labelled photos; photos are not opened.
-
-    Raises:
-        CatalogueInvalid: the file or a column is missing, there is no row, a category is empty, or a path is
-            empty or leaves `image_root`; the message names the file and the row (the header is row 1).
-    """
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as lines:
-            rows = csv.DictReader(lines)
-            missing = [column for column in PHOTO_COLUMNS if column not in (rows.fieldnames or ())]
-            if missing:
-                raise CatalogueInvalid(f"{table}, row 1: column {', '.join(missing)} is missing", field=missing[0])
-            photos = [_photo(row, f"{table}, row {number}", image_root) for number, row in enumerate(rows, start=2)]
-    except FileNotFoundError:
-        raise CatalogueInvalid(f"{table} does not exist") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CatalogueInvalid(f"{table} is not a CSV file in UTF-8: {error}") from error
-    if not photos:
-        raise CatalogueInvalid(f"{table} has no rows")
-    return photos
-
-
-def _photo(row: Mapping[str, str | None], where: str, image_root: Path) -> LabelledPhoto:
-    path, product_id, category = ((row[column] or "").strip() for column in PHOTO_COLUMNS)
-    if not category:
-        raise CatalogueInvalid(f"{where}: the category is empty", field="category")
-    if not path:
-        raise CatalogueInvalid(f"{where}: the photo path is empty", field="photo_path")
-    if not (image_root / path).resolve().is_relative_to(image_root.resolve()):
-        raise CatalogueInvalid(f"{where}: {path} lies outside of {image_root}", field="photo_path")
-    return LabelledPhoto(path, category, product_id)
-
-
 def write_dataset(
     folder: Path,
     *,
@@ -139,12 +96,17 @@ def write_dataset(
     _write_table(folder / "catalogue.csv", [*CATALOGUE_COLUMNS, *attributes], images)
     manifest: dict[str, Any] = {"name": name, "image_root": image_root.as_posix(), "catalogue": "catalogue.csv"}
     for table in TABLES[1:]:
-        rows = [(photo.photo_path, photo.product_id, photo.category) for photo in photos.get(table, ())]
+        rows = list(photos.get(table, ()))
         if rows:
             manifest[table] = f"{table}.csv"
-            _write_table(folder / manifest[table], PHOTO_COLUMNS, rows)
+            write_photos(folder / manifest[table], rows)
     text = json.dumps({**manifest, "made_from": made_from}, indent=2, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def write_photos(path: Path, photos: Iterable[LabelledPhoto]) -> None:
+    """Write a table of labelled photos."""
+    _write_table(path, PHOTO_COLUMNS, ((photo.photo_path, photo.product_id, photo.category) for photo in photos))
 
 
 def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -1,13 +1,12 @@
-"""Folders that appear in one step: built under another name, then renamed, so nobody ever sees half of one."""
+"""Dataset folders that appear in one step, and how a finished one is recognised."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from services.common.errors import CatalogueInvalid
+from services.common.replacing import replaced_in_one_step
 from services.datasets.labelled import MANIFEST, read_dataset
 
 
@@ -22,17 +21,8 @@ def folder_in_one_step(target: Path) -> Iterator[Path]:
     """
     if target.exists() and not (target / MANIFEST).is_file() and (not target.is_dir() or any(target.iterdir())):
         raise CatalogueInvalid(f"{target} exists and is no dataset folder: choose another place or remove it")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        fresh, old = scratch / "fresh", scratch / "old"
-        fresh.mkdir()
+    with replaced_in_one_step(target) as fresh:
         yield fresh
-        if target.exists():
-            target.replace(old)
-        fresh.replace(target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def is_finished(folder: Path, made_from: Mapping[str, Any]) -> bool:

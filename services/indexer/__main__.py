@@ -9,6 +9,7 @@ from services.common.telemetry import configure_logging, get_logger
 from services.indexer.config import IndexerSettings
 from services.indexer.display import TerminalProgress
 from services.indexer.pipeline import build_snapshot
+from services.snapshot.words import relevance_words
 
 
 def main(argv: Sequence[str]) -> int:
@@ -30,7 +31,10 @@ def main(argv: Sequence[str]) -> int:
         # The last words are for whoever started the build: they say what to mend, and a traceback would bury them.
         print(f"{getattr(error, 'reason', 'OS_ERROR')} {error}", file=sys.stderr)  # noqa: T201
         return _exit_status(error)
-    log.info("published", snapshot_id=report.manifest.snapshot_id, embedded=report.embedded)
+    scores = relevance_words(report.manifest.relevance)
+    log.info("published", snapshot_id=report.manifest.snapshot_id, embedded=report.embedded, scores=scores)
+    for remark in report.remarks:
+        log.warning("held_out_photos", remark=remark)
     if report.skipped:
         log.warning("pictures_skipped", pictures=report.skipped, listed_in=str(report.skip_list))
     return 0

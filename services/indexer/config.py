@@ -17,6 +17,10 @@ class IndexerSettings(Settings):
     """Folder that the catalogue's picture paths are relative to."""
     snapshot_root: str = Field(min_length=1)
     """Where to publish: a folder or an fsspec URL."""
+    photos: Path | None = None
+    """CSV file of labelled photos that scores are fitted to (docs/catalogue.md); without, scores only rank."""
+    photos_root: Path | None = None
+    """Folder that the photos' paths are relative to; the image root when not given."""
     triton: str = "127.0.0.1:8001"
     """Triton's gRPC address; 8001 is its own default."""
     dataset: str = ""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from services.common.errors import CatalogueInvalid, ImageTooLarge, ImageUnreadable
 from services.indexer.catalogue import Catalogue
 from services.photo.header import PhotoLimits
-from services.photo.intake import read_photo
+from services.photo.intake import Photo, read_photo
 
 _LIMITS = PhotoLimits()
 
@@ -63,28 +63,44 @@ def survey(catalogue: Catalogue, image_root: Path) -> tuple[list[Picture], list[
                     f"{catalogue.place(row)}: image_path {relative!r} leads outside the image root by a symbolic link",
                     field="image_path",
                 )
-            status = path.stat()
         except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
             skipped.append(Skipped(row, _explained(error)))
             continue
-        if stat.S_ISREG(status.st_mode):
-            pictures.append(Picture(row, path, status.st_size, status.st_mtime_ns))
+        looked_at = look_at(row, path)
+        if isinstance(looked_at, Picture):
+            pictures.append(looked_at)
         else:
-            skipped.append(Skipped(row, "not a regular file"))
+            skipped.append(looked_at)
     return pictures, skipped
+
+
+def look_at(row: int, path: Path) -> Picture | Skipped:
+    """Return a picture's file as it is now, without opening it, or why there is none."""
+    try:
+        status = path.stat()
+    except (OSError, RuntimeError) as error:
+        return Skipped(row, _explained(error))
+    if not stat.S_ISREG(status.st_mode):
+        return Skipped(row, "not a regular file")
+    return Picture(row, path, status.st_size, status.st_mtime_ns)
 
 
 def read_pixels(picture: Picture, height: int, width: int) -> NDArray[np.uint8] | Skipped:
     """Return a picture as RGB uint8 `[height, width, 3]`, or why it can't be read."""
+    photo = decode(picture, least_side=max(height, width))
+    return photo if isinstance(photo, Skipped) else photo.pixels(height, width)
+
+
+def decode(picture: Picture, least_side: int) -> Photo | Skipped:
+    """Return a picture decoded for models whose inputs have at most that side, or why it can't be read."""
     if picture.size_bytes > _LIMITS.max_bytes:  # known before a byte of it takes memory
         return Skipped(picture.row, f"{picture.size_bytes:,} bytes; at most {_LIMITS.max_bytes:,} are accepted")
     try:
-        photo = read_photo(picture.path.read_bytes(), least_side=max(height, width), limits=_LIMITS)
+        return read_photo(picture.path.read_bytes(), least_side=least_side, limits=_LIMITS)
     except (ImageUnreadable, ImageTooLarge) as error:
         return Skipped(picture.row, error.message)
     except OSError as error:
         return Skipped(picture.row, _explained(error))
-    return photo.pixels(height, width)
 
 
 def _explained(error: Exception) -> str:

@@ -1,48 +1,34 @@
 """The whole build: catalogue, pictures, vectors, shards, snapshot."""
 
-import asyncio
 import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.errors import SpaceMismatch
+from services.common.errors import ModelUnavailable
+from services.indexer.calibration import UNCALIBRATED, Calibration, calibrate, photos_for
 from services.indexer.catalogue import Catalogue, read_catalogue
 from services.indexer.config import IndexerSettings
-from services.indexer.embedding import Embedder, Pace, embed_pictures
+from services.indexer.heldout import MOST_PHOTOS, HeldOut, read_held_out
 from services.indexer.journal import Journal
 from services.indexer.partitioning import ShardPlan, keep, partition
-from services.indexer.pictures import Picture, Skipped, read_pixels, survey
+from services.indexer.pictures import Picture, Skipped, survey
 from services.indexer.progress import Progress
 from services.indexer.shards import write_shard
 from services.indexer.skips import SkipList
-from services.models.client import EMBEDDER, TritonModels
+from services.indexer.triton import Models, Triton
+from services.models.client import CLASSIFIER, EMBEDDER, TritonModels
 from services.models.metadata import ModelInfo
-from services.photo.intake import PREPROCESSING
 from services.snapshot.layout import SnapshotRoot
 from services.snapshot.manifest import EmbedderEntry, Manifest, ShardEntry
 from services.snapshot.publishing import publish, stamped
-
-
-class Models(Embedder, Protocol):
-    """The embedder and what it says about itself."""
-
-    async def describe(self, model: str) -> ModelInfo:
-        """Return what a model says about itself."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of the connection."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +40,14 @@ class BuildReport:
         embedded: pictures embedded in this run; the others were finished by an earlier one.
         skipped: pictures left out because they can't be read.
         skip_list: CSV file that names them.
+        remarks: what people should know about held-out photos, a sentence each.
     """
 
     manifest: Manifest
     embedded: int
     skipped: int
     skip_list: Path
+    remarks: Sequence[str]
 
 
 def build_snapshot(
@@ -80,8 +68,9 @@ def build_snapshot(
         now: the time of building.
 
     Raises:
-        CatalogueInvalid: the catalogue can't be right, or too many of its pictures can't be read.
-        SpaceMismatch: the embedder takes pixels that were prepared in another way.
+        CatalogueInvalid: the catalogue can't be right, or too many of its pictures can't be read; or the table of
+            held-out photos is faulty, or none of them is there.
+        SpaceMismatch: a model takes pixels that were prepared in another way.
         FailedPrecondition: another indexer is at work on the same catalogue.
         Unavailable, ResourceExhausted, DeadlineExceeded: Triton was away, full or late for too long.
         OSError: the snapshot root can't be written.
@@ -89,39 +78,38 @@ def build_snapshot(
     catalogue = read_catalogue(settings.catalogue)
     plans = partition(catalogue.strings("category"), baseline=settings.baseline)
     pictures, missing = survey(catalogue, settings.image_root)
-    model = asyncio.run(_describe(connect, settings.triton))
-    work = _work_folder(settings, catalogue, model)
+    held_out = _held_out(settings, catalogue, plans)
+    triton = Triton(settings, connect)
+    embedder = triton.describe(EMBEDDER)
+    work = _work_folder(settings, catalogue, embedder)
     skips = SkipList(work / "skipped.csv", catalogue, settings.max_unreadable_share)
     # The journal's lock is held to the end: two builds must not share a draft.
-    with closing(Journal(work / "vectors.journal", rows=len(catalogue), dimension=model.output_size)) as journal:
+    with closing(Journal(work / "vectors.journal", rows=len(catalogue), dimension=embedder.output_size)) as journal:
         waiting = [picture for picture in pictures if not journal.holds(picture)]
         progress.begin("embedding pictures", total=len(pictures), done=len(pictures) - len(waiting))
         try:
             skips.add(missing)
-            asyncio.run(_embed(waiting, settings, model, connect=connect, keeper=_Keeper(journal, skips, progress)))
+            triton.embed(waiting, embedder, _Keeper(journal, skips, progress).keep)
         finally:
             skips.write()
         plans = keep(plans, skips.readable())
+        calibration = _calibrate(
+            held_out, triton, embedder, plans, catalogue=catalogue, journal=journal, progress=progress
+        )
         shards = _write_shards(work / "draft", plans, catalogue, journal, progress)
-        manifest = stamped(_manifest(settings, model, shards, skipped_images=len(skips)), now())
+        manifest = _manifest(settings, embedder, shards, calibration, skipped_images=len(skips))
+        manifest = stamped(manifest, now())
         publish(settings.snapshot_root, work / "draft", manifest)
         shutil.rmtree(work / "draft", ignore_errors=True)  # still there when the root is remote
     embedded = len(waiting) + len(missing) - len(skips)
-    return BuildReport(manifest, embedded, len(skips), skips.path)
+    return BuildReport(manifest, embedded, len(skips), skips.path, calibration.remarks)
 
 
-async def _describe(connect: Callable[[str], Models], target: str) -> ModelInfo:
-    models = connect(target)
-    try:
-        model = await models.describe(EMBEDDER)
-    finally:
-        await models.close()
-    if model.preprocessing != PREPROCESSING:
-        raise SpaceMismatch(
-            f"embedder {model.version} takes pixels prepared by {model.preprocessing!r}, but this release prepares "
-            f"them by {PREPROCESSING!r}"
-        )
-    return model
+def _held_out(settings: IndexerSettings, catalogue: Catalogue, plans: Sequence[ShardPlan]) -> HeldOut | None:
+    if settings.photos is None:
+        return None
+    most = min(MOST_PHOTOS, photos_for(sum(not plan.baseline for plan in plans)))
+    return read_held_out(settings.photos, settings.photos_root or settings.image_root, catalogue, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,38 +120,35 @@ class _Keeper:
     skips: SkipList
     progress: Progress
 
-    def keep(self, pictures: Sequence[Picture], vectors: NDArray[np.float32], skipped: Sequence[Skipped]) -> None:
-        if pictures:
+    def keep(
+        self, pictures: Sequence[Picture], vectors: NDArray[np.float32] | None, skipped: Sequence[Skipped]
+    ) -> None:
+        if vectors is not None:
             self.journal.append(pictures, vectors)
         self.progress.advance(len(pictures) + len(skipped))
         self.skips.add(skipped)
 
 
-async def _embed(
-    waiting: Sequence[Picture],
-    settings: IndexerSettings,
-    model: ModelInfo,
+def _calibrate(
+    held_out: HeldOut | None,
+    triton: Triton,
+    embedder: ModelInfo,
+    plans: Sequence[ShardPlan],
     *,
-    connect: Callable[[str], Models],
-    keeper: _Keeper,
-) -> None:
-    models = connect(settings.triton)
+    catalogue: Catalogue,
+    journal: Journal,
+    progress: Progress,
+) -> Calibration:
+    if held_out is None:
+        return UNCALIBRATED
     try:
-        await embed_pictures(
-            waiting,
-            read_pixels=partial(read_pixels, height=model.input_height, width=model.input_width),
-            embedder=models,
-            pace=Pace(
-                batch_size=min(settings.batch_size, max(1, model.max_batch_size)),
-                in_flight=settings.in_flight,
-                decode_threads=settings.decode_threads,
-                timeout_seconds=settings.timeout_seconds,
-                patience_seconds=settings.patience_seconds,
-            ),
-            on_batch=keeper.keep,
-        )
-    finally:
-        await models.close()
+        classifier = triton.describe(CLASSIFIER)
+    except ModelUnavailable:  # the embedder has just answered: Triton is there, but this model is not
+        return replace(UNCALIBRATED, remarks=("scores are not fitted: Triton serves no classifier",))
+    progress.begin("trying held-out photos", total=len(held_out.pictures))
+    answers = triton.embed_and_classify(held_out.pictures, embedder, classifier, progress.advance)
+    product_ids = catalogue.strings("product_id")
+    return calibrate(held_out, answers, classifier, plans, product_ids=product_ids, vectors_of=journal.vectors)
 
 
 def _write_shards(
@@ -179,7 +164,12 @@ def _write_shards(
 
 
 def _manifest(
-    settings: IndexerSettings, model: ModelInfo, shards: tuple[ShardEntry, ...], *, skipped_images: int
+    settings: IndexerSettings,
+    model: ModelInfo,
+    shards: Sequence[ShardEntry],
+    calibration: Calibration,
+    *,
+    skipped_images: int,
 ) -> Manifest:
     return Manifest(
         snapshot_id="",  # stamped later, from all the rest
@@ -193,7 +183,8 @@ def _manifest(
         dataset=settings.dataset or settings.catalogue.stem,
         image_root=str(settings.image_root.resolve()),
         skipped_images=skipped_images,
-        shards=shards,
+        relevance=calibration.relevance,
+        shards=tuple(shard.model_copy(update={"similarity_map": calibration.map_of(shard.slug)}) for shard in shards),
     )
 
 

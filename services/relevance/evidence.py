@@ -18,7 +18,10 @@ class Evidence:
         priors: the classifier's probabilities conditioned on the C categories, float64 `(N, C)`; None when it was not
             asked.
 
-    A photo's product is always among its shard's candidates, however far down it is, unless the gallery lacks it.
+    A photo whose product is not among the best n of its shard has no right candidate. Rankings are fitted to the
+    others: that the right one is among the best changes nothing about which of the best it is (the conditional
+    logit's independence of irrelevant alternatives), while a right candidate put in from far below would teach that
+    similarity misleads.
 
     Raises:
         ValueError: the shapes do not fit together.
@@ -42,7 +45,7 @@ class Evidence:
 
     @property
     def answerable(self) -> npt.NDArray[np.bool_]:
-        """Whether the gallery has the photo's product, bool `(N,)`."""
+        """Whether a right candidate is there, bool `(N,)`."""
         return np.asarray(self.right.any(axis=(1, 2)))
 
     def of(self, photos: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> "Evidence":

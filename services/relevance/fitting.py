@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.relevance.evidence import Evidence
-from services.relevance.logit import Choices, fit_choices, fit_platt
+from services.relevance.logit import Choices, Parameters, fit_choices, fit_platt
 from services.relevance.scoring import Floats, PriorFusion, SimilarityMap, log_odds, probability
 
 LEAST_PHOTOS = 30
@@ -70,18 +70,18 @@ def fit_plain(evidence: Evidence) -> PlainScores | None:
         return None
     choices = _choices(known, [known.similarities])
     folds = known.folds(_FOLDS, _SEED)
-    ridge = max(_RIDGES, key=lambda ridge: _cross_validated(choices, ridge, folds))
-    (slope,), offsets = fit_choices(choices, ridge)
+    fits = {ridge: fit_choices(choices, ridge) for ridge in _RIDGES}
+    ridge = max(_RIDGES, key=lambda ridge: _cross_validated(choices, ridge, folds, fits[ridge]))
+    (slope,), offsets = fits[ridge].weights, fits[ridge].offsets
     if slope <= 0:
         return None
-    ranking = offsets[:, None] + slope * known.similarities
-    scale, shift = _calibrate(ranking, known)
-    base_scale, base_shift = _calibrate(slope * known.similarities, known)
-    plain = scale * ranking + shift
+    ranking = offsets[:, None] + slope * evidence.similarities
+    scale, shift = _calibrate(ranking, evidence)
+    base_scale, base_shift = _calibrate(slope * evidence.similarities, evidence)
     return PlainScores(
         maps=tuple(SimilarityMap(float(scale * slope), float(scale * offset + shift)) for offset in offsets),
         baseline=SimilarityMap(float(base_scale * slope), base_shift),
-        match_threshold=match_threshold(plain, known),
+        match_threshold=match_threshold(scale * ranking + shift, evidence),
     )
 
 
@@ -94,41 +94,40 @@ def fit_fused(evidence: Evidence, plain: PlainScores) -> FusedScores:
 
     The prior's weight is 0 where fusing does not make held-out products likelier than similarity alone does.
     """
-    known = evidence.of(evidence.answerable)
-    priors = known.priors
-    if priors is None:
+    if evidence.priors is None:
         raise ValueError("the evidence has no priors")
-    evidence_odds = plain.log_odds(known)
+    odds = plain.log_odds(evidence)
+    known = evidence.of(evidence.answerable)
+    known_odds, priors = odds[evidence.answerable], evidence.priors[evidence.answerable]
     folds = known.folds(_FOLDS, _SEED)
-    alone = _choices(known, [evidence_odds])
-    likeliest, floor = _cross_validated(alone, float("inf"), folds), 1.0  # a floor of 1 is an even prior
-    for candidate in _FLOORS:
-        both = _choices(known, [evidence_odds, _spread(priors, candidate, evidence_odds)])
-        likelihood = _cross_validated(both, float("inf"), folds)
+    likeliest, floor, weights = -np.inf, 1.0, np.array([1.0, 0.0])
+    for candidate in (1.0, *_FLOORS):  # a floor of 1 is an even prior: similarity alone
+        choices = _choices(known, [known_odds, _spread(priors, candidate, known_odds)])
+        fitted = fit_choices(choices, float("inf"))
+        likelihood = _cross_validated(choices, float("inf"), folds, fitted)
         if likelihood > likeliest:
-            likeliest, floor = likelihood, candidate
-    weights = fit_choices(_choices(known, [evidence_odds, _spread(priors, floor, evidence_odds)]), float("inf"))[0]
+            likeliest, floor, weights = likelihood, candidate, fitted.weights
     evidence_weight, prior_weight = (float(weight) for weight in weights)
     if floor == 1.0 or prior_weight <= 0 or evidence_weight <= 0:
         return FusedScores(PriorFusion(1.0, 0.0, 1.0, 0.0), plain.match_threshold)
-    ranking = evidence_weight * evidence_odds + prior_weight * _spread(priors, floor, evidence_odds)
-    scale, shift = _calibrate(ranking, known)
+    ranking = evidence_weight * odds + prior_weight * _spread(evidence.priors, floor, odds)
+    scale, shift = _calibrate(ranking, evidence)
     fusion = PriorFusion(scale * evidence_weight, scale * prior_weight, floor, shift)
-    return FusedScores(fusion, match_threshold(scale * ranking + shift, known))
+    return FusedScores(fusion, match_threshold(scale * ranking + shift, evidence))
 
 
 def match_threshold(scores: Floats, evidence: Evidence) -> float:
     """Return the probability of the best hit that best tells photos of what is sold here from photos of what is not.
 
     Args:
-        scores: log-odds of every candidate, `(N, C, n)`; of photos whose product is in the gallery.
+        scores: log-odds of every candidate, `(N, C, n)`.
         evidence: which candidates are right.
 
-    What is not sold here is every photo's product taken out of the gallery. "Best" is Youden's index (1950): the
+    What is not sold here is every found product taken out of the gallery. "Best" is Youden's index (1950): the
     largest difference of the two shares at or above the threshold.
     """
-    flat = scores.reshape(len(scores), -1)
-    right = evidence.right.reshape(len(scores), -1)
+    known = evidence.answerable
+    flat, right = (table[known].reshape(int(known.sum()), -1) for table in (scores, evidence.right))
     sold, unsold = flat.max(axis=1), np.where(right, -np.inf, flat).max(axis=1)
     thresholds = np.unique(np.concatenate([sold, unsold[np.isfinite(unsold)]]))
     kept = [(sold >= threshold).mean() - (unsold >= threshold).mean() for threshold in thresholds]
@@ -140,7 +139,7 @@ def _choices(evidence: Evidence, features: Iterable[Floats]) -> Choices:
     present = np.isfinite(evidence.similarities)
     stacked = np.stack([np.where(present, feature, 0.0) for feature in features])
     similar = np.where(evidence.right, evidence.similarities, -np.inf).reshape(len(evidence), -1)
-    return Choices(stacked, present, similar.argmax(axis=1))
+    return Choices.among(stacked, present, similar.argmax(axis=1))
 
 
 def _spread(priors: Floats, floor: float, like: Floats) -> Floats:
@@ -149,25 +148,20 @@ def _spread(priors: Floats, floor: float, like: Floats) -> Floats:
     return np.broadcast_to(lift[:, :, None], like.shape)
 
 
-def _cross_validated(choices: Choices, ridge: float, folds: npt.NDArray[np.intp]) -> float:
-    """Return the mean log-likelihood of each fold's choices under what the other folds say."""
+def _cross_validated(choices: Choices, ridge: float, folds: npt.NDArray[np.intp], fitted: Parameters) -> float:
+    """Return the mean log-likelihood of each fold's choices under what the other folds say; `fitted` is to all."""
     likelihoods = []
     for fold in np.unique(folds):
-        inside, outside = folds != fold, folds == fold
-        fitted = fit_choices(_some(choices, inside), ridge)
-        likelihoods.append(_some(choices, outside).likelihoods(*fitted))
+        others = fit_choices(choices.some(folds != fold), ridge, start=fitted)
+        likelihoods.append(choices.some(folds == fold).probabilities(others)[1])
     return float(np.concatenate(likelihoods).mean())
-
-
-def _some(choices: Choices, photos: npt.NDArray[np.bool_]) -> Choices:
-    return Choices(choices.features[:, photos], choices.present[photos], choices.chosen[photos])
 
 
 def _calibrate(ranking: Floats, evidence: Evidence) -> tuple[float, float]:
     """Return scale (above 0) and shift that make the ranking's scores log-odds that the best hit is right.
 
-    Only best hits count: whether an answer can be trusted is what a score is read for, and the many candidates below
-    would make every score too modest.
+    Every photo counts, also one whose product is too far down to be found. Of each only the best hit does: whether an
+    answer can be trusted is what a score is read for, and the many candidates below would make scores too modest.
     """
     flat = ranking.reshape(len(ranking), -1)
     best = flat.argmax(axis=1)

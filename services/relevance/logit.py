@@ -5,110 +5,161 @@ right candidate first. Platt, "Probabilistic outputs for support vector machines
 into probabilities.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
 
 _STEPS = 50
 _ENOUGH = 1e-7
 _TINY_RIDGE = 1e-6
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choices:
-    """N choices among candidates that stand in C groups of n, each described by F features and its group.
+    """N choices, each among candidates that stand in groups; M candidates in all, described by F features.
 
     Attributes:
-        features: float64 `(F, N, C, n)`; finite where `present`.
-        present: bool `(N, C, n)`, which candidates there are.
-        chosen: the right candidate's place in each flattened `(C, n)`, int `(N,)`.
+        features: float64 `(F, M)`, finite.
+        choice: which choice each candidate is of, int `(M,)`, ascending; every choice has candidates.
+        group: the group that each candidate stands in, int `(M,)`.
+        groups: how many groups there are.
+        chosen: the place of each choice's right candidate among the M, int `(N,)`.
     """
 
     features: Floats
-    present: npt.NDArray[np.bool_]
-    chosen: npt.NDArray[np.intp]
+    choice: Ints
+    group: Ints
+    groups: int
+    chosen: Ints
 
-    def log_probabilities(self, weights: Floats, offsets: Floats) -> Floats:
-        """Return log P(candidate) of every candidate, `(N, C, n)`, -inf for absent ones.
+    @classmethod
+    def among(cls, features: Floats, present: npt.NDArray[np.bool_], chosen: Ints) -> "Choices":
+        """Return choices among candidates that stand in a table.
 
         Args:
-            weights: of the features, `(F,)`.
-            offsets: of the groups, `(C,)`.
+            features: float64 `(F, N, C, n)`; finite where `present`.
+            present: bool `(N, C, n)`, which of the C groups' n candidates there are.
+            chosen: the right candidate's place in each flattened `(C, n)`, int `(N,)`; it is present.
         """
-        utility = np.tensordot(weights, self.features, axes=1) + offsets[:, None]
-        utility[~self.present] = -np.inf
-        highest = utility.max(axis=(1, 2), keepdims=True)
-        return np.asarray(utility - highest - np.log(np.exp(utility - highest).sum(axis=(1, 2), keepdims=True)))
+        count, groups, size = present.shape
+        choice, group, _ = np.nonzero(present)
+        place = np.cumsum(present.reshape(-1)) - 1
+        return cls(features[:, present], choice, group, groups, place[np.arange(count) * groups * size + chosen])
 
-    def likelihoods(self, weights: Floats, offsets: Floats) -> Floats:
-        """Return log P(right candidate) of each choice, `(N,)`."""
-        flat = self.log_probabilities(weights, offsets).reshape(len(self.chosen), -1)
-        return np.asarray(flat[np.arange(len(flat)), self.chosen])
+    def some(self, choices: npt.NDArray[np.bool_]) -> "Choices":
+        """Return some of the choices, bool `(N,)`."""
+        kept = choices[self.choice]
+        number, place = np.cumsum(choices) - 1, np.cumsum(kept) - 1
+        return Choices(
+            self.features[:, kept],
+            number[self.choice[kept]],
+            self.group[kept],
+            self.groups,
+            place[self.chosen[choices]],
+        )
+
+    def probabilities(self, parameters: "Parameters") -> tuple[Floats, Floats]:
+        """Return the probability of every candidate, `(M,)`, and its logarithm of every right one, `(N,)`."""
+        utility = parameters.weights @ self.features + parameters.offsets[self.group]
+        utility -= np.maximum.reduceat(utility, self.starts)[self.choice]
+        odds = np.exp(utility)
+        total = np.add.reduceat(odds, self.starts)
+        return odds / total[self.choice], utility[self.chosen] - np.log(total)
+
+    @property
+    def starts(self) -> Ints:
+        """Where each choice's candidates begin, `(N,)`."""
+        return np.searchsorted(self.choice, np.arange(len(self.chosen)))
 
 
-def fit_choices(choices: Choices, ridge: float) -> tuple[Floats, Floats]:
-    """Return the weights `(F,)` and offsets `(C,)` that make the right candidates likeliest, by Newton's method.
+@dataclass(frozen=True, slots=True, eq=False)
+class Parameters:
+    """The weights of the features, float64 `(F,)`, and the offsets of the groups, `(C,)`."""
+
+    weights: Floats
+    offsets: Floats
+
+
+def fit_choices(choices: Choices, ridge: float, start: Parameters | None = None) -> Parameters:
+    """Return what makes the right candidates likeliest, by Newton's method.
 
     Args:
         choices: at least one.
-        ridge: penalty on the offsets' squares, in photos: as much as so many photos would say against an offset of 1;
+        ridge: penalty on the offsets' squares, in choices: as much as so many choices would say against an offset of 1;
             infinite leaves the offsets 0.
+        start: where to begin, the answer to almost the same choices; it saves steps.
 
     The likelihood is concave, so there is one answer; a tiny ridge keeps it finite where the choices are separable.
+    Features are brought to one scale for the fit: similarities may differ by hundredths only.
     """
-    count, groups, _ = choices.present.shape
-    features = choices.features.reshape(len(choices.features), count, groups, -1)
-    width = len(features)
-    seen = _of_chosen(choices, features)
-    free = width + (groups if np.isfinite(ridge) else 0)
-    penalty = np.concatenate([np.full(width, _TINY_RIDGE * count), np.full(groups, ridge)])[:free]
-    parameters = np.zeros(free)
-    reached = _penalised(choices, parameters, penalty)
-    for _ in range(_STEPS):
-        odds = np.exp(choices.log_probabilities(*_parts(choices, parameters)))
-        # Per photo and group: the mass, and the mass times each feature; all that the derivatives are made of.
-        mass = odds.sum(axis=2)
-        weighted = np.einsum("nck,fnck->fnc", odds, features)
-        mean = np.concatenate([weighted.sum(axis=2), mass.T])[:free]
-        gradient = (seen[:free] - mean).sum(axis=1) - penalty * parameters
-        within = np.einsum("nck,fnck,gnck->fg", odds, features, features)
-        second = np.zeros((free, free))
-        second[:width, :width] = within
-        if free > width:
-            second[:width, width:] = weighted.sum(axis=1)
+    centre, spread = choices.features.mean(axis=1), choices.features.std(axis=1)
+    spread[spread <= _ROUNDING * np.abs(choices.features).max(axis=1)] = 1.0  # the same everywhere: it says nothing
+    scaled = replace(choices, features=(choices.features - centre[:, None]) / spread[:, None])
+    if start is None:
+        start = Parameters(np.zeros(len(spread)), np.zeros(choices.groups))
+    fitted = _Newton(scaled, ridge).maximise(Parameters(start.weights * spread, start.offsets))
+    return Parameters(fitted.weights / spread, fitted.offsets)
+
+
+class _Newton:
+    """Newton's method with step halving on the penalised likelihood."""
+
+    def __init__(self, choices: Choices, ridge: float) -> None:
+        count, self._width = len(choices.chosen), len(choices.features)
+        self._choices, self._starts = choices, choices.starts
+        groups = choices.groups if np.isfinite(ridge) else 0
+        self._penalty = np.concatenate([np.full(self._width, _TINY_RIDGE * count), np.full(groups, ridge)])
+        chosen_groups = np.bincount(choices.group[choices.chosen], minlength=choices.groups)
+        self._seen = np.concatenate([choices.features[:, choices.chosen].sum(axis=1), chosen_groups[:groups]])
+
+    def maximise(self, start: Parameters) -> Parameters:
+        vector = np.concatenate([start.weights, start.offsets])[: len(self._penalty)]
+        odds, reached = self._evaluate(vector)
+        for _ in range(_STEPS):
+            step = self._step(vector, odds)
+            odds, tried = self._evaluate(vector + step)
+            while tried < reached and np.abs(step).max() > _ENOUGH:
+                step = step / 2  # Newton's step may overshoot far from the answer
+                odds, tried = self._evaluate(vector + step)
+            vector, reached = vector + step, tried
+            if np.abs(step).max() < _ENOUGH:
+                break
+        return self._parameters(vector)
+
+    def _parameters(self, vector: Floats) -> Parameters:
+        offsets = vector[self._width :]
+        return Parameters(vector[: self._width], offsets if len(offsets) else np.zeros(self._choices.groups))
+
+    def _evaluate(self, vector: Floats) -> tuple[Floats, float]:
+        """Return the candidates' probabilities and the penalised likelihood."""
+        odds, likelihoods = self._choices.probabilities(self._parameters(vector))
+        return odds, float(likelihoods.sum() - (self._penalty * vector**2).sum() / 2)
+
+    def _step(self, vector: Floats, odds: Floats) -> Floats:
+        features, width = self._choices.features, self._width
+        weighted = odds * features
+        means = np.add.reduceat(weighted, self._starts, axis=1)
+        second = np.zeros((len(vector), len(vector)))
+        second[:width, :width] = weighted @ features.T
+        if len(vector) > width:
+            masses = self._by_group(odds)
+            second[:width, width:] = [np.bincount(self._choices.group, row, self._choices.groups) for row in weighted]
             second[width:, :width] = second[:width, width:].T
-            second[width:, width:] = np.diag(mass.sum(axis=0))
-        step = np.linalg.solve(second - mean @ mean.T + np.diag(penalty), gradient)
-        while (tried := _penalised(choices, parameters + step, penalty)) < reached and np.abs(step).max() > _ENOUGH:
-            step = step / 2  # Newton's step may overshoot far from the answer
-        parameters, reached = parameters + step, tried
-        if np.abs(step).max() < _ENOUGH:
-            break
-    return _parts(choices, parameters)
+            second[width:, width:] = np.diag(masses.sum(axis=1))
+            means = np.concatenate([means, masses])
+        gradient = self._seen - means.sum(axis=1) - self._penalty * vector
+        return np.asarray(np.linalg.solve(second - means @ means.T + np.diag(self._penalty), gradient))
 
-
-def _parts(choices: Choices, parameters: Floats) -> tuple[Floats, Floats]:
-    """Return weights and offsets, 0 where they are not among the parameters."""
-    width, groups = len(choices.features), choices.present.shape[1]
-    return parameters[:width], parameters[width:] if len(parameters) > width else np.zeros(groups)
-
-
-def _penalised(choices: Choices, parameters: Floats, penalty: Floats) -> float:
-    likelihood = choices.likelihoods(*_parts(choices, parameters)).sum()
-    return float(likelihood - (penalty * parameters**2).sum() / 2)
-
-
-def _of_chosen(choices: Choices, features: Floats) -> Floats:
-    """Return features and group indicators of the right candidates, `(F + C, N)`."""
-    count, groups, size = choices.present.shape
-    rows = np.arange(count)
-    flat = features.reshape(len(features), count, -1)[:, rows, choices.chosen]
-    indicator = np.zeros((groups, count))
-    indicator[choices.chosen // size, rows] = 1.0
-    return np.concatenate([flat, indicator])
+    def _by_group(self, odds: Floats) -> Floats:
+        """Return the probability that each choice gives to each group, `(C, N)`."""
+        count, groups = len(self._choices.chosen), self._choices.groups
+        cells = np.bincount(self._choices.choice * groups + self._choices.group, odds, count * groups)
+        return np.asarray(cells.reshape(count, groups).T, np.float64)
 
 
 def fit_platt(scores: Floats, right: npt.NDArray[np.bool_]) -> tuple[float, float]:

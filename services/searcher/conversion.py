@@ -99,6 +99,7 @@ def search_response(hits: Iterable[ProductHits], snapshot_id: str) -> shard_pb2.
             image_paths=hit.image_paths,
             categories=hit.categories,
             similarities=hit.similarities,
+            exhausted=hit.exhausted,
         )
         for hit in hits
     ]

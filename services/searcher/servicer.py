@@ -46,7 +46,7 @@ class ShardServicer(shard_pb2_grpc.ShardServiceServicer):
         query_vectors = query_vectors_of(request, loaded.dimension)
 
         def search() -> shard_pb2.SearchResponse:  # the message is made in the thread too: it may hold 100,000 hits
-            return search_response(shard.search(query_vectors, top_k), loaded.snapshot_id)
+            return search_response(shard.search(query_vectors, top_k, exact=request.exact), loaded.snapshot_id)
 
         return await self._pool.run(search, context.time_remaining())
 

@@ -1,4 +1,4 @@
-"""A shard in memory: the FAISS index and the items behind it. The only place that calls FAISS to search."""
+"""A shard in memory: the FAISS index and the items behind it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from services.searcher.exhaustive import nearest_of_all
 from services.searcher.grouping import Grouped, group_by_product
 from services.searcher.items import Items
 from services.snapshot.manifest import ShardEntry
@@ -25,6 +26,7 @@ class ProductHits:
         image_paths: relative to the catalogue's image root.
         categories: the category of each product.
         similarities: inner products, not increasing.
+        exhausted: whether the shard has no more products than these.
     """
 
     product_ids: list[str]
@@ -32,6 +34,7 @@ class ProductHits:
     image_paths: list[str]
     categories: list[str]
     similarities: list[float]
+    exhausted: bool
 
 
 class Shard:
@@ -49,12 +52,13 @@ class Shard:
         self._index = index
         self._items = items
 
-    def search(self, query_vectors: NDArray[np.float32], top_k: int) -> list[ProductHits]:
+    def search(self, query_vectors: NDArray[np.float32], top_k: int, *, exact: bool = False) -> list[ProductHits]:
         """Find the nearest products of each query vector.
 
         Args:
             query_vectors: float32 `(rows, dimension)`, finite.
             top_k: distinct products wanted per query vector, at least 1.
+            exact: whether to compare with every vector instead of trusting the index.
 
         Returns:
             One entry per query vector, with exactly `top_k` products, or all that the index finds when there are
@@ -68,7 +72,8 @@ class Shard:
         while waiting:
             fetch = min(fetch, images)
             unsettled = []
-            for query, (similarities, rows) in zip(waiting, self._nearest(query_vectors[waiting], fetch), strict=True):
+            found = self._nearest(query_vectors[waiting], fetch, exact=exact)
+            for query, (similarities, rows) in zip(waiting, found, strict=True):
                 grouped = group_by_product(similarities, rows, self._items.product_of_row, top_k)
                 if grouped.settled or fetch == images:
                     answers[query] = self._hits(grouped)
@@ -78,11 +83,14 @@ class Shard:
             fetch *= 2
         return [answers[query] for query in range(len(query_vectors))]
 
-    def _nearest(self, xq: NDArray[np.float32], k: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    def _nearest(
+        self, xq: NDArray[np.float32], k: int, *, exact: bool
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
         """Yield the similarities and rows of the `k` nearest images of each query."""
         block = max(1, _MAX_NEIGHBOURS_AT_ONCE // k)
         for start in range(0, len(xq), block):
-            D, I = self._index.search(xq[start : start + block], k)  # noqa: N806, E741 - FAISS's names
+            part = xq[start : start + block]
+            D, I = nearest_of_all(self._index, part, k) if exact else self._index.search(part, k)  # noqa: N806, E741
             yield from zip(D, I, strict=True)
 
     def _hits(self, grouped: Grouped) -> ProductHits:
@@ -94,4 +102,5 @@ class Shard:
             image_paths=items.image_paths[rows].tolist(),
             categories=items.categories[products].tolist(),
             similarities=grouped.similarities.tolist(),
+            exhausted=products.size == items.product_ids.size,
         )

@@ -1,5 +1,6 @@
 """The indexer as a process against a real Triton: the vectors are the model's, and a killed run goes on."""
 
+import hashlib
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from services.models.process import TritonProcess
 from services.snapshot.manifest import Manifest
 from services.snapshot.store import SnapshotStore
 from tests.support import tiny_models
-from tests.support.galleries import Gallery, make_gallery
+from tests.support.galleries import Gallery, make_gallery, make_photos
 from tests.support.triton import ROOT, free_port
 
 pytestmark = pytest.mark.triton
@@ -82,6 +83,20 @@ def test_a_killed_run_goes_on(tiny_triton: TritonProcess, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert f'"embedded": {800 - finished}' in done.stderr
     _assert_vectors_are_the_models(tmp_path / "root", gallery, SnapshotStore(tmp_path / "root").manifest())
+
+
+def test_held_out_photos_are_tried_on_both_models(tiny_triton: TritonProcess, tmp_path: Path) -> None:
+    """The manifest says what scores are worth for the classifier that serves, and the log says it in words."""
+    gallery = make_gallery(tmp_path, {"bag": 20, "coat": 20})
+    photos = make_photos(tmp_path, gallery, categories=tiny_models.LABELS)
+    table = ("--photos", str(photos), "--photos-root", str(tmp_path))
+    done = _run(_command(gallery, tmp_path / "root", tiny_triton.command.target, *table))
+    assert done.returncode == 0, done.stderr
+    assert "scores fitted to 40 held-out photos: " in done.stderr
+    relevance = SnapshotStore(tmp_path / "root").manifest().relevance
+    assert relevance is not None
+    served = hashlib.sha256(tiny_models.classifier()).hexdigest()
+    assert (relevance.photos, relevance.fusion.classifier_sha256) == (40, served)
 
 
 def test_without_triton_the_build_fails_and_says_so(tmp_path: Path) -> None:

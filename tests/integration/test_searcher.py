@@ -99,6 +99,25 @@ async def test_answers_what_an_exact_search_finds(
         np.testing.assert_allclose(hits.similarities, [similarities[row] for _, row in expected], atol=1e-6)
 
 
+@pytest.mark.parametrize(("top_k", "exhausted"), [(19, False), (20, True), (21, True)])
+async def test_says_whether_the_shard_has_more_products(
+    stub: shard_pb2_grpc.ShardServiceStub, snapshot: PublishedSnapshot, top_k: int, *, exhausted: bool
+) -> None:
+    """Of the 20 products of a shard, 19 leave one to come back for; all 20 leave none."""
+    answer = await stub.Search(request(snapshot, "shoes", top_k=top_k), timeout=5)
+
+    assert {hits.exhausted for hits in answer.neighbours} == {exhausted}
+
+
+async def test_an_exact_search_of_an_exact_index_answers_the_same(
+    stub: shard_pb2_grpc.ShardServiceStub, snapshot: PublishedSnapshot
+) -> None:
+    """Whoever checks the routing by exact searches finds no difference where there is none."""
+    usual, exact = [await stub.Search(request(snapshot, "shoes", exact=exact), timeout=5) for exact in (False, True)]
+
+    assert usual == exact
+
+
 async def test_the_baseline_is_served_where_it_is_named(snapshot: PublishedSnapshot) -> None:
     """The index over everything finds what the best category's shard finds."""
     async with searcher(snapshot, shards=(BASELINE_SLUG,)) as stub:
@@ -191,11 +210,13 @@ class HeldSearches:
         self._entered = threading.Semaphore(0)
         search = Shard.search
 
-        def held(shard: Shard, query_vectors: NDArray[np.float32], top_k: int) -> list[ProductHits]:
+        def held(
+            shard: Shard, query_vectors: NDArray[np.float32], top_k: int, *, exact: bool = False
+        ) -> list[ProductHits]:
             self.begun += 1
             self._entered.release()
             assert self._let_go.wait(10)
-            return search(shard, query_vectors, top_k)
+            return search(shard, query_vectors, top_k, exact=exact)
 
         monkeypatch.setattr(Shard, "search", held)
 
@@ -319,7 +340,7 @@ async def test_a_manifest_of_another_space_or_schema_refuses_the_start_by_name(t
     other_space = publish_snapshot(tmp_path / "space", CATEGORIES, space_id="0123456789abcdef")
     other_schema = publish_snapshot(tmp_path / "schema", CATEGORIES)
     manifest = other_schema.folder / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+    manifest.write_text(manifest.read_text().replace('"schema_version": 2', '"schema_version": 3'))
 
     for snapshot, reason in ((other_space, "SPACE_MISMATCH"), (other_schema, "SNAPSHOT_INVALID")):
         settings = settings_for(snapshot)

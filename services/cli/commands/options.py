@@ -22,6 +22,9 @@ Triton = Annotated[
     typer.Option(help="host:port of a Triton that runs already; else one is started.", show_default=False),
 ]
 
+Models = Annotated[Path, typer.Option("--models", help="The model repository for Triton, as `aisle fit` writes it.")]
+
+DEFAULT_MODELS = Path("model_repository")
 DEFAULT_RUN_FOLDER = Path("build/run")
 DEFAULT_SNAPSHOT_ROOT = "build/snapshots"
 DEFAULT_DATASETS = Path("build/datasets")

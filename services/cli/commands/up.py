@@ -4,7 +4,15 @@ from typing import Annotated
 
 import typer
 
-from services.cli.commands.options import DEFAULT_RUN_FOLDER, DEFAULT_SNAPSHOT_ROOT, RunFolder, SnapshotRoot, Triton
+from services.cli.commands.options import (
+    DEFAULT_MODELS,
+    DEFAULT_RUN_FOLDER,
+    DEFAULT_SNAPSHOT_ROOT,
+    Models,
+    RunFolder,
+    SnapshotRoot,
+    Triton,
+)
 
 
 def up(
@@ -17,6 +25,7 @@ def up(
         int, typer.Option(min=0, max=65535, help="The gateway's port on loopback; 0 for any free one.")
     ] = 50051,
     triton: Triton = "",
+    models: Models = DEFAULT_MODELS,
     shards_per_searcher: Annotated[
         int, typer.Option(min=0, help="Shards per searcher process; 0: one, or more where memory is short.")
     ] = 0,
@@ -40,6 +49,7 @@ def up(
         snapshot_id=snapshot_id,
         gateway_port=port,
         triton=triton,
+        model_repository=models,
         shards_per_searcher=shards_per_searcher,
         run_folder=run_folder,
     )

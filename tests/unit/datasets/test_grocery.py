@@ -6,7 +6,8 @@ import pytest
 
 from services.common.errors import DatasetUnavailable
 from services.datasets.grocery import prepare
-from services.datasets.labelled import LabelledPhoto, read_dataset, read_photos
+from services.datasets.labelled import read_dataset
+from services.photo.labelled import LabelledPhoto, read_photos
 
 _CLASSES = """Class Name (str),Class ID (int),Coarse Class Name (str),Coarse Class ID (int),Iconic Image Path (str),Text
 Royal-Gala,4,Apple,0,/iconic/Fruit/Apple/Royal-Gala/Royal-Gala_Iconic.jpg,/x.txt

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.common.errors import CatalogueInvalid
-from services.datasets.labelled import GalleryImage, LabelledPhoto, read_dataset, read_photos, write_dataset
+from services.datasets.labelled import GalleryImage, read_dataset, write_dataset
+from services.photo.labelled import LabelledPhoto, read_photos
 
 PHOTOS = [LabelledPhoto("q/1.jpg", "Shoes, boots", "p1"), LabelledPhoto("q/2.jpg", "Bag")]
 
@@ -33,34 +34,6 @@ def test_catalogue_has_the_attributes_as_columns(tmp_path: Path) -> None:
     _write(tmp_path)
     lines = (tmp_path / "catalogue.csv").read_text().splitlines()
     assert lines == ["image_id,product_id,category,image_path,shade", 'i1,p1,"Shoes, boots",g/1.png,dark']
-
-
-@pytest.mark.parametrize(
-    ("table", "words"),
-    [
-        ("photo_path,product_id\na.jpg,p\n", "row 1: column category"),
-        ("photo_path,product_id,category\na.jpg,p,Bag\nb.jpg,p,  \n", "row 3: the category is empty"),
-        ("photo_path,product_id,category\n,p,Bag\n", "row 2: the photo path is empty"),
-        ("photo_path,product_id,category\n../b.jpg,p,Bag\n", "row 2: ../b.jpg lies outside"),
-        ("photo_path,product_id,category\n/etc/b.jpg,p,Bag\n", "row 2: /etc/b.jpg lies outside"),
-        ("photo_path,product_id,category\na.jpg,p\n", "row 2: the category is empty"),
-        ("photo_path,product_id,category\n", "has no rows"),
-        ("", "row 1: column photo_path, product_id, category"),
-    ],
-)
-def test_faulty_table_names_file_and_row(tmp_path: Path, table: str, words: str) -> None:
-    """A person can go to the row that the message names."""
-    (tmp_path / "queries.csv").write_text(table)
-    with pytest.raises(CatalogueInvalid, match=words.replace(".", r"\.")) as caught:
-        read_photos(tmp_path / "queries.csv", tmp_path)
-    assert "queries.csv" in caught.value.message
-
-
-def test_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    """Bytes that are no UTF-8 are the file's fault, not ours."""
-    (tmp_path / "queries.csv").write_bytes(b"photo_path,product_id,category\n\xff\xfe,p,Bag\n")
-    with pytest.raises(CatalogueInvalid, match="UTF-8"):
-        read_photos(tmp_path / "queries.csv", tmp_path)
 
 
 @pytest.mark.parametrize(

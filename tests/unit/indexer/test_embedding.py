@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from services.common.errors import (
     ModelUnavailable,
     Overloaded,
 )
-from services.indexer.embedding import Embedder, Pace, embed_pictures
+from services.indexer.embedding import Pace, ask_models
 from services.indexer.pictures import Picture, Skipped
 from tests.support.galleries import SIDE, FakeModels, project
 
@@ -38,7 +38,11 @@ class Outcome:
         self.pauses: list[float] = []
         self.seconds = 0.0
 
-    def on_batch(self, pictures: Sequence[Picture], vectors: NDArray[np.float32], skipped: Sequence[Skipped]) -> None:
+    def on_batch(
+        self, pictures: Sequence[Picture], vectors: NDArray[np.float32] | None, skipped: Sequence[Skipped]
+    ) -> None:
+        assert (vectors is None) == (not pictures)
+        vectors = np.empty((0, 0), np.float32) if vectors is None else vectors
         assert not {p.row for p in pictures} & set(self.vectors), "a picture came twice"
         self.vectors |= {picture.row: vector for picture, vector in zip(pictures, vectors, strict=True)}
         self.skipped += [one.row for one in skipped]
@@ -51,12 +55,19 @@ class Outcome:
         return self.seconds
 
 
-async def _run(embedder: Embedder, pace: Pace = PACE) -> Outcome:
+Read = Callable[[Picture], NDArray[np.uint8] | Skipped]
+
+
+async def _run(models: FakeModels, pace: Pace = PACE, read: Read = pixels_of) -> Outcome:
+    async def ask(pixels: Sequence[NDArray[np.uint8]], timeout_seconds: float) -> NDArray[np.float32]:
+        assert timeout_seconds == pace.timeout_seconds
+        return await models.embed(np.stack(pixels), timeout_seconds)
+
     outcome = Outcome()
-    await embed_pictures(
+    await ask_models(
         PICTURES,
-        read_pixels=pixels_of,
-        embedder=embedder,
+        read=read,
+        ask=ask,
         pace=pace,
         on_batch=outcome.on_batch,
         sleep=outcome.sleep,
@@ -95,21 +106,15 @@ async def test_decoding_is_bounded() -> None:
             at_once -= 1
         return pixels_of(picture)
 
-    await embed_pictures(PICTURES, read_pixels=slow, embedder=FakeModels(), pace=PACE, on_batch=Outcome().on_batch)
+    await _run(FakeModels(), read=slow)
     assert most == PACE.decode_threads
 
 
 async def test_unreadable_pictures_are_told_and_the_rest_is_embedded() -> None:
     """A batch goes on without its bad pictures, and one of bad pictures alone asks for nothing."""
-    models, outcome = FakeModels(), Outcome()
+    models = FakeModels()
     bad = {0, 9, 12, 13, 14, 15}
-    await embed_pictures(
-        PICTURES,
-        read_pixels=lambda p: Skipped(p.row, "bad") if p.row in bad else pixels_of(p),
-        embedder=models,
-        pace=PACE,
-        on_batch=outcome.on_batch,
-    )
+    outcome = await _run(models, read=lambda p: Skipped(p.row, "bad") if p.row in bad else pixels_of(p))
     assert set(outcome.skipped) == bad
     assert set(outcome.vectors) == set(range(30)) - bad
     assert sum(models.batches) == 30 - len(bad)

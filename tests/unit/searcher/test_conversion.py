@@ -143,12 +143,16 @@ def test_rounding_of_a_low_precision_embedder_is_no_fault(convert: Callable[[obj
 
 def test_hits_become_a_message() -> None:
     """Every column arrives, one entry per query vector."""
-    hits = [ProductHits(["p"], ["i"], ["i.jpg"], ["c"], [0.5]), ProductHits([], [], [], [], [])]
+    hits = [
+        ProductHits(["p"], ["i"], ["i.jpg"], ["c"], [0.5], exhausted=True),
+        ProductHits([], [], [], [], [], exhausted=False),
+    ]
 
     response = search_response(hits, "snapshot-1")
 
     assert response.snapshot_id == "snapshot-1"
     assert [list(row.product_ids) for row in response.neighbours] == [["p"], []]
     assert response.neighbours[0] == shard_pb2.Neighbours(
-        product_ids=["p"], image_ids=["i"], image_paths=["i.jpg"], categories=["c"], similarities=[0.5]
+        product_ids=["p"], image_ids=["i"], image_paths=["i.jpg"], categories=["c"], similarities=[0.5], exhausted=True
     )
+    assert not response.neighbours[1].exhausted

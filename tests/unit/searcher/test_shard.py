@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.searcher import exhaustive
 from services.searcher import shard as shard_module
 from tests.support.shards import best_products, shard_of
 from tests.support.snapshots import unit_vectors
@@ -65,6 +66,54 @@ def test_approximate_indexes_end_and_give_distinct_products(factory: str) -> Non
         assert hits.image_ids
         assert len(set(hits.product_ids)) == len(hits.product_ids)
         assert hits.similarities == sorted(hits.similarities, reverse=True)
+
+
+@pytest.mark.parametrize("factory", ["Flat", "HNSW32", "IVF16,Flat"])
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_exact_search_finds_what_comparing_with_every_vector_finds(factory: str, data: st.DataObject) -> None:
+    """Whatever the index is, ties and products with several images included."""
+    seed = data.draw(st.integers(0, 1_000))
+    distinct = unit_vectors(150, 8, seed=seed)
+    vectors = np.concatenate([distinct, distinct[:50]])  # doubled pictures tie
+    product_ids = [f"product-{row % 37}" for row in range(len(vectors))]
+    queries = unit_vectors(3, 8, seed=seed + 1)
+    top_k = data.draw(st.integers(1, 40))
+
+    answers = shard_of(vectors, product_ids, factory).search(queries, top_k, exact=True)
+
+    for query, hits in zip(queries, answers, strict=True):
+        expected = best_products((vectors @ query).tolist(), product_ids, top_k)
+        np.testing.assert_allclose(hits.similarities, [float(vectors[row] @ query) for _, row in expected], atol=1e-6)
+        assert hits.product_ids == [product for product, _ in expected]
+        assert hits.image_ids == [f"image-{row}" for _, row in expected]
+        assert hits.exhausted == (top_k >= 37)
+
+
+def test_exact_search_finds_what_a_graph_misses() -> None:
+    """A graph of two links per vector misses many; an exact search of the same shard misses none."""
+    vectors, queries = unit_vectors(2_000, 32), unit_vectors(20, 32, seed=1)
+    product_ids = [f"product-{row}" for row in range(2_000)]
+    shard = shard_of(vectors, product_ids, "HNSW2")
+    right = [best_products((vectors @ query).tolist(), product_ids, 5) for query in queries]
+
+    def recall(*, exact: bool) -> float:
+        answers = shard.search(queries, 5, exact=exact)
+        pairs = zip(right, answers, strict=True)
+        return float(np.mean([len({product for product, _ in best} & set(a.product_ids)) / 5 for best, a in pairs]))
+
+    assert recall(exact=True) == 1.0
+    assert recall(exact=False) < 0.9
+
+
+def test_vectors_that_an_index_gives_back_in_blocks_are_all_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The neighbours may lie in any of the blocks."""
+    monkeypatch.setattr(exhaustive, "_BLOCK_ROWS", 7)
+    vectors, queries = unit_vectors(200, 8), unit_vectors(4, 8, seed=1)
+    shard = shard_of(vectors, [f"product-{row}" for row in range(200)], "IVF4,Flat")
+
+    for query, hits in zip(queries, shard.search(queries, 30, exact=True), strict=True):
+        assert hits.image_ids == [f"image-{row}" for row in np.argsort(-(vectors @ query), kind="stable")[:30]]
 
 
 def test_a_big_batch_is_searched_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ import pytest
 from services.common.errors import SnapshotInvalid
 from services.snapshot.manifest import (
     BASELINE_SLUG,
-    Calibration,
     EmbedderEntry,
     FileEntry,
     Manifest,
@@ -26,7 +25,6 @@ def _shard(says: dict[str, Any]) -> ShardEntry:
         images=3,
         products=2,
         index_factory="Flat",
-        calibration=Calibration(slope=0.5, intercept=0.5),
         segments=(Segment(images=3, index=FILE, items=FILE, golden=FILE),),
     )
 
