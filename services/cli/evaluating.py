@@ -1,14 +1,11 @@
 """Evaluates a gateway, with a progress bar."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from services.cli.progress import steps
-from services.client import AisleClient, Policy
-from services.evaluation.evaluate import evaluate
-from services.evaluation.observation import POLICIES
-from services.evaluation.run import RunOptions
+from services.client import AisleClient
+from services.evaluation.evaluate import EvaluationOptions, evaluate
 from services.evaluation.schema import Report
 
 
@@ -20,17 +17,13 @@ class EvaluationJob:
         dataset_folder: with labelled photos.
         out: folder for the report.
         command: what was typed, for the report.
-        policies: to compare.
-        limit: photos to take at most; None takes all.
-        in_flight: photos in flight.
+        options: what is measured, and how.
     """
 
     dataset_folder: Path
     out: Path
     command: str
-    policies: Sequence[Policy] = POLICIES
-    limit: int | None = None
-    in_flight: int = 1
+    options: EvaluationOptions
 
 
 async def evaluate_gateway(job: EvaluationJob, gateway: str) -> Report:
@@ -42,12 +35,5 @@ async def evaluate_gateway(job: EvaluationJob, gateway: str) -> Report:
     async with AisleClient(gateway) as client:
         with steps() as progress:
             return await evaluate(
-                job.dataset_folder,
-                client,
-                job.out,
-                command=job.command,
-                policies=job.policies,
-                limit=job.limit,
-                options=RunOptions(in_flight=job.in_flight),
-                progress=lambda done, total: progress("searching", done, total),
+                job.dataset_folder, client, job.out, command=job.command, options=job.options, progress=progress
             )

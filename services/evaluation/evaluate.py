@@ -1,24 +1,53 @@
 """Evaluates a running gateway on a dataset folder's labelled photos, and writes the report."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from services.client.types import Catalog, Policy
 from services.common.errors import CatalogueInvalid, PolicyUnavailable, UnknownCategory
-from services.datasets.labelled import Dataset, read_dataset, read_photos
+from services.datasets.labelled import Dataset, read_dataset
+from services.evaluation.losses import unexplained
 from services.evaluation.machine import this_machine
-from services.evaluation.observation import POLICIES, Gallery, Query, queries_of
+from services.evaluation.observation import POLICIES, Gallery, Observation, Query, Way, queries_of
 from services.evaluation.page import render
-from services.evaluation.plan import choose
-from services.evaluation.report import Setting, make_report
-from services.evaluation.run import Progress, RunOptions, SearchTarget, observe
+from services.evaluation.plan import Turn, choose, curve_turns, index_turns, interleave, oracle_turns
+from services.evaluation.report import Extras, Setting, make_report
+from services.evaluation.run import Run, SearchTarget
 from services.evaluation.schema import Method, Report
 from services.indexer.catalogue import read_catalogue
+from services.photo.labelled import read_photos
 
 REPORT_JSON = "report.json"
 REPORT_HTML = "report.html"
+
+Progress = Callable[[str, int, int], None]
+"""Called with what the searches are for, those done, and their total."""
+
+_EXTRAS_IN_FLIGHT = 4  # nobody times them
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """What is measured, and how."""
+
+    policies: Sequence[Policy] = POLICIES
+    """What to search with; gains need the baseline among them."""
+    limit: int | None = None
+    """Photos to take at most, drawn by lot; None takes all."""
+    in_flight: int = 1
+    """Photos in flight in the timed run; more is faster, but their latencies are no longer those of an idle system."""
+    curve_photos: int = 200
+    """Photos for the curve of accuracy against shards searched, each searched seven times; 0 leaves it out."""
+    seed: int = 20
+    """Decides which photos are taken, their order, that of the policies, and the bootstrap."""
+    top_k: int = 100
+    """Products asked for; mAP and MRR see no further."""
+    timeout_seconds: float = 2.0
+    """Deadline of each search; the gateway's own default."""
 
 
 async def evaluate(
@@ -27,9 +56,7 @@ async def evaluate(
     out: Path,
     *,
     command: str,
-    policies: Sequence[Policy] = POLICIES,
-    limit: int | None = None,
-    options: RunOptions | None = None,
+    options: EvaluationOptions | None = None,
     progress: Progress = lambda *_: None,
 ) -> Report:
     """Send a dataset's labelled photos under every policy; write `report.json` and `report.html`.
@@ -39,10 +66,8 @@ async def evaluate(
         target: the gateway.
         out: folder of the two files, made when it is missing.
         command: what was typed, for the report.
-        policies: what to search with; gains need the baseline among them.
-        limit: photos to take at most, drawn by lot; None takes all.
-        options: how to send them.
-        progress: hears of every search.
+        options: what is measured, and how.
+        progress: hears of every search: what for, searches done, their total.
 
     Raises:
         CatalogueInvalid: the dataset folder is none, or has no labelled photos.
@@ -51,15 +76,22 @@ async def evaluate(
         SnapshotMismatch: the gateway switched to another snapshot during the run.
         Unavailable: the gateway can't be reached, or is gone.
     """
-    options = options or RunOptions()
+    options = options or EvaluationOptions()
     dataset = read_dataset(folder)
     available = _labelled(dataset)
-    queries = choose(available, limit, options.seed)
+    queries = choose(available, options.limit, options.seed)
     gallery = _gallery(dataset)
     catalog = await target.catalog()
-    _refuse_what_cannot_be(dataset, queries, policies, catalog)
+    _refuse_what_cannot_be(dataset, queries, options.policies, catalog)
+    run = Run(target, queries, dataset.image_root, top_k=options.top_k, timeout_seconds=options.timeout_seconds)
+    ways = [Way(policy) for policy in options.policies]
+    await run.warm_up(ways)
     began = time.monotonic()
-    observations = await observe(target, queries, dataset.image_root, policies, options, progress=progress)
+    observations = await run.observe(
+        interleave(len(queries), ways, options.seed),
+        in_flight=options.in_flight,
+        progress=partial(progress, "searching"),
+    )
     setting = Setting(
         dataset=dataset.name,
         command=command,
@@ -74,7 +106,16 @@ async def evaluate(
             available_queries=len(available),
         ),
     )
-    report = make_report(queries, observations, catalog, gallery, setting)
+
+    async def ask(what: str, turns: Sequence[Turn]) -> list[Observation]:
+        return await run.observe(turns, in_flight=_EXTRAS_IN_FLIGHT, progress=partial(progress, what))
+
+    extras = Extras(  # after the timed run, whose latencies they must not disturb
+        oracle=await ask("with a perfect classifier", oracle_turns(queries, _served(catalog))),
+        exact=await ask("without indexes", index_turns(unexplained(queries, observations, gallery))),
+        curve=await ask("in more and more aisles", curve_turns(queries, options.curve_photos, options.seed)),
+    )
+    report = make_report(queries, observations, catalog, gallery, setting, extras=extras)
     write_report(report, dataset.image_root, out)
     return report
 
@@ -116,9 +157,13 @@ def _refuse_what_cannot_be(
             f"snapshot {catalog.snapshot_id} has no baseline index; build it with one, or leave out that policy",
             field="policies",
         )
-    served = {category.category for category in catalog.categories}
+    served = _served(catalog)
     if not any(served.intersection(query.categories) for query in queries):
         raise UnknownCategory(
             f"the gateway serves none of the categories of dataset {dataset.name}; index and serve that dataset first",
             field="dataset",
         )
+
+
+def _served(catalog: Catalog) -> set[str]:
+    return {category.category for category in catalog.categories}

@@ -1,17 +1,19 @@
-"""From observations to the other figures: latencies, stages, counts, categories and their confusions. Pure."""
+"""From observations to the other figures: latencies, stages, counts and categories. Pure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from math import floor
 from statistics import fmean, median
 
 from services.client.types import Policy
+from services.evaluation.classification import Prediction, accuracy
+from services.evaluation.losses import Reasons, losses
 from services.evaluation.metrics import percentiles, recall_at_k
 from services.evaluation.observation import Observation, Query
-from services.evaluation.quality import ByPolicy, Quality
-from services.evaluation.schema import METRICS, CategoryReport, Confusion, Histogram, Latency, PolicyReport
+from services.evaluation.quality import ByPolicy, Quality, mean_shards
+from services.evaluation.reliability import reliability, score_judgements, verdicts
+from services.evaluation.schema import METRICS, CategoryReport, Histogram, Latency, PolicyReport, Reason
 
-_CONFUSIONS = 10
 _MAX_BINS = 64
 _BIN_WIDTHS_MS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 _TAIL_PERCENT = 99.0  # one answer in a hundred may lie beyond the last bin, else a single stall flattens the picture
@@ -21,7 +23,10 @@ def policy_report(
     policy: Policy,
     queries: Sequence[Query],
     observations: Sequence[Observation],
+    *,
     quality: Quality | None,
+    gallery: Container[str],
+    whys: Mapping[int, Reason],
 ) -> PolicyReport:
     """Return one policy's figures.
 
@@ -30,6 +35,8 @@ def policy_report(
         queries: what was asked.
         observations: what came back under this policy, in the order of the queries.
         quality: all policies' product figures; None when no photo has a product.
+        gallery: the products of the catalogue.
+        whys: why each photo's product stands where it does.
     """
     answers = [each for each in observations if each.outcome != "error"]
     figures: dict[str, float | None] = dict.fromkeys(METRICS)
@@ -39,7 +46,7 @@ def policy_report(
         **figures,
         intervals=quality.intervals(policy) if quality else None,
         category_at_1=fmean(_best_is_of_right_category(queries[each.query], each) for each in observations),
-        mean_shards_searched=fmean(len(each.searched) for each in answers) if answers else 0.0,
+        mean_shards_searched=mean_shards(observations),
         latency_ms=latency(each.latency_ms for each in answers),
         overhead_ms=latency(each.overhead_ms for each in answers if each.overhead_ms is not None),
         stages_ms_p50=_median_stages(answers),
@@ -47,6 +54,9 @@ def policy_report(
         partial=sum(each.outcome == "partial" for each in answers),
         errors=len(observations) - len(answers),
         error_reasons=dict(Counter(each.error for each in observations if each.error).most_common()),
+        losses=losses(observations, whys),
+        score_reliability=reliability(score_judgements(queries, observations)),
+        verdicts=verdicts(queries, observations, gallery),
     )
 
 
@@ -71,54 +81,26 @@ def _median_stages(answers: Sequence[Observation]) -> dict[str, float]:
     return {stage: median(values) for stage, values in times.items()}
 
 
-def predictions(queries: Sequence[Query], by_policy: ByPolicy) -> list[tuple[Query, str]]:
-    """Return each photo that the classifier judged with its likeliest category.
-
-    The classifier sees the same pixels under every policy, so the first policy that asked it stands for all.
-    """
-    predicted: dict[int, str] = {}
-    for observations in by_policy.values():
-        for each in observations:
-            if each.predicted:
-                predicted.setdefault(each.query, each.predicted[0])
-    return [(queries[number], category) for number, category in sorted(predicted.items())]
-
-
-def accuracy(predicted: Sequence[tuple[Query, str]]) -> float | None:
-    """Return the share of photos whose likeliest category is right; None without any."""
-    return fmean(category in query.categories for query, category in predicted) if predicted else None
-
-
-def confusions(predicted: Sequence[tuple[Query, str]]) -> list[Confusion]:
-    """Return the most frequent mistakes of the classifier."""
-    wrong = Counter(
-        (query.categories[0], category) for query, category in predicted if category not in query.categories
-    )
-    return [
-        Confusion(category=category, predicted=taken_for, queries=count)
-        for (category, taken_for), count in wrong.most_common(_CONFUSIONS)
-    ]
-
-
 def category_reports(
-    queries: Sequence[Query], by_policy: ByPolicy, predicted: Sequence[tuple[Query, str]]
+    queries: Sequence[Query], by_policy: ByPolicy, judged: Sequence[Prediction], reasons: Reasons
 ) -> list[CategoryReport]:
     """Return the figures of each category, the one with most photos first."""
     members: dict[str, list[int]] = defaultdict(list)
     for number, query in enumerate(queries):
         members[query.categories[0]].append(number)
-    judged: dict[str, list[tuple[Query, str]]] = defaultdict(list)
-    for query, category in predicted:
-        judged[query.categories[0]].append((query, category))
+    predicted: dict[str, list[Prediction]] = defaultdict(list)
+    for each in judged:
+        predicted[each.query.categories[0]].append(each)
     return [
         CategoryReport(
             category=category,
             queries=len(numbers),
-            classifier_top1_accuracy=accuracy(judged[category]),
+            classifier_top1_accuracy=accuracy(predicted[category]),
             recall_at_1={
                 policy.value: _recall_at_1([(queries[number], observations[number]) for number in numbers])
                 for policy, observations in by_policy.items()
             },
+            not_routed={policy.value: _share_not_routed(reasons[policy], numbers) for policy in by_policy},
         )
         for category, numbers in sorted(members.items(), key=lambda entry: (-len(entry[1]), entry[0]))
     ]
@@ -127,6 +109,11 @@ def category_reports(
 def _recall_at_1(pairs: Iterable[tuple[Query, Observation]]) -> float | None:
     recalls = [recall_at_k(seen.ranks, len(query.products), 1) for query, seen in pairs if query.products]
     return fmean(recalls) if recalls else None
+
+
+def _share_not_routed(whys: Mapping[int, Reason], numbers: Iterable[int]) -> float | None:
+    found = [whys[number] == "not_routed" for number in numbers if number in whys]
+    return fmean(found) if found else None
 
 
 def histogram(by_policy: ByPolicy) -> Histogram | None:

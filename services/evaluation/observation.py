@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from services.client.types import Policy
-from services.datasets.labelled import LabelledPhoto
+from services.client.types import Policy, Verdict
+from services.photo.labelled import LabelledPhoto
 
 POLICIES = (Policy.BASELINE, Policy.TOP_1, Policy.TOP_P, Policy.ALL, Policy.ADAPTIVE)
 """Every policy in the order of reports: what it is measured against first, the gateway's default last."""
@@ -31,6 +31,23 @@ Gallery = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """One way to search a photo.
+
+    Attributes:
+        policy: how shards are chosen.
+        categories: to search instead; empty leaves the choice to the policy.
+        probability_mass: TOP_P's; the gateway's default when None.
+        exact: whether shards compare with every picture instead of using their index.
+    """
+
+    policy: Policy
+    categories: tuple[str, ...] = ()
+    probability_mass: float | None = None
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ShownHit:
     """One of the first hits of an answer, kept to be shown."""
 
@@ -42,11 +59,11 @@ class ShownHit:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One photo under one policy.
+    """One photo, searched one way.
 
     Attributes:
         query: position of the photo among the queries.
-        policy: what it was searched with.
+        way: how it was searched.
         outcome: `partial` is an answer in which something planned is missing.
         latency_ms: from sending the photo to having the answer, as the client saw it; for an error, to the error.
         error: UPPER_SNAKE_CASE reason; empty for answers.
@@ -57,10 +74,11 @@ class Observation:
         missing: categories whose shards were planned and did not answer.
         stages_ms: the gateway's time per stage.
         slowest_shard_ms: the longest shard call, as the gateway saw it; 0 without any.
+        verdict: what the answer thinks of its best hit; UNKNOWN for errors and where the snapshot learned nothing.
     """
 
     query: int
-    policy: Policy
+    way: Way
     outcome: Literal["ok", "partial", "error"]
     latency_ms: float
     error: str = ""
@@ -71,6 +89,12 @@ class Observation:
     missing: tuple[str, ...] = ()
     stages_ms: Mapping[str, float] = field(default_factory=dict)
     slowest_shard_ms: float = 0.0
+    verdict: Verdict = Verdict.UNKNOWN
+
+    @property
+    def policy(self) -> Policy:
+        """What it was searched with."""
+        return self.way.policy
 
     @property
     def overhead_ms(self) -> float | None:

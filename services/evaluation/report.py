@@ -5,17 +5,15 @@ from dataclasses import dataclass
 
 from services.client.types import Catalog, Policy
 from services.evaluation.cases import Cases, choose_cases
-from services.evaluation.figures import (
-    accuracy,
-    category_reports,
-    confusions,
-    histogram,
-    policy_report,
-    predictions,
-)
+from services.evaluation.classification import accuracy, confusion_matrix, confusions, predictions
+from services.evaluation.figures import category_reports, histogram, policy_report
+from services.evaluation.losses import reasons
+from services.evaluation.notices import Facts, notices
 from services.evaluation.observation import POLICIES, Gallery, Observation, Query
-from services.evaluation.quality import ByPolicy, Quality, measure_quality
+from services.evaluation.quality import ORACLE, ByPolicy, Quality, measure_quality
+from services.evaluation.reliability import reliability
 from services.evaluation.schema import Gain, Machine, Method, Model, PolicyReport, Report
+from services.evaluation.worth import break_even, oracle_report, price_of_safety, whole_oracle
 
 _CASCADES = (Policy.ADAPTIVE, Policy.TOP_1, Policy.TOP_P)
 """Those that walk to the right aisle first, the gateway's default before the others."""
@@ -33,12 +31,29 @@ class Setting:
     method: Method
 
 
+@dataclass(frozen=True)
+class Extras:
+    """What was asked after the timed run; its times mean nothing.
+
+    Attributes:
+        oracle: searches of photos in their right category.
+        exact: searches without indexes, of photos under policies whose answer lacks the product.
+        curve: TOP_P with several probability masses, on some of the photos with a product.
+    """
+
+    oracle: Sequence[Observation] = ()
+    exact: Sequence[Observation] = ()
+    curve: Sequence[Observation] = ()
+
+
 def make_report(
     queries: Sequence[Query],
     observations: Sequence[Observation],
     catalog: Catalog,
     gallery: Gallery,
     setting: Setting,
+    *,
+    extras: Extras,
 ) -> Report:
     """Return the report of a run.
 
@@ -48,16 +63,25 @@ def make_report(
         catalog: what the gateway served.
         gallery: has every product of the dataset's catalogue.
         setting: what else there is to say.
+        extras: what was asked beyond the observations.
     """
-    by_policy = _by_policy(observations)
-    quality = measure_quality(queries, by_policy, setting.method.seed)
-    policies = {policy: policy_report(policy, queries, seen, quality) for policy, seen in by_policy.items()}
-    predicted = predictions(queries, by_policy)
+    by_policy = split_by_policy(observations)
+    compared: dict[str, Sequence[Observation]] = dict(by_policy) | {ORACLE: whole_oracle(queries, extras.oracle)}
+    quality = measure_quality(queries, compared, setting.method.seed)
+    whys = reasons(queries, by_policy, gallery, {(seen.query, seen.policy) for seen in extras.exact if seen.ranks})
+    policies = {
+        policy: policy_report(policy, queries, seen, quality=quality, gallery=gallery, whys=whys[policy])
+        for policy, seen in by_policy.items()
+    }
+    judged = predictions(queries, by_policy)
+    findable = [each for each in judged if not gallery.keys().isdisjoint(each.query.products)]
+    even = break_even(quality, accuracy(findable)) if quality else None
+    not_in_gallery = sum(bool(query.products) and gallery.keys().isdisjoint(query.products) for query in queries)
     cascade = next((policy for policy in _CASCADES if policy in by_policy), None)
     cases = (
-        choose_cases(queries, by_policy, cascade, gallery, setting.method.seed)
-        if cascade and Policy.BASELINE in by_policy
-        else Cases({}, [])
+        choose_cases(queries, by_policy, cascade, gallery=gallery, reasons=whys, seed=setting.method.seed)
+        if cascade
+        else Cases({}, [], [])
     )
     models = {model.name: Model(version=model.version, sha256=model.sha256) for model in catalog.models}
     return Report(
@@ -71,23 +95,30 @@ def make_report(
         categories=len(catalog.categories),
         queries=len(queries),
         queries_with_product=sum(bool(query.products) for query in queries),
-        queries_not_in_gallery=sum(
-            bool(query.products) and gallery.keys().isdisjoint(query.products) for query in queries
-        ),
-        classifier_top1_accuracy=accuracy(predicted),
-        classifier_judged=len(predicted),
+        queries_not_in_gallery=not_in_gallery,
+        classifier_top1_accuracy=accuracy(judged),
+        classifier_judged=len(judged),
         policies={policy.value: figures for policy, figures in policies.items()},
         gain=_gains(policies, quality),
+        oracle=oracle_report(quality, len(extras.oracle), len(queries)) if quality else None,
+        break_even=even,
+        classifier_reliability=reliability((each.confidence, each.is_right) for each in judged),
+        is_adaptive_fitted=catalog.is_adaptive_fitted,
+        price_of_safety=price_of_safety(queries, extras.curve, by_policy),
+        notices=notices(Facts(queries, catalog, policies, even, not_in_gallery, setting.method)),
         headline=cascade.value if cascade else None,
-        by_category=category_reports(queries, by_policy, predicted),
-        confusions=confusions(predicted),
+        by_category=category_reports(queries, by_policy, judged, whys),
+        confusions=confusions(judged),
+        confusion_matrix=confusion_matrix(judged),
         latency_histogram=histogram(by_policy),
         case_counts=cases.counts,
         cases=cases.chosen,
+        worst=cases.worst,
     )
 
 
-def _by_policy(observations: Sequence[Observation]) -> ByPolicy:
+def split_by_policy(observations: Sequence[Observation]) -> ByPolicy:
+    """Return each policy's observations in the order of the queries, policies in the order of reports."""
     ordered = sorted(observations, key=lambda seen: seen.query)
     policies = {seen.policy for seen in observations}
     return {policy: [seen for seen in ordered if seen.policy == policy] for policy in POLICIES if policy in policies}

@@ -1,10 +1,9 @@
-"""Sends labelled photos through the gateway under every policy, and notes what comes back and when."""
+"""Sends labelled photos through the gateway, each in one or more ways, and notes what comes back and when."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -13,8 +12,8 @@ from services.client.types import Catalog, Policy, SearchResult
 from services.common.errors import AisleError, SnapshotMismatch, Unavailable
 from services.evaluation.cases import SHOWN_HITS
 from services.evaluation.metrics import ranks_of
-from services.evaluation.observation import Observation, Query, ShownHit
-from services.evaluation.plan import interleave
+from services.evaluation.observation import Observation, Query, ShownHit, Way
+from services.evaluation.plan import Turn
 
 Progress = Callable[[int, int], None]
 """Called with the searches done and their total."""
@@ -26,7 +25,17 @@ _GIVE_UP_AFTER = 50
 class SearchTarget(Protocol):
     """A gateway, as `services.client.AisleClient` speaks to it."""
 
-    async def search(self, photo: bytes, *, timeout_seconds: float, top_k: int, policy: Policy) -> SearchResult:
+    async def search(
+        self,
+        photo: bytes,
+        *,
+        timeout_seconds: float,
+        top_k: int,
+        policy: Policy,
+        categories: Sequence[str],
+        probability_mass: float | None,
+        exact: bool,
+    ) -> SearchResult:
         """Find the products in one photo, or raise an AisleError."""
         ...
 
@@ -35,110 +44,109 @@ class SearchTarget(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """How photos are sent."""
+class Run:
+    """The searches of one evaluation: they share the first snapshot seen, and how long the gateway has been gone."""
 
-    top_k: int = 100
-    """Products asked for; mAP and MRR see no further."""
-    in_flight: int = 1
-    """Photos in flight; more is faster, but their latencies are no longer those of an idle system."""
-    timeout_seconds: float = 2.0
-    """Deadline of each search; the gateway's own default."""
-    seed: int = 20
-    """Decides the order of photos and policies."""
+    def __init__(
+        self,
+        target: SearchTarget,
+        queries: Sequence[Query],
+        image_root: Path,
+        *,
+        top_k: int,
+        timeout_seconds: float,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Create the run; nothing is sent yet.
 
-
-async def observe(
-    target: SearchTarget,
-    queries: Sequence[Query],
-    image_root: Path,
-    policies: Sequence[Policy],
-    options: RunOptions,
-    *,
-    clock: Callable[[], float] = time.perf_counter,
-    progress: Progress = lambda *_: None,
-) -> list[Observation]:
-    """Search every photo under every policy and return one observation each, in no particular order.
-
-    Args:
-        target: the gateway.
-        queries: what to ask, at least one; their paths are relative to `image_root`.
-        image_root: the dataset's.
-        policies: what to search with.
-        options: how to send.
-        clock: seconds, monotonic.
-        progress: hears of every search.
-
-    Raises:
-        Unavailable: the gateway is gone: a long row of searches found it so.
-        SnapshotMismatch: the gateway switched to another snapshot; figures over two would mean nothing.
-    """
-    run = _Run(target, options, clock)
-    await run.warm_up(image_root / queries[0].photo_path, policies)
-    turns = iter(interleave(len(queries), policies, options.seed))
-
-    async def work() -> None:
-        for number, shuffled in turns:  # shared: each worker takes the next photo
-            async for observation in run.photo(number, queries[number], image_root, shuffled):
-                observations.append(observation)
-                progress(len(observations), len(queries) * len(policies))
-
-    observations: list[Observation] = []
-    try:
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(options.in_flight):
-                workers.create_task(work())
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return observations
-
-
-class _Run:
-    """What the workers share: the gateway, the first snapshot seen, and how long it has been gone."""
-
-    def __init__(self, target: SearchTarget, options: RunOptions, clock: Callable[[], float]) -> None:
+        Args:
+            target: the gateway.
+            queries: what to ask, at least one; their paths are relative to `image_root`.
+            image_root: the dataset's.
+            top_k: products asked for.
+            timeout_seconds: deadline of each search.
+            clock: seconds, monotonic.
+        """
         self._target = target
-        self._options = options
+        self._queries = queries
+        self._image_root = image_root
+        self._top_k = top_k
+        self._timeout_seconds = timeout_seconds
         self._clock = clock
         self._snapshot_id: str | None = None
         self._unavailable_in_a_row = 0
 
-    async def warm_up(self, photo: Path, policies: Sequence[Policy]) -> None:
-        """Search once under every policy, unrecorded: connecting and first calls are no policy's fault."""
-        with suppress(AisleError):  # whatever is wrong shows, and is counted, in the run itself
-            image = await encoded(photo)
-            for policy in policies:
-                await self._ask(image, policy)
+    async def warm_up(self, ways: Sequence[Way]) -> None:
+        """Search the first photo once in every way, unrecorded: connecting and first calls are no way's fault."""
+        with suppress(AisleError):  # whatever is wrong shows, and is counted, in the searches themselves
+            image = await encoded(self._image_root / self._queries[0].photo_path)
+            for way in ways:
+                await self._ask(image, way)
 
-    async def photo(
-        self, number: int, query: Query, image_root: Path, policies: Sequence[Policy]
-    ) -> AsyncIterator[Observation]:
-        """Search one photo under the policies in this order; it is read once, outside of any latency."""
+    async def observe(
+        self, turns: Sequence[Turn], *, in_flight: int, progress: Progress = lambda *_: None
+    ) -> list[Observation]:
+        """Return one observation for each way of each turn, in no particular order.
+
+        Args:
+            turns: the photos, in this order, and the ways to search each.
+            in_flight: photos in flight.
+            progress: hears of every search.
+
+        Raises:
+            Unavailable: the gateway is gone: a long row of searches found it so.
+            SnapshotMismatch: the gateway switched to another snapshot; figures over two would mean nothing.
+        """
+        observations: list[Observation] = []
+        total = sum(len(ways) for _, ways in turns)
+
+        async def work(shared: Iterator[Turn]) -> None:
+            for number, ways in shared:  # each worker takes the next photo
+                async for observation in self._photo(number, ways):
+                    observations.append(observation)
+                    progress(len(observations), total)
+
+        shared = iter(turns)
         try:
-            image = await encoded(image_root / query.photo_path)
-        except AisleError as unreadable:
-            for policy in policies:
-                yield Observation(number, policy, "error", latency_ms=0.0, error=unreadable.reason)
-            return
-        for policy in policies:
-            yield await self._search(number, query, image, policy)
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(in_flight):
+                    workers.create_task(work(shared))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        return observations
 
-    async def _search(self, number: int, query: Query, image: bytes, policy: Policy) -> Observation:
+    async def _photo(self, number: int, ways: Sequence[Way]) -> AsyncIterator[Observation]:
+        """Search one photo in these ways, one after the other; it is read once, outside of any latency."""
+        try:
+            image = await encoded(self._image_root / self._queries[number].photo_path)
+        except AisleError as unreadable:
+            for way in ways:
+                yield Observation(number, way, "error", latency_ms=0.0, error=unreadable.reason)
+            return
+        for way in ways:
+            yield await self._search(number, image, way)
+
+    async def _search(self, number: int, image: bytes, way: Way) -> Observation:
         sent = self._clock()
         try:
-            result = await self._ask(image, policy)
+            result = await self._ask(image, way)
         except AisleError as error:
             self._give_up_if_gone(error)
-            return Observation(number, policy, "error", (self._clock() - sent) * 1000, error=error.reason)
+            return Observation(number, way, "error", (self._clock() - sent) * 1000, error=error.reason)
         latency_ms = (self._clock() - sent) * 1000
         self._unavailable_in_a_row = 0
         self._refuse_another_snapshot(result.snapshot_id)
-        return _observation(number, query, policy, result, latency_ms)
+        return _observation(number, self._queries[number], way, result, latency_ms)
 
-    async def _ask(self, image: bytes, policy: Policy) -> SearchResult:
+    async def _ask(self, image: bytes, way: Way) -> SearchResult:
         return await self._target.search(
-            image, timeout_seconds=self._options.timeout_seconds, top_k=self._options.top_k, policy=policy
+            image,
+            timeout_seconds=self._timeout_seconds,
+            top_k=self._top_k,
+            policy=way.policy,
+            categories=way.categories,
+            probability_mass=way.probability_mass,
+            exact=way.exact,
         )
 
     def _give_up_if_gone(self, error: AisleError) -> None:
@@ -154,12 +162,12 @@ class _Run:
             )
 
 
-def _observation(number: int, query: Query, policy: Policy, result: SearchResult, latency_ms: float) -> Observation:
+def _observation(number: int, query: Query, way: Way, result: SearchResult, latency_ms: float) -> Observation:
     likeliest = result.categories[0] if result.categories else None
     shards = result.coverage.shards
     return Observation(
         query=number,
-        policy=policy,
+        way=way,
         outcome="partial" if result.coverage.partial else "ok",
         latency_ms=latency_ms,
         ranks=ranks_of([hit.product_id for hit in result.hits], query.products),
@@ -171,4 +179,5 @@ def _observation(number: int, query: Query, policy: Policy, result: SearchResult
         missing=tuple(shard.category for shard in shards if not shard.state.answered),
         stages_ms=dict(result.timings_ms),
         slowest_shard_ms=max((shard.latency_ms for shard in shards), default=0.0),
+        verdict=result.verdict,
     )

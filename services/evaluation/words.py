@@ -1,8 +1,9 @@
 """The words and number formats that the page and the terminal share. Pure."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from services.evaluation.schema import Case, CaseAnswer
+from services.evaluation.schema import Case, CaseAnswer, Reason
 
 _THIN_SPACE = "\N{NARROW NO-BREAK SPACE}"
 _MINUS = "\N{MINUS SIGN}"
@@ -26,6 +27,8 @@ POLICY_WORDS = {
     "adaptive": PolicyWords("Adaptive", "the likely aisles, similarity and the classifier's view together"),
 }
 
+ORACLE_WORDS = PolicyWords("Perfect", "Top 1 if its classifier were always right: a bound, no policy")
+
 STAGE_WORDS = {
     "decode": "decode the photo",
     "models": "embed and classify, side by side",
@@ -33,6 +36,28 @@ STAGE_WORDS = {
     "scatter": "search the shards",
     "merge": "merge",
     "rest": "everything between",
+}
+
+LOSS_WORDS = {
+    "found": "found",
+    "ranked_below": "ranked below",
+    "not_routed": "wrong aisle",
+    "index_missed": "index missed it",
+    "shard_missing": "late or lost shard",
+    "failed": "search failed",
+    "not_in_gallery": "not in the catalogue",
+}
+"""What became of the right product, in the order of charts."""
+
+_REASON_WORDS: Mapping[Reason, str] = {
+    "first": "right at first place",
+    "ranked_below": "the right one is at place {rank}: others look more alike",
+    "beyond_top_k": "searched, but too many others look more alike",
+    "index_missed": "searched, and its index did not bring it up",
+    "not_routed": "wrong aisle: taken for {taken_for}, {category} was not searched",
+    "shard_missing": "the shard of {category} did not answer",
+    "not_in_gallery": "not in the catalogue: nothing can find it",
+    "failed": "the search ended with an error",
 }
 
 CASE_WORDS = {
@@ -45,17 +70,8 @@ CASE_WORDS = {
 
 def reason_words(case: Case, answer: CaseAnswer) -> str:
     """Say why the right product stands where it does in an answer."""
-    match answer.reason:
-        case "first":
-            return "right at first place"
-        case "ranked_below":
-            return f"the right one is at place {answer.rank}: others look more alike"
-        case "beyond_top_k":
-            return "searched, but too many others look more alike"
-        case "not_routed":
-            return f"wrong aisle: taken for {case.predicted or 'nothing'}, {case.category} was not searched"
-        case "shard_missing":
-            return f"the shard of {case.category} did not answer"
+    taken_for = case.predicted or "nothing"
+    return _REASON_WORDS[answer.reason].format(rank=answer.rank, taken_for=taken_for, category=case.category)
 
 
 def count(value: float) -> str:

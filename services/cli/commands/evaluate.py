@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.commands.options import (
+    DEFAULT_MODELS,
     DEFAULT_RUN_FOLDER,
     DEFAULT_SNAPSHOT_ROOT,
     Json,
+    Models,
     RunFolder,
     SnapshotRoot,
     Target,
@@ -18,6 +20,7 @@ from services.client.types import Policy
 
 if TYPE_CHECKING:
     from services.cli.evaluating import EvaluationJob
+    from services.cli.system import SystemSettings
     from services.evaluation.schema import Report
 
 _OUT = Path("build/evaluate")
@@ -36,12 +39,22 @@ def evaluate(
     in_flight: Annotated[
         int, typer.Option(min=1, help="Photos in flight; above 1, latencies are no longer those of an idle system.")
     ] = 1,
+    curve: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="PHOTOS", help="Photos for the curve of accuracy against shards searched; 0 leaves it out."
+        ),
+    ] = 200,
     target: Target = "",
     snapshot_root: SnapshotRoot = DEFAULT_SNAPSHOT_ROOT,
+    models: Models = DEFAULT_MODELS,
+    shards_per_searcher: Annotated[
+        int, typer.Option(min=0, help="Shards per searcher process of a system started here; 0: one, or more.")
+    ] = 0,
     run_folder: RunFolder = DEFAULT_RUN_FOLDER,
     as_json: Json = False,
 ) -> None:
-    """Search labelled photos under every policy and report what each gains over one index.
+    """Search labelled photos under every policy; report what each gains over one index, and where photos are lost.
 
     Asks the gateway of --target or of the running system; when there is none, a system is started on the current
     snapshot for as long as it takes.
@@ -49,29 +62,38 @@ def evaluate(
     Examples:
       aisle index build/datasets/grocery && aisle evaluate build/datasets/grocery
 
-      aisle evaluate build/datasets/grocery --limit 200 --policy baseline --policy top_1
+      aisle evaluate build/datasets/grocery --limit 200 --policy baseline --policy top_1 --curve 0
     """
     from services.cli.console import run
     from services.cli.evaluating import EvaluationJob
     from services.cli.finding import running_gateway
     from services.cli.reporting import show_report
+    from services.cli.system import SystemSettings
+    from services.evaluation.evaluate import EvaluationOptions
     from services.evaluation.observation import POLICIES
 
     command = " ".join(("aisle", *sys.argv[1:]))
-    job = EvaluationJob(dataset_folder, out, command, policy or POLICIES, limit, in_flight)
-    report = run(_evaluate(job, target or running_gateway(run_folder), snapshot_root))
+    options = EvaluationOptions(policy or POLICIES, limit, in_flight, curve_photos=curve)
+    job = EvaluationJob(dataset_folder, out, command, options)
+    system = SystemSettings(
+        snapshot_root=snapshot_root,
+        run_folder=out / "run",
+        gateway_port=0,
+        model_repository=models,
+        shards_per_searcher=shards_per_searcher,
+    )
+    report = run(_evaluate(job, target or running_gateway(run_folder), system))
     show_report(report, out, as_json=as_json)
 
 
-async def _evaluate(job: "EvaluationJob", gateway: str, snapshot_root: str) -> "Report":
+async def _evaluate(job: "EvaluationJob", gateway: str, settings: "SystemSettings") -> "Report":
     from services.cli.console import messages
     from services.cli.display import ProcessDisplay
     from services.cli.evaluating import evaluate_gateway
-    from services.cli.system import SystemSettings, running_system
+    from services.cli.system import running_system
 
     if gateway:
         return await evaluate_gateway(job, gateway)
-    settings = SystemSettings(snapshot_root=snapshot_root, run_folder=job.out / "run", gateway_port=0)
     with ProcessDisplay(messages()) as display:
         async with running_system(settings, display.show) as system:
             display.close()

@@ -3,11 +3,19 @@
 import pytest
 
 from services.client.types import Policy
-from services.evaluation.figures import accuracy, category_reports, confusions, histogram, policy_report, predictions
-from services.evaluation.observation import ShownHit
-from tests.support.shoppers import query, seen
+from services.evaluation.classification import Prediction
+from services.evaluation.figures import category_reports, histogram, policy_report
+from services.evaluation.losses import reasons
+from services.evaluation.observation import Observation, Query, ShownHit
+from services.evaluation.schema import PolicyReport
+from tests.support.shoppers import GALLERY, query, seen
 
 B, T = Policy.BASELINE, Policy.TOP_1
+
+
+def _report(queries: list[Query], observations: list[Observation]) -> PolicyReport:
+    whys = reasons(queries, {T: observations}, GALLERY, ())[T]
+    return policy_report(T, queries, observations, quality=None, gallery=GALLERY, whys=whys)
 
 
 def test_partial_answers_and_errors_are_counted_and_never_dropped() -> None:
@@ -19,7 +27,7 @@ def test_partial_answers_and_errors_are_counted_and_never_dropped() -> None:
         seen(3, T, outcome="error", latency_ms=1.0, error="NOT_SERVING"),
         seen(4, T, outcome="error", latency_ms=1.0, error="NOT_SERVING"),
     ]
-    report = policy_report(T, [query(n) for n in range(5)], observations, None)
+    report = _report([query(n) for n in range(5)], observations)
     assert (report.answers, report.partial, report.errors) == (2, 1, 3)
     assert report.error_reasons == {"NOT_SERVING": 2, "DEADLINE_EXCEEDED": 1}
     assert report.latency_ms is not None
@@ -29,7 +37,7 @@ def test_partial_answers_and_errors_are_counted_and_never_dropped() -> None:
 
 def test_a_policy_that_only_failed_still_has_a_report() -> None:
     """Nothing to take a percentile of: None, not a crash."""
-    report = policy_report(T, [query()], [seen(0, T, outcome="error", error="NOT_SERVING")], None)
+    report = _report([query()], [seen(0, T, outcome="error", error="NOT_SERVING")])
     assert (report.latency_ms, report.overhead_ms, report.mean_shards_searched) == (None, None, 0)
 
 
@@ -42,7 +50,7 @@ def test_category_at_1_counts_photos_without_a_product_too() -> None:
         (),
     ]
     queries = [query(0, ""), query(1), query(2), query(3)]
-    report = policy_report(T, queries, [seen(n, T, hits=each) for n, each in enumerate(hits)], None)
+    report = _report(queries, [seen(n, T, hits=each) for n, each in enumerate(hits)])
     assert report.category_at_1 == 0.5
 
 
@@ -50,36 +58,17 @@ def test_stages_are_medians() -> None:
     """One slow photo does not move them; a stage that some answers lack is taken over the others."""
     stages = ({"embed": 9.0, "classify": 5.0}, {"embed": 10.0}, {"embed": 500.0, "classify": 7.0})
     observations = [seen(n, T, stages_ms=each) for n, each in enumerate(stages)]
-    report = policy_report(T, [query(n) for n in range(3)], observations, None)
+    report = _report([query(n) for n in range(3)], observations)
     assert report.stages_ms_p50 == {"embed": 10, "classify": 6}
-
-
-def test_the_classifier_is_judged_once_per_photo() -> None:
-    """Three policies asked it about the same two photos; a photo that it did not judge is left out."""
-    queries = [query(0), query(1), query(2)]
-    by_policy = {
-        B: [seen(n, B) for n in range(3)],
-        T: [seen(0, T, predicted=("Shoe", 0.9)), seen(1, T, outcome="error"), seen(2, T)],
-        Policy.ALL: [seen(n, Policy.ALL, predicted=("Bag", 0.5)) for n in range(2)] + [seen(2, Policy.ALL)],
-    }
-    predicted = predictions(queries, by_policy)
-    assert predicted == [(queries[0], "Shoe"), (queries[1], "Bag")]
-    assert accuracy(predicted) == 0.5
-    assert accuracy([]) is None
-
-
-def test_confusions_are_counted_by_pair() -> None:
-    """Only mistakes, the most frequent one first."""
-    pairs = [("Shoe", "Shoe"), ("Shoe", "Bag"), ("Hat", "Bag"), ("Hat", "Bag")]
-    found = confusions([(query(n, category=category), taken) for n, (category, taken) in enumerate(pairs)])
-    assert [(each.category, each.predicted, each.queries) for each in found] == [("Hat", "Bag", 2), ("Shoe", "Bag", 1)]
 
 
 def test_categories_come_with_their_own_figures() -> None:
     """The category with most photos first; recall is None where no photo has a product."""
     queries = [query(0, "", "Hat"), query(1), query(2)]
-    by_policy = {T: [seen(0, T), seen(1, T, (1,)), seen(2, T, (2,))]}
-    shoe, hat = category_reports(queries, by_policy, [(queries[1], "Shoe"), (queries[2], "Hat")])
+    by_policy = {T: [seen(0, T), seen(1, T, (1,)), seen(2, T, searched=("Bag",))]}
+    judged = [Prediction(queries[1], "Shoe", 0.5), Prediction(queries[2], "Hat", 0.5)]
+    shoe, hat = category_reports(queries, by_policy, judged, reasons(queries, by_policy, GALLERY, ()))
+    assert (shoe.not_routed, hat.not_routed) == ({"top_1": 0.5}, {"top_1": None})
     assert (shoe.category, shoe.queries, shoe.classifier_top1_accuracy, shoe.recall_at_1) == (
         "Shoe",
         2,

@@ -3,8 +3,8 @@
 import pytest
 
 from services.client.types import Policy
-from services.datasets.labelled import LabelledPhoto
 from services.evaluation.observation import Query, queries_of
+from services.photo.labelled import LabelledPhoto
 from tests.support.shoppers import seen
 
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from services.client.types import Policy
-from services.datasets.labelled import LabelledPhoto
 from services.evaluation.observation import ShownHit
 from services.evaluation.page import render
-from services.evaluation.report import make_report
+from services.evaluation.report import Extras, make_report
 from services.evaluation.schema import Report
-from tests.support.shoppers import GALLERY, SETTING, catalog, make_shop, query, random_report, seen
+from services.photo.labelled import LabelledPhoto
+from tests.support.shoppers import GALLERY, SETTING, catalog, make_shop, query, random_report, report_of, seen
 
 B, T = Policy.BASELINE, Policy.TOP_1
 EVIL = "<script>alert(1)</script>\"'&"
-_VOID = {"meta", "link", "img", "line", "rect", "path", "br"}
+_VOID = {"meta", "link", "img", "line", "rect", "path", "br", "circle"}
 
 
 class _Page(HTMLParser):
@@ -60,7 +60,9 @@ def _evil_report() -> Report:
         seen(0, B, (3,), hits=hits, searched=("",)),
         seen(0, T, hits=hits, searched=("Bag",), predicted=(EVIL, 0.9)),
     ]
-    return make_report([query(0, EVIL, EVIL)], observations, catalog({EVIL: EVIL}), {EVIL: EVIL}, SETTING)
+    return make_report(
+        [query(0, EVIL, EVIL)], observations, catalog({EVIL: EVIL}), {EVIL: EVIL}, SETTING, extras=Extras()
+    )
 
 
 @pytest.mark.parametrize("report", [random_report(), _evil_report()], ids=["usual", "evil"])
@@ -102,7 +104,7 @@ def test_pictures_are_carried_along(tmp_path: Path) -> None:
         ]
     )
     observations = [seen(0, B, (2,), hits=hits), seen(0, T, (1,), hits=hits[:1])]
-    report = make_report([query()], observations, catalog(), GALLERY, SETTING)
+    report = report_of([query()], observations)
     page = _Page(render(report, tmp_path))
     sources = [value for name, value in page.attributes if name == "src"]
     assert len(sources) == 4
@@ -116,7 +118,7 @@ def test_the_headline_says_what_was_gained(tmp_path: Path) -> None:
     queries = [query(n) for n in range(20)]
     observations = [seen(n, B, (2 if n % 2 else 1,)) for n in range(20)]
     observations += [seen(n, T, (1,), latency_ms=11.0) for n in range(20)]
-    report = make_report(queries, observations, catalog(), GALLERY, SETTING)
+    report = report_of(queries, observations)
     words = _words(_Page(render(report, tmp_path)))
     # recall@1 0.5 -> 1 (+100 %), recall@5 stays, mAP 0.75 -> 1 (+33 %): 44 % in the mean
     assert "makes the answers 44 % better, for 1.10 times the latency." in words
@@ -127,7 +129,7 @@ def test_a_gain_that_may_be_chance_is_no_headline(tmp_path: Path) -> None:
     queries = [query(n) for n in range(20)]
     observations = [seen(n, B, (1 if n != 3 else 2,)) for n in range(20)]
     observations += [seen(n, T, (1 if n != 5 else 4,)) for n in range(20)]
-    report = make_report(queries, observations, catalog(), GALLERY, SETTING)
+    report = report_of(queries, observations)
     assert "makes no difference that 20 photos could prove" in _words(_Page(render(report, tmp_path)))
 
 
@@ -139,10 +141,42 @@ def test_errors_and_partial_answers_are_told(tmp_path: Path) -> None:
         seen(0, T, (1,), outcome="partial"),
         seen(1, T, outcome="error", error="NOT_SERVING"),
     ]
-    report = make_report([query(0), query(1)], observations, catalog(), GALLERY, SETTING)
+    report = report_of([query(0), query(1)], observations)
     words = _words(_Page(render(report, tmp_path)))
     assert "found nothing: 1. Partial answers, in which a shard did not answer: 1." in words
     assert "NOT_SERVING 1" in words
+
+
+def test_the_page_shows_each_part_of_the_report(tmp_path: Path) -> None:
+    """Losses, break-even, the curve, the diagrams, the verdicts, the surest mistakes and the matrix."""
+    report = random_report()
+    html = render(report, tmp_path)
+    page = _Page(html)
+    words = _words(page)
+    for heading in (
+        "Where photos are lost",
+        "Does one aisle pay?",
+        "The price of safety",
+        "Can its confidence be believed?",
+        "“No good match”",
+        "Surest mistakes",
+        "Who is taken for whom",
+    ):
+        assert heading in words
+    assert words.count("off by") == 1 + 4  # the classifier, and each policy but the baseline
+    assert page.tags.count("circle") == 3 * (7 + 5)  # in each panel TOP_P's masses and the policies
+    assert page.tags.count("article") == len(report.worst) + len(report.cases)
+
+
+def test_the_page_warns(tmp_path: Path) -> None:
+    """In the same words as the report that programs read."""
+    queries = [query(n) for n in range(4)]
+    observations = [seen(n, policy, (1,), predicted=("Bag", 0.9)) for n in range(4) for policy in (B, T)]
+    report = report_of(queries, observations, oracle=[seen(n, T, (1,)) for n in range(4)])
+    assert report.notices
+    words = _words(_Page(render(report, tmp_path)))
+    for notice in report.notices:
+        assert " ".join(notice.text.split()) in words
 
 
 @pytest.mark.parametrize("policies", [[B], [T], [B, Policy.ALL]])
@@ -155,5 +189,5 @@ def test_any_choice_of_policies_makes_a_page(policies: list[Policy], tmp_path: P
 def test_a_run_of_errors_without_products_makes_a_page(tmp_path: Path) -> None:
     """The emptiest report there can be."""
     observations = [seen(0, policy, outcome="error", error="NOT_SERVING") for policy in (B, T)]
-    report = make_report([query(0, "")], observations, catalog(), GALLERY, SETTING)
+    report = report_of([query(0, "")], observations)
     assert "NOT_SERVING 1" in _words(_Page(render(report, tmp_path)))

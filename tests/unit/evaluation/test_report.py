@@ -5,9 +5,8 @@ import json
 import pytest
 
 from services.client.types import Policy
-from services.evaluation.report import make_report
 from services.evaluation.schema import Report
-from tests.support.shoppers import GALLERY, SETTING, catalog, query, random_report, seen
+from tests.support.shoppers import query, random_report, report_of, seen
 
 B, T = Policy.BASELINE, Policy.TOP_1
 
@@ -61,15 +60,15 @@ def test_the_order_of_observations_does_not_matter() -> None:
     """They come back in any order when several photos are in flight."""
     queries = [query(n) for n in range(3)]
     observations = [seen(n, policy, (n + 1,)) for policy in (T, B) for n in (2, 0, 1)]
-    report = make_report(queries, observations, catalog(), GALLERY, SETTING)
-    assert report == make_report(queries, observations[::-1], catalog(), GALLERY, SETTING)
+    report = report_of(queries, observations)
+    assert report == report_of(queries, observations[::-1])
     assert report.policies["baseline"].recall_at_1 == pytest.approx(1 / 3)
 
 
 def test_photos_are_counted_by_what_is_known_of_them() -> None:
     """With a product, without one, and with one that the catalogue lacks, which counts as never found."""
     queries = [query(0), query(1, ""), query(2, "shoe-99")]
-    report = make_report(queries, [seen(n, B, (1,) * (n == 0)) for n in range(3)], catalog(), GALLERY, SETTING)
+    report = report_of(queries, [seen(n, B, (1,) * (n == 0)) for n in range(3)])
     assert (report.queries, report.queries_with_product, report.queries_not_in_gallery) == (3, 2, 1)
     assert report.policies["baseline"].recall_at_1 == 0.5
 
@@ -94,7 +93,7 @@ def test_errors_count_in_figures_and_are_told() -> None:
     observations = [seen(n, B, (1,)) for n in range(4)]
     observations += [seen(n, T, (1,)) for n in range(2)]
     observations += [seen(n, T, outcome="error", error="DEADLINE_EXCEEDED", latency_ms=2000.0) for n in (2, 3)]
-    report = make_report(queries, observations, catalog(), GALLERY, SETTING)
+    report = report_of(queries, observations)
     top_1 = report.policies["top_1"]
     assert (top_1.recall_at_1, top_1.errors, top_1.answers) == (0.5, 2, 2)
     assert report.gain["top_1"].recall_at_1 == pytest.approx(-50)
@@ -105,7 +104,51 @@ def test_errors_count_in_figures_and_are_told() -> None:
 def test_photos_with_a_category_only_still_make_a_report() -> None:
     """Accuracy and latency are known, products are not."""
     observations = [seen(0, B), seen(0, T, predicted=("Shoe", 0.8))]
-    report = make_report([query(0, "")], observations, catalog(), GALLERY, SETTING)
+    report = report_of([query(0, "")], observations)
     assert report.classifier_top1_accuracy == 1
     assert report.policies["top_1"].recall_at_1 is None
     assert (report.gain, report.queries_with_product) == ({}, 0)
+
+
+def test_losses_agree_with_recall() -> None:
+    """With one product a photo, what is found among the first k is recall at k; shares add up to 1."""
+    for policy in random_report().policies.values():
+        recalls = (policy.recall_at_1, policy.recall_at_5, policy.recall_at_10)
+        assert [each.found for each in policy.losses] == pytest.approx(recalls)
+        for each in policy.losses:
+            assert sum(each.model_dump(exclude={"k"}).values()) == pytest.approx(1)
+
+
+def test_the_oracle_is_measured_like_a_policy() -> None:
+    """Always right at first: twice the baseline's recall is a gain of 100 %, and half of the accuracy is enough."""
+    queries = [query(n) for n in range(4)]
+    observations = [seen(n, B, (1,) if n < 2 else ()) for n in range(4)]
+    observations += [seen(n, T, (1,), predicted=("Shoe" if n < 1 else "Bag", 0.9)) for n in range(4)]
+    report = report_of(queries, observations, oracle=[seen(n, T, (1,)) for n in range(4)])
+    assert report.oracle is not None
+    assert report.oracle.gain is not None
+    assert report.oracle.gain.mean == pytest.approx(100)
+    assert report.break_even is not None
+    assert report.break_even.accuracy == pytest.approx(0.5)
+    assert not report.break_even.top_1_pays
+    assert [notice.code for notice in report.notices] == ["CLASSIFIER_BELOW_BREAK_EVEN"]
+
+
+def test_confidences_are_judged() -> None:
+    """90 % sure and right in one photo of two: off by 40 %."""
+    observations = [seen(n, T, predicted=("Shoe" if n else "Bag", 0.9)) for n in range(2)]
+    reliability = report_of([query(0), query(1)], observations).classifier_reliability
+    assert reliability is not None
+    assert reliability.photos == 2
+    assert reliability.expected_calibration_error == pytest.approx(0.4)
+
+
+def test_photos_that_nothing_can_find_say_nothing_about_the_break_even() -> None:
+    """The classifier is wrong on the one product that is not sold here, which costs TOP_1 nothing."""
+    queries = [query(0), query(1, "shoe-99")]
+    observations = [seen(0, B, (1,)), seen(1, B), seen(0, T, (1,), predicted=("Shoe", 0.9))]
+    observations.append(seen(1, T, predicted=("Bag", 0.9)))
+    report = report_of(queries, observations, oracle=[seen(0, T, (1,)), seen(1, T)])
+    assert report.classifier_top1_accuracy == 0.5
+    assert report.break_even is not None
+    assert (report.break_even.classifier_top1_accuracy, report.break_even.top_1_pays) == (1, True)

@@ -3,10 +3,9 @@
 from rich.console import Console
 
 from services.client.types import Policy
-from services.evaluation.report import make_report
 from services.evaluation.schema import Report
 from services.evaluation.table import table
-from tests.support.shoppers import GALLERY, SETTING, catalog, query, random_report, seen
+from tests.support.shoppers import query, random_report, report_of, seen
 
 
 def _printed(report: Report) -> str:
@@ -21,18 +20,24 @@ def test_every_figure_fits_into_80_columns() -> None:
     report = random_report()
     text = _printed(report)
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
-    rows = {line.split()[0]: line for line in text.splitlines() if line.strip()}
+    figures, losses = text.split("Where the first place goes")
+    rows = {line.split()[0]: line for line in figures.splitlines() if line.strip()}
     adaptive = report.policies["adaptive"]
     assert adaptive.recall_at_1 is not None
     assert f"{adaptive.recall_at_1 * 100:.1f}" in rows["Adaptive"]
     assert f"+{report.gain['adaptive'].mean:.1f}" in rows["Adaptive"]
+    assert report.oracle is not None
+    assert "100.0" in rows["Perfect"]
+    [lost] = [line for line in losses.splitlines() if line.strip().startswith("Adaptive")]
+    assert f"{report.policies['adaptive'].losses[0].ranked_below * 100:.1f}" in lost
 
 
 def test_errors_and_partial_answers_are_told() -> None:
     """They are not lost beneath the figures."""
     observations = [seen(0, Policy.TOP_1, outcome="partial"), seen(1, Policy.TOP_1, outcome="error", error="X")]
-    report = make_report([query(0), query(1)], observations, catalog(), GALLERY, SETTING)
-    assert "1 partial answers, 1 errors." in _printed(report)
+    report = report_of([query(0), query(1)], observations)
+    assert "found nothing: 1." in _printed(report)
+    assert "shard did not answer: 1." in _printed(report)
 
 
 def test_a_name_is_no_markup() -> None:
