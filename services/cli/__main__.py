@@ -8,6 +8,7 @@ import typer
 from services.cli.commands.dataset import dataset
 from services.cli.commands.demo import demo
 from services.cli.commands.evaluate import evaluate
+from services.cli.commands.fit import fit
 from services.cli.commands.index import index
 from services.cli.commands.search import search
 from services.cli.commands.status import status
@@ -25,7 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(dataset, name="dataset")
-for command in (index, up, search, status, evaluate, demo):
+for command in (fit, index, up, search, status, evaluate, demo):
     app.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""`python -m services.training`: make the training photos, the embedder and the classifier."""
+"""`python -m services.training`: make the training photos and the frozen embedder that `aisle fit` starts from."""
 
 import argparse
 import sys
@@ -31,19 +31,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _make(arguments: argparse.Namespace, command: str) -> None:
-    from services.training import jobs  # noqa: PLC0415 - torch, which only these commands need
+    from services.training import jobs  # noqa: PLC0415 - torch, which only this command needs
 
     datasets = [read_dataset(folder) for folder in arguments.dataset]
-    if arguments.command == "embedder":
-        pairs = (pair.rpartition(":") for pair in arguments.validate)
-        validation = [jobs.Validation(read_dataset(Path(folder)), table) for folder, _, table in pairs]
-        entry = jobs.make_embedder(datasets, validation, arguments.out, command=command, log=_log)
-    else:
-        tests = [read_dataset(folder) for folder in arguments.test]
-        entry = jobs.make_classifier(
-            datasets, tests, arguments.out, checkpoint=arguments.checkpoint, command=command, log=_log
-        )
-    _log(f"written: {entry}")
+    pairs = (pair.rpartition(":") for pair in arguments.validate)
+    validation = [jobs.Validation(read_dataset(Path(folder)), table) for folder, _, table in pairs]
+    _log(f"written: {jobs.make_embedder(datasets, validation, arguments.out, command=command, log=_log)}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,19 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     embedder.add_argument(
         "--validate", action="append", required=True, metavar="FOLDER:TABLE", help="photos for the card's figures"
     )
-    classifier = commands.add_parser("classifier", help="train, calibrate and write the classifier")
-    classifier.add_argument("--test", type=Path, action="append", default=[], help="dataset whose queries are judged")
-    classifier.add_argument(
-        "--checkpoint",
-        type=Path,
-        default=Path("build/training/classifier.pt"),
-        help="state after each epoch, to go on from",
-    )
-    for command in (embedder, classifier):
-        command.add_argument(
-            "--dataset", type=Path, action="append", required=True, help="dataset folder with train.csv"
-        )
-        command.add_argument("--out", type=Path, default=Path("model_repository"), help="model repository")
+    embedder.add_argument("--dataset", type=Path, action="append", required=True, help="dataset folder with train.csv")
+    embedder.add_argument("--out", type=Path, default=Path("model_repository"), help="model repository")
     return parser
 
 

@@ -18,8 +18,8 @@ class Backbone(nn.Module):  # type: ignore[misc] # torch is untyped where it is 
 
     Batch normalisation keeps ImageNet's statistics (a few dozen photos have none worth learning), so it is folded
     into the convolutions at once: training is 40 % faster for it, and the exported graph needs no other folding.
-    The first `frozen_blocks` of the 16 blocks, and the stem before them, keep their weights in training; of the others
-    the kernels learn, and the biases that folding made stay.
+    The first `frozen_blocks` of the 16 blocks, and the stem before them, keep their weights in training; the others
+    learn, the biases that folding made among them.
     """
 
     def __init__(self, side: int, *, frozen_blocks: int = BLOCKS) -> None:
@@ -33,9 +33,10 @@ class Backbone(nn.Module):  # type: ignore[misc] # torch is untyped where it is 
         self.top = fuse_conv_bn_eval(network._conv_head, network._bn1)  # noqa: SLF001
         with torch.no_grad():
             self.stem.weight *= _SCALE  # a power of two, so exact, and one operation less
-        self.stem.requires_grad_(requires_grad=False)
         self.frozen_blocks = frozen_blocks
-        self.blocks[:frozen_blocks].requires_grad_(requires_grad=False)
+        self.requires_grad_(requires_grad=False)
+        for learning in (self.blocks[frozen_blocks:], self.top):
+            learning.requires_grad_(requires_grad=True)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -52,18 +53,6 @@ class Backbone(nn.Module):  # type: ignore[misc] # torch is untyped where it is 
         """Return the pooled features of the frozen part's activations."""
         seen = self.top(self.blocks[self.frozen_blocks :](activations))
         return functional.relu6(seen).mean((2, 3))
-
-
-class FrozenPart(nn.Module):  # type: ignore[misc] # torch is untyped where it is not installed
-    """A backbone's frozen part as a module of its own, which is what can be exported."""
-
-    def __init__(self, backbone: Backbone) -> None:
-        super().__init__()
-        self.backbone = backbone
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Return the activations."""
-        return self.backbone.frozen_part(pixels)
 
 
 def _fold(block: nn.Module) -> nn.Module:

@@ -45,9 +45,3 @@ def expected_calibration_error(probabilities: Floats, labels: NDArray[np.int64],
     place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
     gaps = np.bincount(place, weights=confidence - right, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))
-
-
-def condition(probabilities: Floats, columns: NDArray[np.int64]) -> Floats:
-    """Keep the given columns and renormalise the rows: P(label | one of these), as the gateway does per snapshot."""
-    kept = probabilities[:, columns]
-    return np.asarray(kept / kept.sum(axis=1, keepdims=True), np.float64)

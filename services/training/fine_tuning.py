@@ -1,190 +1,164 @@
-"""Fine-tuning of the classifier: the loop, seeded, resumable, keeping the weights that do best on validation photos."""
+"""Fine-tuning on shoppers' photos: seeded, resumable, keeping the state that does best on validation photos."""
 
-import tempfile
-from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
 from services.common.errors import FailedPrecondition
-from services.training.backbone import FEATURES, Backbone, FrozenPart
-from services.training.export import export, open_session
-from services.training.photos import Pixels, augment, choose
-from services.training.recipes import ClassifierRecipe
+from services.training.batches import Shown, batches, steps_per_epoch
+from services.training.export import check_parity, export
+from services.training.fitted import EpochReport, Fitted, FittedModel, Report, TrainingData
+from services.training.frozen_part import FrozenPart
+from services.training.measuring import first_hit_ranks
+from services.training.network import Network, Target, Whole
+from services.training.photos import NO_PRODUCT, Pixels
+from services.training.recipes import FineTuneRecipe
+
+CHECKPOINT = "fine-tuning.pt"
+_PARITY_PHOTOS = 64
 
 
-@dataclass(frozen=True)
-class LabelledPixels:
-    """Photos uint8 [N, S, S, 3] RGB with labels int64 [N]."""
+def fine_tune(
+    data: TrainingData, recipe: FineTuneRecipe, *, learn_products: bool, folder: Path, report: Report
+) -> Fitted:
+    """Train the network, or go on where an interrupted run of the same recipe stopped, and write its two models.
 
-    pixels: Pixels
-    labels: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """What one epoch came to; `accuracy` is the mean over the categories on validation photos."""
-
-    epoch: int
-    loss: float
-    accuracy: float
-    is_best: bool
-
-
-class Classifier(nn.Module):  # type: ignore[misc] # torch is untyped where it is not installed
-    """Pixels uint8 [N, side, side, 3] to logits float32 [N, categories]."""
-
-    def __init__(self, categories: int, recipe: ClassifierRecipe) -> None:
-        super().__init__()
-        self.backbone = Backbone(recipe.side, frozen_blocks=recipe.frozen_blocks)
-        self.dropout = nn.Dropout(recipe.dropout)
-        self.head = nn.Linear(FEATURES, categories)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Return the logits."""
-        return self.classify(self.backbone.frozen_part(pixels))
-
-    def classify(self, activations: Tensor) -> Tensor:
-        """Return the logits of what the backbone's frozen part made of the pixels."""
-        logits: Tensor = self.head(self.dropout(self.backbone.trained_part(activations)))
-        return logits
-
-
-@torch.inference_mode()  # type: ignore[untyped-decorator]
-def predict(model: Classifier, activations: NDArray[np.float32], batch: int = 64) -> NDArray[np.float64]:
-    """Return the logits of the frozen part's activations, float64 [N, categories]."""
-    model.eval()
-    starts = range(0, len(activations), batch)
-    parts = [model.classify(torch.from_numpy(activations[start : start + batch])) for start in starts]
-    return np.asarray(torch.cat(parts).numpy(), np.float64)
-
-
-class Frozen:
-    """The frozen part in ONNX Runtime, which takes a fraction of the time that torch takes on a CPU."""
-
-    def __init__(self, backbone: Backbone, side: int) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder, "frozen.onnx")
-            export(FrozenPart(backbone), side, "activations", file)
-            self._session = open_session(file, threads=torch.get_num_threads())
-
-    def __call__(self, pixels: Pixels, batch: int = 64) -> NDArray[np.float32]:
-        """Return the activations of photos uint8 [N, side, side, 3]: float32 [N, C, h, w]."""
-        starts = range(0, len(pixels), batch)
-        parts = [self._session.run(None, {"pixels": pixels[start : start + batch]})[0] for start in starts]
-        return np.concatenate(parts)
-
-
-def mean_accuracy(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Return the accuracy averaged over the categories that occur, so that large ones do not drown small ones."""
-    right = logits.argmax(axis=1) == labels
-    return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
-
-
-def fit(
-    train: LabelledPixels,
-    val: LabelledPixels,
-    categories: int,
-    recipe: ClassifierRecipe,
-    *,
-    checkpoint: Path,
-    report: Callable[[EpochReport], None],
-) -> Classifier:
-    """Train a classifier, or go on where `checkpoint` stopped; every epoch's chance depends on seed and epoch only.
+    Every epoch's chance depends on seed and epoch only, so a run that was interrupted repeats an unbroken one. Uses an
+    accelerator when torch finds one.
 
     Args:
-        train: photos larger than `recipe.side`, for the augmentation to crop.
-        val: photos at `recipe.side`.
-        categories: how many labels there are.
+        data: photos to learn from and to be judged by.
         recipe: how to train.
-        checkpoint: file that holds the state after each epoch; of the same recipe, photos and categories.
+        learn_products: whether to learn the embedder, too. Products count where both a photo and a gallery picture
+            show them; where none does, only the classifier is learned all the same.
+        folder: where the checkpoint and the finished files lie; of this very data and recipe.
         report: told about every epoch.
 
-    Returns:
-        The averaged weights of the epoch with the best mean accuracy on `val`.
-
     Raises:
-        FailedPrecondition: the checkpoint is of another recipe.
+        FailedPrecondition: the folder's checkpoint is of another recipe.
+        ParityError: an exported file does not say what the network says.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    shown = Shown.of(data, recipe, learn_products=learn_products)
+    network = _train(shown, recipe, folder / CHECKPOINT, report).cpu()
+    sample = shown.val.pixels[:_PARITY_PHOTOS]
+    return Fitted(
+        classifier=_write(Whole(network, 0), sample, "logits", folder, recipe.side),
+        embedder=_write(Whole(network, 1), sample, "embedding", folder, recipe.side) if shown.products else None,
+    )
+
+
+def _train(shown: Shown, recipe: FineTuneRecipe, checkpoint: Path, report: Report) -> Network:
+    """Return the averaged weights of the best epoch: accuracy and recall@1 on validation photos, added up."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(recipe.seed)
-    model = Classifier(categories, recipe)
-    average = deepcopy(model)
-    frozen = Frozen(model.backbone, recipe.side)
-    val_activations = frozen(val.pixels)
-    optimiser = _optimiser(model, recipe)
-    state = {"recipe": asdict(recipe), "epoch": 0, "accuracy": -1.0, "best": average.state_dict()}
+    network = Network(shown.categories, shown.products, recipe).to(device)
+    frozen = FrozenPart(network.backbone, recipe.training_side, device)
+    judge = _Judge(shown, FrozenPart(network.backbone, recipe.side, device))
+    judge.place_products(network)
+    average, optimiser = deepcopy(network), _optimiser(network, recipe)
+    state: dict[str, Any] = {"recipe": asdict(recipe), "epoch": 0, "score": -1.0, "best_epoch": 0}
+    state["best"] = deepcopy(average.state_dict())
     if checkpoint.is_file():
-        state = load_checkpoint(checkpoint, recipe)
-        model.load_state_dict(state["model"])
+        state = _read(checkpoint, recipe, device)
+        network.load_state_dict(state["network"])
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
-    for epoch in range(int(state["epoch"]), recipe.epochs):
-        batches = _batches(train, frozen, recipe, epoch)
-        loss = _train_epoch(model, average, optimiser, batches, recipe=recipe, epoch=epoch)
-        accuracy = mean_accuracy(predict(average, val_activations), val.labels)
-        is_best = accuracy > state["accuracy"]
-        state |= {"epoch": epoch + 1, "model": model.state_dict(), "average": average.state_dict()}
+    while state["epoch"] < recipe.epochs and state["epoch"] - state["best_epoch"] < recipe.patience:
+        loss = _epoch(network, average, optimiser, frozen, shown=shown, recipe=recipe, epoch=state["epoch"])
+        accuracy, recall_at_1 = judge(average)
+        score = accuracy + (recall_at_1 or 0.0)
+        is_best = score > state["score"]
+        state |= {"epoch": state["epoch"] + 1, "network": network.state_dict(), "average": average.state_dict()}
         state["optimiser"] = optimiser.state_dict()
         if is_best:
-            state |= {"accuracy": accuracy, "best": deepcopy(average.state_dict())}
+            state |= {"score": score, "best": deepcopy(average.state_dict()), "best_epoch": state["epoch"]}
         _save(state, checkpoint)
-        report(EpochReport(epoch + 1, loss, accuracy, is_best))
-    best = Classifier(categories, recipe)
+        report(EpochReport(state["epoch"], recipe.epochs, loss, accuracy, recall_at_1, is_best))
+    best: Network = average
     best.load_state_dict(state["best"])
     return best
 
 
-def load_checkpoint(checkpoint: Path, recipe: ClassifierRecipe) -> dict[str, Any]:
-    """Return the state to go on from.
+class _Judge:
+    """How good a network is on validation photos; the frozen part has seen them once and for all."""
 
-    Raises:
-        FailedPrecondition: it is of another recipe: going on would make a model that no recipe, and no card, describes.
-    """
-    state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
-    if state.get("recipe") != asdict(recipe):
-        raise FailedPrecondition(f"{checkpoint} was made by another recipe; remove it to train anew")
-    return state
+    def __init__(self, shown: Shown, frozen: FrozenPart) -> None:
+        self._shown = shown
+        self._photos = frozen.batches(shown.val.pixels)
+        self._gallery = frozen.batches(shown.val_gallery.pixels)
+        self._gallery_of = shown.val_gallery.products
+
+    def place_products(self, network: Network) -> None:
+        """Put each product where its gallery pictures are: there the search will look for it."""
+        if not self._shown.products:
+            return
+        _, embeddings = network.answers(self._gallery)
+        with torch.no_grad():
+            for product in range(self._shown.products):
+                mine = embeddings[self._gallery_of == product]
+                network.places[product] = torch.from_numpy(mine.mean(axis=0))
+
+    def __call__(self, network: Network) -> tuple[float, float | None]:
+        """Return accuracy, and recall@1 among the gallery pictures; None where no photo's product is known."""
+        logits, embeddings = network.answers(self._photos)
+        accuracy = float((logits.argmax(axis=1) == self._shown.val.categories).mean())
+        known = self._shown.val.products != NO_PRODUCT
+        if not known.any():
+            return accuracy, None
+        _, places = network.answers(self._gallery)
+        wanted, shown = (list(map(str, products)) for products in (self._shown.val.products[known], self._gallery_of))
+        return accuracy, float((first_hit_ranks(embeddings[known], wanted, places, shown) == 0).mean())
 
 
-def _optimiser(model: Classifier, recipe: ClassifierRecipe) -> torch.optim.Optimizer:
-    backbone = [weight for weight in model.backbone.parameters() if weight.requires_grad]
+def _optimiser(network: Network, recipe: FineTuneRecipe) -> torch.optim.Optimizer:
+    backbone = [weight for weight in network.backbone.parameters() if weight.requires_grad]
+    fresh = [*network.head.parameters(), *network.projection.parameters()]
     groups = [
         {"params": backbone, "factor": 1.0},
-        {"params": list(model.head.parameters()), "factor": recipe.head_factor},
+        {"params": fresh, "factor": recipe.head_factor},
+        {"params": [network.places, network.log_sharpness], "factor": 2 * recipe.head_factor, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
 
-def _train_epoch(
-    model: Classifier,
-    average: Classifier,
+def _epoch(
+    network: Network,
+    average: Network,
     optimiser: torch.optim.Optimizer,
-    batches: Iterator[tuple[Tensor, Tensor]],
+    frozen: FrozenPart,
     *,
-    recipe: ClassifierRecipe,
+    shown: Shown,
+    recipe: FineTuneRecipe,
     epoch: int,
 ) -> float:
     """Run one epoch and return its mean loss."""
     torch.manual_seed(recipe.seed + epoch)  # for dropout, so that a resumed run repeats an unbroken one
-    model.train()
+    device = network.places.device
+    network.train()
     losses = []
-    steps = recipe.photos_per_epoch // recipe.batch
-    for step, (activations, labels) in enumerate(batches):
+    steps = steps_per_epoch(len(shown.train.pixels), recipe)
+    for step, batch in enumerate(batches(shown, recipe, epoch)):
         rate = recipe.learning_rate * schedule(epoch + step / steps, recipe.epochs)
         for group in optimiser.param_groups:
             group["lr"] = rate * group["factor"]
-        loss = functional.cross_entropy(model.classify(activations), labels, label_smoothing=recipe.label_smoothing)
+        targets = [
+            Target(share, torch.from_numpy(categories).to(device), torch.from_numpy(products).to(device))
+            for share, categories, products in batch.targets
+        ]
+        loss = network.loss(frozen(batch.pixels), targets, recipe.label_smoothing)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        _average(average, model, recipe.averaging)
+        done = epoch * steps + step
+        _average(
+            average, network, min(recipe.averaging, (1 + done) / (10 + done))
+        )  # the first steps are soon forgotten
         losses.append(float(loss.detach()))
     return float(np.mean(losses))
 
@@ -195,26 +169,30 @@ def schedule(epoch: float, epochs: int) -> float:
     return float(warm * (1 + np.cos(np.pi * max(epoch - 1, 0) / max(epochs - 1, 1))) / 2)
 
 
-def _batches(
-    train: LabelledPixels, frozen: Frozen, recipe: ClassifierRecipe, epoch: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield one epoch's batches: activations of freshly augmented photos, and their labels."""
-    rng = np.random.default_rng((recipe.seed, epoch))
-    chosen = choose(train.labels, recipe.photos_per_epoch // recipe.batch * recipe.batch, rng)
-    for places in chosen.reshape(-1, recipe.batch):
-        pixels = np.stack([augment(train.pixels[place], recipe.side, rng) for place in places])
-        yield torch.from_numpy(frozen(pixels)), torch.from_numpy(train.labels[places])
-
-
 @torch.no_grad()  # type: ignore[untyped-decorator]
-def _average(average: Classifier, model: Classifier, decay: float) -> None:
-    for kept, current in zip(average.parameters(), model.parameters(), strict=True):
+def _average(average: Network, network: Network, decay: float) -> None:
+    for kept, current in zip(average.parameters(), network.parameters(), strict=True):
         if current.requires_grad:
             kept.lerp_(current, 1 - decay)
 
 
-def _save(state: dict[str, object], checkpoint: Path) -> None:
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+def _read(checkpoint: Path, recipe: FineTuneRecipe, device: torch.device) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(checkpoint, weights_only=True, map_location=device)
+    if state.get("recipe") != asdict(recipe):
+        # Going on would make a model that no recipe, and no card, describes.
+        raise FailedPrecondition(f"{checkpoint} was made by another recipe; remove it to train anew")
+    return state
+
+
+def _save(state: dict[str, Any], checkpoint: Path) -> None:
     part = checkpoint.with_suffix(".part")
     torch.save(state, part)
     part.replace(checkpoint)
+
+
+def _write(module: nn.Module, sample: Pixels, output: str, folder: Path, side: int) -> FittedModel:
+    file = folder / f"{output}.onnx"
+    export(module.eval(), side, output, file)
+    # Weights are stored in half precision; logits are of the order of 10.
+    parity = check_parity(module, file, sample, least_cosine=0.9999, largest_difference=0.2)
+    return FittedModel(file, side, parity)

@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.errors import CatalogueInvalid
-from services.datasets.labelled import Dataset, read_photos
+from services.datasets.labelled import Dataset
+from services.photo.labelled import read_photos
+
+_GALLERY_COLUMNS = ("image_path", "category", "product_id")
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,23 @@ class Pictures:
         places = {name: place for place, name in enumerate(names)}
         return np.array([places[category] for category in self.categories], np.int64)
 
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self.paths)
+
+    def at(self, places: Iterable[int]) -> "Pictures":
+        """Return the pictures at some places, in that order."""
+        order = list(places)
+        paths, categories, products = self.paths, self.categories, self.products
+        return Pictures([paths[i] for i in order], [categories[i] for i in order], [products[i] for i in order])
+
+    def where(self, keep: Iterable[bool]) -> "Pictures":
+        """Return the pictures for which `keep`, N answers, is true."""
+        return self.at(place for place, kept in enumerate(keep) if kept)
+
     def some(self, count: int, seed: int) -> "Pictures":
         """Return `count` pictures drawn at random, or all when there are not more."""
-        order = np.random.default_rng(seed).permutation(len(self.paths))[:count]
-        return Pictures(*([column[i] for i in order] for column in (self.paths, self.categories, self.products)))
+        return self.at(np.random.default_rng(seed).permutation(len(self))[:count].tolist())
 
 
 def photos(dataset: Dataset, table: str) -> Pictures:
@@ -46,11 +62,21 @@ def photos(dataset: Dataset, table: str) -> Pictures:
 
 
 def gallery(dataset: Dataset) -> Pictures:
-    """Read the studio pictures of the catalogue, which the dataset's adapter wrote."""
-    with dataset.catalogue.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    paths = [dataset.image_root / row["image_path"] for row in rows]
-    return Pictures(paths, [row["category"] for row in rows], [row["product_id"] for row in rows])
+    """Read the studio pictures of the catalogue; the indexer is who checks a catalogue in full.
+
+    Raises:
+        CatalogueInvalid: a column or a value that is needed here is missing, or there are no rows.
+    """
+    with dataset.catalogue.open(encoding="utf-8-sig", newline="") as file:
+        rows = [[(row.get(column) or "").strip() for column in _GALLERY_COLUMNS] for row in csv.DictReader(file)]
+    for number, row in enumerate(rows, start=2):
+        if not all(row):
+            missing = _GALLERY_COLUMNS[row.index("")]
+            raise CatalogueInvalid(f"{dataset.catalogue}, row {number}: {missing} is missing or empty", field=missing)
+    if not rows:
+        raise CatalogueInvalid(f"{dataset.catalogue} has no rows")
+    paths, categories, products = (list(column) for column in zip(*rows, strict=True))
+    return Pictures([dataset.image_root / path for path in paths], categories, products)
 
 
 def together(parts: Iterable[Pictures]) -> Pictures:
@@ -61,8 +87,3 @@ def together(parts: Iterable[Pictures]) -> Pictures:
         [category for part in every for category in part.categories],
         [product for part in every for product in part.products],
     )
-
-
-def category_names(tables: Iterable[Pictures]) -> list[str]:
-    """Return the categories of several tables: table by table, sorted within each, none twice."""
-    return list(dict.fromkeys(name for table in tables for name in sorted(set(table.categories))))

@@ -11,6 +11,10 @@ class Parity:
     largest_difference: float
 
 
+EXACT = Parity(1.0, 0.0)
+"""Of a file that is what it is compared with."""
+
+
 @dataclass(frozen=True)
 class Retrieval:
     """How well photos find their product among all studio pictures of a dataset."""
@@ -21,15 +25,3 @@ class Retrieval:
     recall_at_1: float
     recall_at_5: float
     mean_reciprocal_rank: float
-
-
-@dataclass(frozen=True)
-class Quality:
-    """Top-1 accuracy over all labels, and with the probabilities conditioned on the dataset's categories."""
-
-    dataset: str
-    photos: int
-    categories: int
-    accuracy: float
-    conditioned_accuracy: float
-    conditioned_calibration_error: float

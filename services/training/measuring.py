@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from services.training.export import open_session
+from services.training.sessions import open_session
 
 
 def first_hit_ranks(

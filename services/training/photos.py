@@ -1,10 +1,9 @@
-"""Photos for training as arrays: loading, the augmentation that imitates phones, and which photos an epoch sees."""
+"""Photos for training as arrays: loading, and which photos an epoch sees."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,56 +12,35 @@ from services.photo.intake import read_photo
 
 Pixels = NDArray[np.uint8]
 
+NO_PRODUCT = -100
+"""Label of a photo whose product is unknown, or has no gallery picture; torch's losses leave it out by default."""
+
+
+def read(path: Path, side: int) -> Pixels:
+    """Read a picture the way the gateway does, uint8 [side, side, 3] RGB.
+
+    Raises:
+        ImageUnreadable, ImageTooLarge: the file is no usable picture; the message names it.
+    """
+    try:
+        return read_photo(path.read_bytes(), least_side=side).pixels(side, side)
+    except (ImageUnreadable, ImageTooLarge) as error:
+        raise type(error)(f"{path}: {error.message}") from error
+    except OSError as error:
+        raise ImageUnreadable(f"{path}: {error.strerror}") from error
+
 
 def load(paths: Sequence[Path], side: int) -> Pixels:
-    """Read pictures the way the gateway does, uint8 [N, side, side, 3] RGB.
+    """Read pictures, uint8 [N, side, side, 3] RGB.
 
     Raises:
         ImageUnreadable, ImageTooLarge: a file is no usable picture; the message names it.
     """
-
-    def read(path: Path) -> Pixels:
-        try:
-            return read_photo(path.read_bytes(), least_side=side).pixels(side, side)
-        except (ImageUnreadable, ImageTooLarge) as error:
-            raise type(error)(f"{path}: {error.message}") from error
-
+    pixels = np.empty((len(paths), side, side, 3), np.uint8)
     with ThreadPoolExecutor() as pool:
-        return np.stack(list(pool.map(read, paths)))
-
-
-def augment(photo: Pixels, side: int, rng: np.random.Generator) -> Pixels:
-    """Return the photo as another hand with another phone might have taken it, uint8 [side, side, 3].
-
-    Another framing (crop of 45 to 100 % of the area, stretched by up to a quarter, turned by up to 15 degrees,
-    mirrored), other light and white balance, now and then a blur.
-    """
-    size = photo.shape[0]
-    scale, stretch = np.sqrt(rng.uniform(0.45, 1.0)), np.exp(rng.uniform(-0.22, 0.22))
-    angle = np.deg2rad(rng.uniform(-15, 15))
-    width, height = size * scale * stretch / side, size * scale / stretch / side  # source pixels per target pixel
-    mirror = -1 if rng.random() < 0.5 else 1  # noqa: PLR2004 - a coin
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    back = turn @ np.diag([mirror * width, height])
-    slack = np.maximum(size - np.array([width, height]) * side, 0) / 2
-    centre = size / 2 + rng.uniform(-1, 1, 2) * slack
-    matrix = np.column_stack([back, centre - back @ [side / 2, side / 2]])
-    framed = cv2.warpAffine(
-        photo, matrix, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101
-    )
-    if rng.random() < 0.25:  # noqa: PLR2004 - one photo in four
-        framed = cv2.GaussianBlur(framed, (0, 0), rng.uniform(0.4, 1.2))
-    return _relight(np.asarray(framed, np.uint8), rng)
-
-
-def _relight(photo: Pixels, rng: np.random.Generator) -> Pixels:
-    """Change brightness, contrast, saturation and white balance, as one linear map of the colours."""
-    grey = np.full((3, 3), 1 / 3)
-    saturation, contrast = rng.uniform(0.6, 1.4), rng.uniform(0.75, 1.25)
-    gains = contrast * (1 + rng.uniform(-0.1, 0.1, 3))
-    mix = np.diag(gains) @ (saturation * np.eye(3) + (1 - saturation) * grey)
-    offset = 127 * (1 - contrast) + rng.uniform(-25, 25)
-    return np.asarray(cv2.transform(photo, np.column_stack([mix, np.full(3, offset)])), np.uint8)
+        for place, picture in enumerate(pool.map(lambda path: read(path, side), paths)):
+            pixels[place] = picture
+    return pixels
 
 
 def choose(labels: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:

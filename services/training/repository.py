@@ -3,15 +3,16 @@
 import hashlib
 import json
 import shutil
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.replacing import replaced_in_one_step
 from services.models.golden import GOLDEN_PICTURE
 
+RECORD = "fit.json"
 _WARMUP_BATCHES = (1, 8)
 
 
@@ -36,7 +37,8 @@ class ModelEntry:
     """What is known about a trained model.
 
     `parameters` are what clients read from Triton's ModelConfig (`model_version`, `preprocessing`, `labels`);
-    the file's `sha256` and the thread counts are added to them.
+    the file's `sha256` and the thread counts are added to them. `record` is kept beside the card as `fit.json`, unless
+    it is empty.
     """
 
     name: str
@@ -48,6 +50,7 @@ class ModelEntry:
     card: str
     parameters: dict[str, str]
     serving: Serving = field(default_factory=Serving)
+    record: str = ""
 
 
 def write_entry(repository: Path, entry: ModelEntry) -> Path:
@@ -59,20 +62,15 @@ def write_entry(repository: Path, entry: ModelEntry) -> Path:
     repository.mkdir(parents=True, exist_ok=True)
     target = repository / entry.name
     # Beside the repository, not in it: a running Triton must not find a model with a half-written folder.
-    scratch = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", dir=repository.parent))
-    try:
-        fresh = scratch / "fresh"
-        (fresh / "1").mkdir(parents=True)
+    with replaced_in_one_step(target, beside=repository.parent) as fresh:
+        (fresh / "1").mkdir()
         shutil.copyfile(entry.onnx, fresh / "1" / "model.onnx")
         digest = hashlib.sha256(entry.onnx.read_bytes()).hexdigest()
         (fresh / "config.pbtxt").write_text(config(entry, digest), encoding="utf-8")
         (fresh / "golden.json").write_text(golden(entry), encoding="utf-8")
         (fresh / "MODEL_CARD.md").write_text(entry.card.replace("{sha256}", digest), encoding="utf-8")
-        if target.exists():
-            target.replace(scratch / "old")
-        fresh.replace(target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if entry.record:
+            (fresh / RECORD).write_text(entry.record, encoding="utf-8")
     return target
 
 

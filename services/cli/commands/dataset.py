@@ -23,7 +23,7 @@ def fashion_mnist(
     products: Annotated[int, typer.Option(help="Gallery products.")] = 6000,
     queries: Annotated[int, typer.Option(help="Query photos, each of another gallery product.")] = 600,
     train_photos: Annotated[int, typer.Option(help="Photos of the training split; only training needs them.")] = 0,
-    val_photos: Annotated[int, typer.Option(help="Further photos of the training split, to validate with.")] = 0,
+    val_photos: Annotated[int, typer.Option(help="Photos of further gallery products, to fit scores to.")] = 400,
     seed: Annotated[int, typer.Option(help="Decides which products are photographed, and how.")] = 20,
     cache: Annotated[Path, typer.Option(help="Keeps downloaded files.")] = Path("build/cache"),
     as_json: Json = False,
@@ -63,17 +63,30 @@ def from_folder(
     gallery: Annotated[Path, typer.Argument(help="A folder tree category/product/image.jpg.")],
     folder: Annotated[Path | None, typer.Argument(help="The dataset folder to make.", show_default=False)] = None,
     *,
+    photos: Annotated[
+        Path | None,
+        typer.Option(help="A tree alike of shoppers' photos: 60 % to train, 15 % to validate, 25 % to search with."),
+    ] = None,
     queries: Annotated[Path | None, typer.Option(help="A tree alike, of photos to search with.")] = None,
+    train: Annotated[Path | None, typer.Option(help="A tree alike, of photos to learn from (aisle fit).")] = None,
+    val: Annotated[Path | None, typer.Option(help="A tree alike, of photos to validate with.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides how --photos is split.")] = 20,
     as_json: Json = False,
 ) -> None:
     """Any folder tree of pictures.
 
-    Example: aisle dataset folder shop/pictures && aisle index build/datasets/pictures
+    Examples:
+      aisle dataset folder shop/pictures && aisle index build/datasets/pictures
+
+      aisle dataset folder shop/pictures --photos shop/photos
     """
     from services.datasets.folder import prepare
 
     made = folder or DEFAULT_DATASETS / gallery.resolve().name
-    _make(lambda: prepare(made, gallery, queries), as_json=as_json)
+    tables = {name: tree for name, tree in (("queries", queries), ("train", train), ("val", val)) if tree is not None}
+    if photos is not None and tables:
+        raise typer.BadParameter("--photos is split into all three tables: give it, or a tree for each table")
+    _make(lambda: prepare(made, gallery, photos or tables, seed=seed), as_json=as_json)
 
 
 def _make(prepare: "Callable[[], Path]", *, as_json: bool) -> None:

