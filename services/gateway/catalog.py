@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from services.common.errors import UnknownCategory
 from services.gateway.plan import RankedShard, Scoring
+from services.relevance.priors import conditioned, label_positions
 from services.snapshot.manifest import FusionEntry, Manifest, ShardEntry
 
 
@@ -32,10 +33,8 @@ class Catalog:
         """Join a snapshot with the classifier that serves: by its labels, and what was learned by its file's digest."""
         learned = None if manifest.relevance is None else manifest.relevance.fusion
         fusion = learned if learned is not None and learned.classifier_sha256 == classifier_sha256 else None
-        position = {label.strip(): number for number, label in enumerate(labels)}
         shards = manifest.category_shards
-        positions = np.array([position.get(shard.category, -1) for shard in shards], dtype=np.intp)
-        return cls(manifest, shards, positions, fusion)
+        return cls(manifest, shards, label_positions([shard.category for shard in shards], labels), fusion)
 
     @property
     def unroutable(self) -> tuple[str, ...]:
@@ -67,13 +66,11 @@ class Catalog:
         Returns:
             Nothing when all of them are 0: the photo is of no category that is sold here.
         """
-        known = self.label_positions >= 0
-        here = np.where(known, probabilities[self.label_positions], 0.0).astype(np.float64)
-        total = float(here.sum())
-        if total <= 0.0:
+        here = conditioned(probabilities, self.label_positions)
+        if not here.any():
             return ()
         order = np.argsort(-here, kind="stable")
-        return tuple(_ranked(self.shards[i], float(here[i]) / total) for i in order)
+        return tuple(_ranked(self.shards[i], float(here[i])) for i in order)
 
     def indifferent(self) -> tuple[RankedShard, ...]:
         """Return every category's shard when nothing is known: all as likely as each other."""

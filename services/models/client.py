@@ -118,8 +118,11 @@ class TritonModels:
             return await method(request, timeout=timeout_seconds)
         except grpc.aio.AioRpcError as error:
             code, details = error.code(), error.details() or ""
-            _log.warning("model_call_failed", model=model, target=self._target, code=code.name, details=details)
-            raise error_of(code, details, model) from error
+            refused = error_of(code, details, model)
+            # A busy or late model is everyday business, which the caller answers or asks again; the rest is not.
+            log = _log.info if isinstance(refused, Overloaded | DeadlineExceeded) else _log.warning
+            log("model_call_failed", model=model, target=self._target, code=code.name, details=details)
+            raise refused from error
 
 
 def error_of(code: grpc.StatusCode, details: str, model: str) -> AisleError:

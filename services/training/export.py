@@ -77,7 +77,7 @@ def check_parity(
     """Compare file and module on pictures uint8 [N, H, W, 3].
 
     Raises:
-        ParityError: an output is farther off than allowed.
+        ModelOutputInvalid: an output is farther off than allowed.
     """
     with torch.inference_mode():
         expected = module.eval()(torch.from_numpy(pixels)).numpy()

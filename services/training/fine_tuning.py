@@ -41,7 +41,7 @@ def fine_tune(
 
     Raises:
         FailedPrecondition: the folder's checkpoint is of another recipe.
-        ParityError: an exported file does not say what the network says.
+        ModelOutputInvalid: an exported file does not say what the network says.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shown = Shown.of(data, recipe, learn_products=learn_products)

@@ -83,7 +83,7 @@ def calibrate(model: FittedModel, data: TrainingData, folder: Path) -> Calibrate
     """Fit the temperature to validation photos and put it, with the softmax, into a graph in a folder.
 
     Raises:
-        ParityError: the file does not say softmax(logits / temperature).
+        ModelOutputInvalid: the file does not say softmax(logits / temperature).
     """
     logits = outputs(model, data.val).astype(np.float64)
     labels = data.val.labels(data.categories)

@@ -64,7 +64,7 @@ def fit(job: FitJob, progress: Progress, report: Report) -> FitRecord:
         CatalogueInvalid: the dataset can't be fitted to; the message says why.
         InvalidArgument: there is something at `job.out` that may not be replaced.
         FailedPrecondition: the base can't be started from, or torch is missing.
-        ParityError: a file does not say what was fitted.
+        ModelOutputInvalid: a file does not say what was fitted.
     """
     began = time.monotonic()
     refuse_existing(job.out, replace=job.replace)

@@ -10,10 +10,6 @@ from services.common.errors import ModelOutputInvalid
 from services.training.measurements import Parity
 
 
-class ParityError(ModelOutputInvalid):
-    """A model file does not say what the code that made it says."""
-
-
 def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     """Load a file for the CPU; `threads` 0 means all cores."""
     options = onnxruntime.SessionOptions()
@@ -45,11 +41,11 @@ def compare(
     """Compare what a file says with what it should say, both float32 [N, D].
 
     Raises:
-        ParityError: a row is farther off than allowed; the message begins with `what`.
+        ModelOutputInvalid: a row is farther off than allowed; the message begins with `what`.
     """
     lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(seen, axis=1)
     cosine = (expected * seen).sum(axis=1) / np.maximum(lengths, np.finfo(np.float32).tiny)
     parity = Parity(float(cosine.min()), float(np.abs(expected - seen).max()))
     if not (parity.least_cosine >= least_cosine and parity.largest_difference <= largest_difference):
-        raise ParityError(f"{what} differs from what it was made from: {parity}")
+        raise ModelOutputInvalid(f"{what} differs from what it was made from: {parity}")
     return parity

@@ -74,7 +74,7 @@ class Way:
     Attributes:
         name: what people call it.
         recipe: every number that its result depends on.
-        make: fits the models and writes their files; raises ParityError when a file does not say what was fitted.
+        make: fits the models and writes their files; raises ModelOutputInvalid when a file says something else.
     """
 
     name: WayName

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from services.common.errors import FailedPrecondition
+from services.common.errors import FailedPrecondition, ModelOutputInvalid
 from services.training.fitted import EpochReport, TrainingData
 from services.training.gathering import Pictures
 from services.training.recipes import FineTuneRecipe
@@ -44,7 +44,7 @@ def test_exported_file_agrees_with_its_module(tmp_path: Path) -> None:
     assert file.stat().st_size < 7_500_000
     with torch.no_grad():
         backbone.top.bias += 0.5
-    with pytest.raises(exports.ParityError, match="differs"):
+    with pytest.raises(ModelOutputInvalid, match="differs"):
         exports.check_parity(backbone, file, _pixels(64), least_cosine=0.999, largest_difference=0.1)
 
 
