@@ -28,7 +28,8 @@ from services.photo.labelled import read_photos
 
 MODELS = Path("model_repository")
 _SEED = 20
-_SHARED_SEARCHERS = ("--shards-per-searcher", "22")  # no latency is judged here, and 44 processes take long to start
+_IN_SHORT = ("--curve", "0", "--in-flight", "2", "--shards-per-searcher", "22")
+"""No latency is judged here, and 44 processes take long to start."""
 _CASCADES = ("baseline", "top_1", "top_p", "adaptive")
 
 
@@ -76,7 +77,7 @@ class Bench:
         def act() -> None:
             self.aisle("index", dataset, *index_options, *options)
             chosen = [argument for policy in policies for argument in ("--policy", policy)]
-            self.aisle("evaluate", dataset, "--out", out, "--curve", "0", *_SHARED_SEARCHERS, *chosen, *index_options)
+            self.aisle("evaluate", dataset, "--out", out, *_IN_SHORT, *chosen, *index_options)
 
         self.step(f"evaluate {name}", act)
         return Report.model_validate_json((out / "report.json").read_text())
@@ -126,11 +127,11 @@ def measure(bench: Bench, data: Path) -> Measured:
     return Measured(
         seconds=seconds,
         frozen=bench.evaluated("frozen-embedder", grocery, frozen, _CASCADES),
-        projected=bench.evaluated("projected-embedder", grocery, models / "projected", _CASCADES),
         tuned=bench.evaluated("fine-tuned", grocery, tuned, _CASCADES),
-        head=bench.evaluated("head", grocery, head, _CASCADES),
         spoilt={name: spoilt(bench, name, grocery, features) for name in WAYS},
         fashion=bench.evaluated("fashion-mnist", fashion, MODELS, _CASCADES),
+        projected=bench.evaluated("projected-embedder", grocery, models / "projected", _CASCADES),
+        head=bench.evaluated("head", grocery, head, _CASCADES),
     )
 
 
