@@ -10,7 +10,7 @@ from services.datasets import fashion_mnist
 from services.datasets.labelled import read_dataset
 
 TRAINING_PHOTOS = fashion_mnist.FashionOptions(
-    split="train", products=2000, queries=300, train_photos=10_000, val_photos=1000, seed=7
+    split="train", products=2000, queries=300, train_photos=30_000, val_photos=1500, seed=7
 )
 """What the committed models were fitted to: everything from the training split."""
 

@@ -1,4 +1,4 @@
-"""What the network sees while it is fine-tuned: photos and gallery pictures, augmented and mixed, batch by batch."""
+"""What the network sees while it is fine-tuned: photos and gallery pictures, augmented, batch by batch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.training.augmentation import augment, mix
+from services.training.augmentation import augment
 from services.training.fitted import TrainingData
 from services.training.gathering import Pictures
 from services.training.photos import NO_PRODUCT, Pixels, choose, load
@@ -26,14 +26,17 @@ class Photos:
 
 @dataclass(frozen=True)
 class Shown:
-    """What the network sees: photos and gallery pictures to crop from, and photos and gallery as they are served."""
+    """What the network sees: photos and gallery pictures to crop from, and photos and gallery as they are served.
+
+    `category_of_product` has the place of the category of each product that is learned.
+    """
 
     train: Photos
     gallery: Photos
     val: Photos
     val_gallery: Photos
     categories: int
-    products: int
+    category_of_product: list[int]
 
     @classmethod
     def of(cls, data: TrainingData, recipe: FineTuneRecipe, *, learn_products: bool) -> "Shown":
@@ -48,22 +51,16 @@ class Shown:
 
         gallery = zip(data.gallery.products, data.gallery.categories, strict=True)
         learnable = data.gallery.where([product in place and name in data.categories for product, name in gallery])
+        shown = photos(learnable, recipe.side)
+        category_of = dict(zip(shown.products.tolist(), shown.categories.tolist(), strict=True))
         return cls(
             train=photos(data.train, recipe.stored_side),
             gallery=photos(learnable, recipe.stored_side),
             val=photos(data.val, recipe.side),
-            val_gallery=photos(learnable, recipe.side),
+            val_gallery=shown,
             categories=len(data.categories),
-            products=len(products),
+            category_of_product=[category_of[number] for number in range(len(category_of))],
         )
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Photos uint8 [N, S, S, 3] with what is on them: shares that add up to 1, each with categories and products."""
-
-    pixels: Pixels
-    targets: list[tuple[float, Labels, Labels]]
 
 
 def gallery_pictures_per_batch(available: int, recipe: FineTuneRecipe) -> int:
@@ -76,7 +73,7 @@ def steps_per_epoch(photos: int, recipe: FineTuneRecipe) -> int:
     return max(1, min(photos, recipe.photos_per_epoch) // recipe.batch)
 
 
-def batches(shown: Shown, recipe: FineTuneRecipe, epoch: int) -> Iterator[Batch]:
+def batches(shown: Shown, recipe: FineTuneRecipe, epoch: int) -> Iterator[Photos]:
     """Yield one epoch's batches; its chance depends on seed and epoch only."""
     steps = steps_per_epoch(len(shown.train.pixels), recipe)
     rng = np.random.default_rng((recipe.seed, epoch))
@@ -88,11 +85,7 @@ def batches(shown: Shown, recipe: FineTuneRecipe, epoch: int) -> Iterator[Batch]
         fresh = np.stack([augment(source.pixels[place], recipe.training_side, rng) for source, place in drawn])
         categories = np.array([source.categories[place] for source, place in drawn], np.int64)
         products = np.array([source.products[place] for source, place in drawn], np.int64)
-        mixed = mix(fresh, rng)
-        targets = [(mixed.share, categories, products)]
-        if mixed.share < 1:
-            targets.append((1 - mixed.share, categories[mixed.partner], products[mixed.partner]))
-        yield Batch(mixed.pixels, targets)
+        yield Photos(fresh, categories, products)
 
 
 def _in_turn(available: int, count: int, rng: np.random.Generator) -> Labels:

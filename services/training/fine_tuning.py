@@ -15,7 +15,7 @@ from services.training.export import check_parity, export
 from services.training.fitted import EpochReport, Fitted, FittedModel, Report, TrainingData
 from services.training.frozen_part import FrozenPart
 from services.training.measuring import first_hit_ranks
-from services.training.network import Network, Target, Whole
+from services.training.network import Network, Whole
 from services.training.photos import NO_PRODUCT, Pixels
 from services.training.recipes import FineTuneRecipe
 
@@ -47,17 +47,17 @@ def fine_tune(
     shown = Shown.of(data, recipe, learn_products=learn_products)
     network = _train(shown, recipe, folder / CHECKPOINT, report).cpu()
     sample = shown.val.pixels[:_PARITY_PHOTOS]
-    return Fitted(
-        classifier=_write(Whole(network, 0), sample, "logits", folder, recipe.side),
-        embedder=_write(Whole(network, 1), sample, "embedding", folder, recipe.side) if shown.products else None,
-    )
+    embedder = None
+    if shown.category_of_product:
+        embedder = _write(Whole(network, 1), sample, "embedding", folder, recipe.side)
+    return Fitted(_write(Whole(network, 0), sample, "logits", folder, recipe.side), embedder)
 
 
 def _train(shown: Shown, recipe: FineTuneRecipe, checkpoint: Path, report: Report) -> Network:
     """Return the averaged weights of the best epoch: accuracy and recall@1 on validation photos, added up."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(recipe.seed)
-    network = Network(shown.categories, shown.products, recipe).to(device)
+    network = Network(shown.categories, shown.category_of_product, recipe).to(device)
     frozen = FrozenPart(network.backbone, recipe.training_side, device)
     judge = _Judge(shown, FrozenPart(network.backbone, recipe.side, device))
     judge.place_products(network)
@@ -96,11 +96,11 @@ class _Judge:
 
     def place_products(self, network: Network) -> None:
         """Put each product where its gallery pictures are: there the search will look for it."""
-        if not self._shown.products:
+        if not self._shown.category_of_product:
             return
         _, embeddings = network.answers(self._gallery)
         with torch.no_grad():
-            for product in range(self._shown.products):
+            for product in range(len(self._shown.category_of_product)):
                 mine = embeddings[self._gallery_of == product]
                 network.places[product] = torch.from_numpy(mine.mean(axis=0))
 
@@ -147,18 +147,14 @@ def _epoch(
         rate = recipe.learning_rate * schedule(epoch + step / steps, recipe.epochs)
         for group in optimiser.param_groups:
             group["lr"] = rate * group["factor"]
-        targets = [
-            Target(share, torch.from_numpy(categories).to(device), torch.from_numpy(products).to(device))
-            for share, categories, products in batch.targets
-        ]
-        loss = network.loss(frozen(batch.pixels), targets, recipe.label_smoothing)
+        categories, products = (torch.from_numpy(labels).to(device) for labels in (batch.categories, batch.products))
+        loss = network.loss(frozen(batch.pixels), categories, products, recipe.label_smoothing)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         done = epoch * steps + step
-        _average(
-            average, network, min(recipe.averaging, (1 + done) / (10 + done))
-        )  # the first steps are soon forgotten
+        decay = min(recipe.averaging, (1 + done) / (10 + done))  # the first steps are soon forgotten
+        _average(average, network, decay)
         losses.append(float(loss.detach()))
     return float(np.mean(losses))
 

@@ -32,6 +32,7 @@ class FitJob:
         work: where unfinished work lies.
         command: what was typed, for the cards.
         seed: decides every lot.
+        side: input pixels of fine-tuned models; the recipe's when None.
         int8: whether the models are served in int8.
         keep_embedder: whether the base's embedder is served as it is.
         replace: whether an older repository at `out` may go.
@@ -44,6 +45,7 @@ class FitJob:
     work: Path
     command: str
     seed: int
+    side: int | None
     int8: bool
     keep_embedder: bool
     replace: bool
@@ -62,13 +64,13 @@ def fit(job: FitJob, progress: Progress, report: Report) -> FitRecord:
 
     Raises:
         CatalogueInvalid: the dataset can't be fitted to; the message says why.
-        InvalidArgument: there is something at `job.out` that may not be replaced.
+        InvalidArgument: there is something at `job.out` that may not be replaced, or a side for a way that has none.
         FailedPrecondition: the base can't be started from, or torch is missing.
         ModelOutputInvalid: a file does not say what was fitted.
     """
     began = time.monotonic()
     refuse_existing(job.out, replace=job.replace)
-    way, base, dataset = way_of(job.way, job.seed), read_base(job.base), read_dataset(job.dataset_folder)
+    way, base, dataset = way_of(job.way, job.seed, job.side), read_base(job.base), read_dataset(job.dataset_folder)
     choices = {**way.recipe, "keep_embedder": job.keep_embedder}
     prepared = prepare(dataset, base, choices, seed=job.seed, work=job.work, progress=progress)
     data, epochs = prepared.settled.data, list[EpochReport]()

@@ -1,12 +1,13 @@
 """The network that is fine-tuned: one backbone that learns categories and products at once.
 
-A photo's category is a softmax over a linear head. Its product is a softmax over the cosines to one learned place per
-product (normalised softmax: Zhai and Wu, "Classification is a strong baseline for deep metric learning", 2019); photos
-and gallery pictures of a product are drawn to the same place, which closes the gap between the two domains.
+A photo's product is a softmax over the cosines to one learned place per product (normalised softmax: Zhai and Wu,
+"Classification is a strong baseline for deep metric learning", 2019); photos and gallery pictures of a product are
+drawn to the same place, which closes the gap between the two domains. A photo's category is told by two experts, each
+trained for itself: a linear head, and the products, whose probabilities add up to that of their category. The answer is
+the product of both (Hinton, "Products of experts", 1999).
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -19,51 +20,51 @@ from services.training.photos import NO_PRODUCT
 from services.training.recipes import FineTuneRecipe
 
 _FIRST_SHARPNESS = 15.0
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a share of each photo of a batch shows: categories and products, int64 [N]."""
-
-    share: float
-    categories: Tensor
-    products: Tensor
+_LEAST_SHARE = 1e-30  # of a category among the products, so that its logarithm exists
 
 
 class Network(nn.Module):  # type: ignore[misc] # torch is untyped where it is not installed
     """The backbone's activations to category logits float32 [N, C] and embeddings float32 [N, D] of length 1."""
 
-    def __init__(self, categories: int, products: int, recipe: FineTuneRecipe) -> None:
+    def __init__(self, categories: int, category_of_product: Sequence[int], recipe: FineTuneRecipe) -> None:
         super().__init__()
         self.backbone = Backbone(recipe.side, frozen_blocks=recipe.frozen_blocks)
         self.dropout = nn.Dropout(recipe.dropout)
         self.head = nn.Linear(FEATURES, categories)
         self.projection = nn.Linear(FEATURES, recipe.dimension)
-        self.places = nn.Parameter(torch.randn(products, recipe.dimension))
+        self.places = nn.Parameter(torch.randn(len(category_of_product), recipe.dimension))
         self.log_sharpness = nn.Parameter(torch.tensor(np.log(_FIRST_SHARPNESS), dtype=torch.float32))
+        members = torch.zeros(len(category_of_product), categories)
+        for product, category in enumerate(category_of_product):
+            members[product, category] = 1
+        self.register_buffer("members", members)
 
     def forward(self, activations: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits and embeddings of what the backbone's frozen part made of the pixels."""
-        features = self.dropout(self.backbone.trained_part(activations))
-        return self.head(features), functional.normalize(self.projection(features))
+        linear, embeddings, closeness = self._experts(activations)
+        return both_experts(linear, closeness, self.members), embeddings
 
-    def loss(self, activations: Tensor, targets: Iterable[Target], smoothing: float) -> Tensor:
-        """Return the mean loss of a batch whose photos may hold parts of others.
+    def loss(self, activations: Tensor, categories: Tensor, products: Tensor, smoothing: float) -> Tensor:
+        """Return the mean loss of a batch, of the two experts added up.
 
         Args:
             activations: of the frozen part.
-            targets: what is on the photos; their shares add up to 1.
+            categories: what is on the photos, int64 [N].
+            products: the same, `NO_PRODUCT` where unknown.
             smoothing: of the labels.
         """
-        logits, embeddings = self(activations)
+        linear, _, closeness = self._experts(activations)
+        loss = functional.cross_entropy(linear, categories, label_smoothing=smoothing)
+        if bool((products != NO_PRODUCT).any()):
+            loss = loss + functional.cross_entropy(closeness, products, label_smoothing=smoothing)
+        return loss
+
+    def _experts(self, activations: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the head's logits [N, C], the embeddings [N, D], and their closeness to the products [N, P]."""
+        features = self.dropout(self.backbone.trained_part(activations))
+        embeddings = functional.normalize(self.projection(features))
         closeness = self.log_sharpness.exp() * embeddings @ functional.normalize(self.places).T
-        total = logits.new_zeros(())
-        for target in targets:
-            loss = functional.cross_entropy(logits, target.categories, label_smoothing=smoothing)
-            if bool((target.products != NO_PRODUCT).any()):
-                loss = loss + functional.cross_entropy(closeness, target.products, label_smoothing=smoothing)
-            total = total + target.share * loss
-        return total
+        return self.head(features), embeddings, closeness
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def answers(self, activations: Sequence[Tensor]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -72,6 +73,28 @@ class Network(nn.Module):  # type: ignore[misc] # torch is untyped where it is n
         parts = [self(batch) for batch in activations]
         logits, embeddings = (torch.cat([part[place] for part in parts]).cpu().numpy() for place in (0, 1))
         return logits, embeddings
+
+
+def both_experts(linear: Tensor, closeness: Tensor, members: Tensor) -> Tensor:
+    """Return the categories' logits float32 [N, C] of head and products together.
+
+    Products tell apart the categories that have some. Whether the photo shows one of those is for the head to say: the
+    share of the others stays as the head has it.
+
+    Args:
+        linear: the head's logits, float32 [N, C].
+        closeness: the products' logits, float32 [N, P].
+        members: 1 where the product is of the category, else 0, float32 [P, C].
+    """
+    has_products = members.any(dim=0)
+    if not bool(has_products.any()):
+        return linear
+    shares = functional.softmax(closeness, dim=1) @ members
+    both = linear + torch.log(shares.clamp_min(_LEAST_SHARE))
+    if bool(has_products.all()):
+        return both
+    grown = both[:, has_products].logsumexp(dim=1) - linear[:, has_products].logsumexp(dim=1)
+    return torch.where(has_products, both, linear + grown[:, None])
 
 
 class Whole(nn.Module):  # type: ignore[misc] # torch is untyped where it is not installed

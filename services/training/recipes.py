@@ -25,7 +25,7 @@ class FineTuneRecipe:
     dimension: int = 256
     """Length of the embeddings."""
     epochs: int = 14
-    photos_per_epoch: int = 6000
+    photos_per_epoch: int = 12_000
     """Most photos of an epoch; a smaller set is seen once each on average."""
     batch: int = 48
     gallery_share: float = 1 / 6

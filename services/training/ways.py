@@ -11,7 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from services.common.errors import FailedPrecondition
+from services.common.errors import FailedPrecondition, InvalidArgument
 from services.training.adapting import Adaptation, AdaptationRecipe, adapt
 from services.training.base import Base, linear
 from services.training.features import FeatureBank
@@ -82,13 +82,16 @@ class Way:
     make: Callable[[Material, Report], Made]
 
 
-def way_of(name: WayName, seed: int) -> Way:
-    """Return a way.
+def way_of(name: WayName, seed: int, side: int | None = None) -> Way:
+    """Return a way; `side` is that of fine-tuned models in pixels, the recipe's when None.
 
     Raises:
+        InvalidArgument: a side for a head, which has its backbone's.
         FailedPrecondition: torch is needed and not installed.
     """
     if name is WayName.HEAD:
+        if side is not None:
+            raise InvalidArgument("a head takes photos of its backbone's side: leave out --side, or fit fine-tune")
         recipe = {"seed": seed, **asdict(HeadRecipe()), **asdict(AdaptationRecipe())}
         return Way(name, recipe, lambda material, _: _on_frozen_features(material, seed))
     try:
@@ -98,7 +101,7 @@ def way_of(name: WayName, seed: int) -> Way:
             f"aisle fit fine-tune needs {missing.name}, which the extra `train` installs: make train-setup, then "
             ".venv-train/bin/aisle fit fine-tune ...; aisle fit head does without"
         ) from None
-    tuning = FineTuneRecipe(seed=seed)
+    tuning = FineTuneRecipe(seed=seed) if side is None else FineTuneRecipe(seed=seed, side=side)
 
     def make(material: Material, report: Report) -> Made:
         learn_products = not material.keep_embedder

@@ -16,6 +16,7 @@ from scipy.linalg import eigh
 from services.training.projection import Projection
 
 Floats = NDArray[np.float64]
+_LEAST_SHRINKAGE = 1e-7
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,9 @@ def whiten(scatter: Floats, shrinkage: float, whole: Population, dimension: int)
         Components [F, D], at the scale where projected features have the mean squared length 1.
     """
     even = np.trace(scatter) / len(scatter) or 1.0
-    sizes, directions = eigh(scatter)
-    spreads = np.maximum((1 - shrinkage) * sizes + shrinkage * even, even * np.finfo(np.float32).eps)
-    whitener = directions / np.sqrt(spreads)
-    components = whitener @ _leading(whitener.T @ whole.covariance @ whitener, dimension)
+    least = max(shrinkage, _LEAST_SHRINKAGE)  # a scatter without any evenness has no inverse
+    shrunk = (1 - least) * scatter + least * even * np.eye(len(scatter))
+    components = _leading(whole.covariance, dimension, shrunk)
     mean_square = np.trace(components.T @ whole.covariance @ components)
     return np.asarray(components / np.sqrt(max(mean_square, np.finfo(np.float32).tiny)), np.float64)
 
@@ -117,10 +117,14 @@ def mix(pairs: Floats, photos: Floats, strength: float, whole: Population, dimen
     return Projection(whole.mean.astype(np.float32), components.astype(np.float32))
 
 
-def _leading(covariance: Floats, dimension: int) -> Floats:
-    """Return the eigenvectors of the largest eigenvalues as columns, largest first, signs fixed by the largest."""
+def _leading(covariance: Floats, dimension: int, scatter: Floats | None = None) -> Floats:
+    """Return the directions of the largest spread as columns, largest first, signs fixed by the largest entry.
+
+    With a scatter, spread is measured against it, and each direction has its unit: whitening and principal components
+    are one generalised eigenvalue problem.
+    """
     width = len(covariance)
-    _, directions = eigh(covariance, subset_by_index=(width - min(dimension, width), width - 1))
+    _, directions = eigh(covariance, scatter, subset_by_index=(width - min(dimension, width), width - 1))
     directions = directions[:, ::-1]
     largest = directions[np.abs(directions).argmax(axis=0), np.arange(directions.shape[1])]
     return np.asarray(directions * np.sign(largest), np.float64)

@@ -22,6 +22,9 @@ def fit(
         "build/fit"
     ),
     seed: Annotated[int, typer.Option(min=0, help="Decides every lot; the same seed gives the same models.")] = 20,
+    side: Annotated[
+        int | None, typer.Option(min=32, max=512, help="Input pixels of fine-tuned models; fewer are faster.")
+    ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="Serve int8 models, and say what they cost.")] = False,
     keep_embedder: Annotated[
         bool, typer.Option("--keep-embedder", help="Serve the base's embedder as it is: no new index is needed.")
@@ -50,6 +53,7 @@ def fit(
         work=work,
         command=" ".join(("aisle", *sys.argv[1:])),
         seed=seed,
+        side=side,
         int8=int8,
         keep_embedder=keep_embedder,
         replace=replace,

