@@ -1,18 +1,13 @@
-"""Confidence against being right, and how often a "no good match" was right. Pure.
+"""Confidence against being right, and how often a "no good match" was right. Pure."""
 
-Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
-"""
-
-from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
-from statistics import fmean
+
+import numpy as np
 
 from services.client.types import Verdict
 from services.evaluation.observation import Observation, Query
 from services.evaluation.schema import Reliability, ReliabilityBin, Verdicts
-
-BINS = 15
-"""As in the paper."""
+from services.relevance.reliability import binned, expected_calibration_error
 
 Judgement = tuple[float, bool]
 """A confidence in [0, 1], and whether it was right."""
@@ -20,24 +15,19 @@ Judgement = tuple[float, bool]
 
 def reliability(judgements: Iterable[Judgement]) -> Reliability | None:
     """Return the bins and their expected calibration error; None without anything to judge."""
-    binned: dict[int, list[Judgement]] = defaultdict(list)
-    for confidence, right in judgements:
-        binned[min(int(confidence * BINS), BINS - 1)].append((confidence, right))
-    if not binned:
+    judged = list(judgements)
+    if not judged:
         return None
-    bins = [_bin(place, members) for place, members in sorted(binned.items())]
-    photos = sum(each.photos for each in bins)
-    error = sum(each.photos * abs(each.confidence - each.accuracy) for each in bins) / photos
-    return Reliability(photos=photos, expected_calibration_error=error, bins=bins)
-
-
-def _bin(place: int, members: Sequence[Judgement]) -> ReliabilityBin:
-    return ReliabilityBin(
-        low=place / BINS,
-        high=(place + 1) / BINS,
-        photos=len(members),
-        confidence=fmean(confidence for confidence, _ in members),
-        accuracy=fmean(right for _, right in members),
+    bins = binned(*(np.array(column) for column in zip(*judged, strict=True)))
+    return Reliability(
+        photos=len(judged),
+        expected_calibration_error=expected_calibration_error(bins),
+        bins=[
+            ReliabilityBin(
+                low=each.low, high=each.high, photos=each.count, confidence=each.confidence, accuracy=each.accuracy
+            )
+            for each in bins
+        ],
     )
 
 

@@ -48,7 +48,7 @@ def plan_with_classifier(query: Query, catalog: Catalog, ranked: Sequence[Ranked
         return Plan(catalog.indifferent(), plain)
     match query.policy:
         case Policy.TOP_1:
-            return Plan(tuple(ranked[:1]), plain)
+            return Plan(tuple(ranked[:1]), _informed(catalog))
         case Policy.TOP_P:
             return Plan(smallest_set(ranked, query.probability_mass or top_p_mass), plain)
         case Policy.ADAPTIVE if catalog.fusion is not None:
@@ -66,5 +66,16 @@ def _adaptive(query: Query, catalog: Catalog, ranked: Sequence[RankedShard], lea
     first_mass = query.probability_mass or learned.waves.first_mass
     first = smallest_set(ranked, first_mass)
     both = smallest_set(ranked, max(first_mass, learned.waves.second_mass))
-    fused = Scoring(learned.match_threshold, learned.weights, len(catalog.shards))
-    return Plan(first, fused, both[len(first) :], learned.waves.weak_below)
+    return Plan(first, _informed(catalog), both[len(first) :], learned.waves.weak_below)
+
+
+def _informed(catalog: Catalog) -> Scoring:
+    """Return how hits are scored with the prior, as far as it is known what that is worth.
+
+    In TOP_1's one shard the prior is the same for every hit: the order is the published method's, and the score tells
+    how sure the classifier was, too.
+    """
+    learned = catalog.fusion
+    if learned is None:
+        return catalog.plain_scoring
+    return Scoring(learned.match_threshold, learned.weights, len(catalog.shards))

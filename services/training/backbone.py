@@ -18,8 +18,8 @@ class Backbone(nn.Module):  # type: ignore[misc] # torch is untyped where it is 
 
     Batch normalisation keeps ImageNet's statistics (a few dozen photos have none worth learning), so it is folded
     into the convolutions at once: training is 40 % faster for it, and the exported graph needs no other folding.
-    The first `frozen_blocks` of the 16 blocks, and the stem before them, keep their weights in training; the others
-    learn, the biases that folding made among them.
+    The first `frozen_blocks` of the 16 blocks, and the stem before them, keep their weights in training; of the others
+    the kernels learn, while the biases that folding made stay, as the statistics that they were made of do.
     """
 
     def __init__(self, side: int, *, frozen_blocks: int = BLOCKS) -> None:
@@ -35,8 +35,9 @@ class Backbone(nn.Module):  # type: ignore[misc] # torch is untyped where it is 
             self.stem.weight *= _SCALE  # a power of two, so exact, and one operation less
         self.frozen_blocks = frozen_blocks
         self.requires_grad_(requires_grad=False)
-        for learning in (self.blocks[frozen_blocks:], self.top):
-            learning.requires_grad_(requires_grad=True)
+        for layer in (*self.blocks[frozen_blocks:].modules(), self.top):
+            if isinstance(layer, nn.Conv2d):
+                layer.weight.requires_grad_(requires_grad=True)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, pixels: Tensor) -> Tensor:

@@ -68,14 +68,15 @@ def gallery_pictures_per_batch(available: int, recipe: FineTuneRecipe) -> int:
     return round(recipe.batch * recipe.gallery_share) if available else 0
 
 
-def steps_per_epoch(photos: int, recipe: FineTuneRecipe) -> int:
+def steps_per_epoch(shown: Shown, recipe: FineTuneRecipe) -> int:
     """Return the batches of an epoch."""
-    return max(1, min(photos, recipe.photos_per_epoch) // recipe.batch)
+    photos_per_batch = recipe.batch - gallery_pictures_per_batch(len(shown.gallery.pixels), recipe)
+    return max(1, min(len(shown.train.pixels), recipe.photos_per_epoch) // photos_per_batch)
 
 
 def batches(shown: Shown, recipe: FineTuneRecipe, epoch: int) -> Iterator[Photos]:
     """Yield one epoch's batches; its chance depends on seed and epoch only."""
-    steps = steps_per_epoch(len(shown.train.pixels), recipe)
+    steps = steps_per_epoch(shown, recipe)
     rng = np.random.default_rng((recipe.seed, epoch))
     from_gallery = gallery_pictures_per_batch(len(shown.gallery.pixels), recipe)
     taken = choose(shown.train.categories, steps * (recipe.batch - from_gallery), rng).reshape(steps, -1)

@@ -1,10 +1,12 @@
-"""Calibration of a classifier: temperature scaling, and the expected calibration error that shows whether it helped.
+"""Calibration of a classifier: temperature scaling, and what shows whether it helped.
 
 Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 """
 
 import numpy as np
 from numpy.typing import NDArray
+
+from services.relevance.reliability import binned, expected_calibration_error
 
 Floats = NDArray[np.float64]
 
@@ -39,9 +41,6 @@ def fit_temperature(logits: Floats, labels: NDArray[np.int64]) -> float:
     return float(np.exp((low + high) / 2))
 
 
-def expected_calibration_error(probabilities: Floats, labels: NDArray[np.int64], bins: int = 15) -> float:
-    """Return the mean gap between confidence and accuracy, 0 to 1, over bins of equal width of the confidence."""
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gaps = np.bincount(place, weights=confidence - right, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
+def calibration_error(probabilities: Floats, labels: NDArray[np.int64]) -> float:
+    """Return the expected calibration error of the likeliest labels, 0 to 1."""
+    return expected_calibration_error(binned(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels))

@@ -142,7 +142,7 @@ def _epoch(
     device = network.places.device
     network.train()
     losses = []
-    steps = steps_per_epoch(len(shown.train.pixels), recipe)
+    steps = steps_per_epoch(shown, recipe)
     for step, batch in enumerate(batches(shown, recipe, epoch)):
         rate = recipe.learning_rate * schedule(epoch + step / steps, recipe.epochs)
         for group in optimiser.param_groups:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from services.common.cores import available_cores
 from services.relevance.break_even import break_even_accuracy
-from services.training.calibration import expected_calibration_error, fit_temperature, softmax
+from services.training.calibration import calibration_error, fit_temperature, softmax
 from services.training.fitted import FittedModel, TrainingData
 from services.training.gathering import Pictures
 from services.training.photos import load
@@ -93,7 +93,7 @@ def calibrate(model: FittedModel, data: TrainingData, folder: Path) -> Calibrate
     sample = parity_sample(data)
     expected = softmax(logits[: len(sample)], temperature).astype(np.float32)
     compare(expected, outputs(served, sample), str(served.file), least_cosine=0.9999, largest_difference=1e-3)
-    before, after = (expected_calibration_error(softmax(logits, t), labels) for t in (1.0, temperature))
+    before, after = (calibration_error(softmax(logits, t), labels) for t in (1.0, temperature))
     return Calibrated(served, temperature, before, after, accuracy(logits, data))
 
 

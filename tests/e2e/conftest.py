@@ -14,7 +14,7 @@ from services.datasets import folder
 from services.datasets.labelled import read_dataset
 
 REPOSITORY = Path(__file__).parents[2]
-CATEGORIES = ("Apple", "Bag", "Sneaker")
+CATEGORIES = ("Bag", "Dress", "Sneaker")
 PRODUCTS_PER_CATEGORY = 5
 
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from services.client.types import Policy, Verdict
 from services.evaluation.observation import Observation, ShownHit
-from services.evaluation.reliability import BINS, reliability, score_judgements, verdicts
+from services.evaluation.reliability import reliability, score_judgements, verdicts
+from services.relevance.reliability import BINS
 from tests.support.shoppers import GALLERY, query, seen
 
 A = Policy.ADAPTIVE

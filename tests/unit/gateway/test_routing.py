@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import combinations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,9 +119,20 @@ def test_adaptive_s_scores_are_fused_as_was_learned() -> None:
     assert plan(Policy.ADAPTIVE, ranked([0.8, 0.2]), FITTED).scoring == Scoring(0.7, WEIGHTS, len(CATEGORIES))
 
 
-@pytest.mark.parametrize("policy", [Policy.TOP_1, Policy.TOP_P, Policy.ALL])
-def test_all_other_policies_rank_by_similarity_alone(policy: Policy) -> None:
-    """In one wave; TOP_1 is the published method."""
+def test_top_1_ranks_by_similarity_and_tells_how_sure_the_classifier_was() -> None:
+    """One shard, as published: the prior moves all of its scores alike."""
+    sure, unsure = (plan(Policy.TOP_1, ranked(weights), FITTED) for weights in ([0.9, 0.1], [0.6, 0.4]))
+    similarities = np.array([0.8, 0.5, 0.1], np.float32)
+    (high,), (low,) = ([side.scoring.log_odds(shard, similarities) for shard in side.first] for side in (sure, unsure))
+    assert (np.diff(high) < 0).all()
+    assert np.diff(high) == pytest.approx(np.diff(low))
+    assert (high > low).all()
+    assert plan(Policy.TOP_1, ranked([0.9, 0.1]), UNKNOWN).scoring == UNKNOWN.plain_scoring
+
+
+@pytest.mark.parametrize("policy", [Policy.TOP_P, Policy.ALL])
+def test_the_other_policies_rank_by_similarity_alone(policy: Policy) -> None:
+    """In one wave."""
     routed = plan(policy, ranked([0.5, 0.3, 0.2]), FITTED)
     assert (routed.scoring, routed.second) == (Scoring(match_threshold=0.6), ())
 

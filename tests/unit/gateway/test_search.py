@@ -309,7 +309,7 @@ async def test_a_routed_answer_is_told_to_who_checks_it(policy: Policy) -> None:
     assert (routed.policy, routed.hits, others) == (policy, answer.hits, 0)
     assert [shard.category for shard in routed.shards] == ["Coats", "Shirts", "Bags", "Shoes"]
     assert routed.query.top_k == 3
-    assert (routed.scoring.fusion is not None) == (policy is Policy.ADAPTIVE)
+    assert (routed.scoring.fusion is not None) == (policy in (Policy.TOP_1, Policy.ADAPTIVE))
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_photos_lose_next_to_nothing_to_the_waves_that_they_taught(
     searched = searched_by(waves, ranked, np.take_along_axis(priors, order, axis=1))
     everywhere = reciprocal_ranks(ranked, right, np.full(photos, ranked.shape[1]))
     narrow = reciprocal_ranks(ranked, right, np.array(searched))
-    assert np.maximum(everywhere - narrow, 0).mean() <= 0.001 * everywhere.mean() + 1e-12
+    assert np.maximum(everywhere - narrow, 0).mean() <= 0.003 * everywhere.mean() + 1e-12
 
 
 @pytest.mark.parametrize("classifier", ["perfect", "useful"])

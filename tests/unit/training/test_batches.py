@@ -48,8 +48,9 @@ def test_products_count_where_photo_and_gallery_show_them(data: TrainingData) ->
 
 def test_every_batch_holds_both_domains(data: TrainingData) -> None:
     """A sixth of each batch are gallery pictures; labels belong to the pictures."""
-    epoch = list(batches(Shown.of(data, RECIPE, learn_products=True), RECIPE, 0))
-    assert len(epoch) == steps_per_epoch(12, RECIPE) == 2
+    shown = Shown.of(data, RECIPE, learn_products=True)
+    epoch = list(batches(shown, RECIPE, 0))
+    assert len(epoch) == steps_per_epoch(shown, RECIPE) == 2
     for batch in epoch:
         assert batch.pixels.shape == (6, 24, 24, 3)
         assert batch.products[-1] in (0, 1)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.training.calibration import (
-    expected_calibration_error,
+    calibration_error,
     fit_temperature,
     negative_log_likelihood,
     softmax,
@@ -39,14 +39,14 @@ def test_fitted_temperature_is_the_best_of_many() -> None:
 def test_calibration_error_falls_with_the_right_temperature() -> None:
     """Overconfident logits are far off, scaled ones are not."""
     logits, labels = _logits(3.0)
-    assert expected_calibration_error(softmax(logits), labels) > 0.1
-    assert expected_calibration_error(softmax(logits, 3.0), labels) < 0.03
+    assert calibration_error(softmax(logits), labels) > 0.1
+    assert calibration_error(softmax(logits, 3.0), labels) < 0.03
 
 
 def test_calibration_error_of_certainty_is_the_error_rate() -> None:
     """One bin, all sure, a quarter wrong."""
     sure = np.tile([[1.0, 0.0]], (8, 1))
-    assert expected_calibration_error(sure, np.array([0, 0, 0, 0, 0, 0, 1, 1])) == pytest.approx(0.25)
+    assert calibration_error(sure, np.array([0, 0, 0, 0, 0, 0, 1, 1])) == pytest.approx(0.25)
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.1, 10))
