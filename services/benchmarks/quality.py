@@ -117,7 +117,7 @@ def measure(bench: Bench, data: Path) -> Measured:
         "fit head": bench.step("fit head", lambda: bench.aisle("fit", "head", grocery, "--out", head)),
         "fit fine-tune": bench.step(
             "fit fine-tune",
-            lambda: bench.aisle("fit", "fine-tune", grocery, "--out", tuned, python=bench.trainer),
+            lambda: bench.aisle("fit", "fine-tune", grocery, "--runs", "2", "--out", tuned, python=bench.trainer),
         ),
     }
     features = models / "frozen-features"

@@ -1,5 +1,6 @@
 """Runs a fit with its progress on the terminal, and shows what came of it."""
 
+from rich.markup import escape
 from rich.table import Table
 
 from services.cli.console import messages, print_json, program, results
@@ -36,10 +37,10 @@ def show_fit(record: FitRecord, job: FitJob, *, as_json: bool) -> None:
     console = results()
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, value in _rows(record):
-        table.add_row(name, value)
+        table.add_row(name, escape(value))
     console.print(table)
     for warning in record.warnings:
-        console.print(f"[yellow]note[/] {warning}", soft_wrap=True)
+        console.print(f"[yellow]note[/] {escape(warning)}", soft_wrap=True)
     made = f"{job.out}: {record.classifier.version} and {record.embedder.version}, in {record.seconds:,.0f} s"
     following = f"{program()} index {job.dataset_folder} --models {job.out}"
     console.print(f"{made}; next: {following}", markup=False, soft_wrap=True)

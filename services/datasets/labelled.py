@@ -18,7 +18,7 @@ from services.common.errors import CatalogueInvalid
 from services.photo.labelled import PHOTO_COLUMNS, LabelledPhoto
 
 MANIFEST = "dataset.json"
-TABLES = ("catalogue", "queries", "train", "val")
+PHOTO_TABLES = ("queries", "train", "val")
 CATALOGUE_COLUMNS = ("image_id", "product_id", "category", "image_path")
 
 
@@ -62,14 +62,12 @@ def read_dataset(folder: Path) -> Dataset:
         raise CatalogueInvalid(f"{path} is not a JSON object: {error}") from error
     except KeyError as error:
         raise CatalogueInvalid(f"{path} lacks {error}", field=str(error.args[0])) from None
-    tables = {table: folder / manifest[table] for table in TABLES if manifest.get(table)}
-    for table, file in tables.items():
+    photos = {table: folder / str(manifest[table]) for table in PHOTO_TABLES if manifest.get(table)}
+    for table, file in {"catalogue": folder / catalogue, **photos}.items():
         if not file.is_file():
             raise CatalogueInvalid(f"{path} names {file.name}, which does not exist", field=table)
-    others = {table: tables.get(table) for table in TABLES[1:]}
-    return Dataset(
-        name, (folder / root).resolve(), folder / catalogue, made_from=manifest.get("made_from", {}), **others
-    )
+    made_from = manifest.get("made_from", {})
+    return Dataset(name, (folder / root).resolve(), folder / catalogue, made_from=made_from, **photos)
 
 
 def write_dataset(
@@ -92,10 +90,13 @@ def write_dataset(
         made_from: the adapter and its parameters, kept so that a finished dataset can be recognised.
     """
     attributes = list(catalogue[0].attributes) if catalogue else []
-    images = ([i.image_id, i.product_id, i.category, i.image_path, *i.attributes.values()] for i in catalogue)
+    images = (
+        [i.image_id, i.product_id, i.category, i.image_path, *map(i.attributes.__getitem__, attributes)]
+        for i in catalogue
+    )
     _write_table(folder / "catalogue.csv", [*CATALOGUE_COLUMNS, *attributes], images)
     manifest: dict[str, Any] = {"name": name, "image_root": image_root.as_posix(), "catalogue": "catalogue.csv"}
-    for table in TABLES[1:]:
+    for table in PHOTO_TABLES:
         rows = list(photos.get(table, ()))
         if rows:
             manifest[table] = f"{table}.csv"

@@ -92,20 +92,7 @@ async def evaluate(
         in_flight=options.in_flight,
         progress=partial(progress, "searching"),
     )
-    setting = Setting(
-        dataset=dataset.name,
-        command=command,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        duration_seconds=time.monotonic() - began,
-        machine=this_machine(),
-        method=Method(
-            top_k=options.top_k,
-            in_flight=options.in_flight,
-            timeout_seconds=options.timeout_seconds,
-            seed=options.seed,
-            available_queries=len(available),
-        ),
-    )
+    duration_seconds = time.monotonic() - began
 
     async def ask(what: str, turns: Sequence[Turn]) -> list[Observation]:
         return await run.observe(turns, in_flight=_EXTRAS_IN_FLIGHT, progress=partial(progress, what))
@@ -114,6 +101,20 @@ async def evaluate(
         oracle=await ask("with a perfect classifier", oracle_turns(queries, _served(catalog))),
         exact=await ask("without indexes", index_turns(unexplained(queries, observations, gallery))),
         curve=await ask("in more and more aisles", curve_turns(queries, options.curve_photos, options.seed)),
+    )
+    setting = Setting(
+        dataset=dataset.name,
+        command=command,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        duration_seconds=duration_seconds,
+        machine=this_machine(),
+        method=Method(
+            top_k=options.top_k,
+            in_flight=options.in_flight,
+            timeout_seconds=options.timeout_seconds,
+            seed=options.seed,
+            available_queries=len(available),
+        ),
     )
     report = make_report(queries, observations, catalog, gallery, setting, extras=extras)
     write_report(report, dataset.image_root, out)

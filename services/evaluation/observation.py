@@ -73,7 +73,8 @@ class Observation:
         searched: categories whose shards' hits are in the answer; the empty name is the baseline index.
         missing: categories whose shards were planned and did not answer.
         stages_ms: the gateway's time per stage.
-        slowest_shard_ms: the longest shard call, as the gateway saw it; 0 without any.
+        shards_ms: the longest shard call of each wave, as the gateway saw it, added up: the waves follow each other. 0
+            without any.
         verdict: what the answer thinks of its best hit; UNKNOWN for errors and where the snapshot learned nothing.
     """
 
@@ -88,7 +89,7 @@ class Observation:
     searched: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     stages_ms: Mapping[str, float] = field(default_factory=dict)
-    slowest_shard_ms: float = 0.0
+    shards_ms: float = 0.0
     verdict: Verdict = Verdict.UNKNOWN
 
     @property
@@ -98,12 +99,12 @@ class Observation:
 
     @property
     def overhead_ms(self) -> float | None:
-        """The gateway's own time: all but the slower model call and the slowest shard call; None when not told."""
+        """The gateway's own time: all but the slower model call and each wave's slowest shard; None when not told."""
         total = self.stages_ms.get("total")
         if total is None:
             return None
         models = max(self.stages_ms.get("classify", 0.0), self.stages_ms.get("embed", 0.0))
-        return total - models - self.slowest_shard_ms
+        return total - models - self.shards_ms
 
 
 def queries_of(photos: Iterable[LabelledPhoto]) -> list[Query]:

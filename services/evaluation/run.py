@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from services.client.photos import encoded
-from services.client.types import Catalog, Policy, SearchResult
+from services.client.types import Catalog, Policy, SearchResult, ShardCoverage
 from services.common.errors import AisleError, SnapshotMismatch, Unavailable
 from services.evaluation.cases import SHOWN_HITS
 from services.evaluation.metrics import ranks_of
@@ -178,6 +178,14 @@ def _observation(number: int, query: Query, way: Way, result: SearchResult, late
         searched=tuple(shard.category for shard in shards if shard.state.answered),
         missing=tuple(shard.category for shard in shards if not shard.state.answered),
         stages_ms=dict(result.timings_ms),
-        slowest_shard_ms=max((shard.latency_ms for shard in shards), default=0.0),
+        shards_ms=_waiting_ms(shards),
         verdict=result.verdict,
     )
+
+
+def _waiting_ms(shards: Iterable[ShardCoverage]) -> float:
+    """Return how long the gateway waited for shards: those of a wave are asked at once, the waves in turn."""
+    slowest: dict[int, float] = {}
+    for shard in shards:
+        slowest[shard.wave] = max(slowest.get(shard.wave, 0.0), shard.latency_ms)
+    return sum(slowest.values())

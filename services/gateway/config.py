@@ -48,7 +48,8 @@ class GatewaySettings(ServerSettings):
     """TOP_P's probability mass when the caller names none."""
     agreement_share: float = Field(default=0.01, ge=0, le=1)
     """Share of the routed answers that is compared with an exact search of every shard, once the caller has its answer;
-    of 100,000 photos a day, 1 % tells the agreement to within 3 % each day (two standard errors). 0 for none."""
+    of 100,000 photos a day, 1 % tells the agreement to within 3 % each day (two standard errors). 0 for none; nor are
+    there any without `metrics_port`, for nobody could read what came of them."""
     agreement_in_flight: int = Field(default=1, ge=1)
     """Comparisons at once; each keeps one searcher busy at a time."""
     agreement_busy_above: int = Field(default_factory=available_cores, ge=0)
@@ -78,5 +79,8 @@ class GatewaySettings(ServerSettings):
     def agreement_rules(self) -> AgreementRules:
         """How much may be spent on comparing routed answers with exact ones."""
         return AgreementRules(
-            self.agreement_share, self.agreement_in_flight, self.agreement_busy_above, self.agreement_timeout_seconds
+            share=self.agreement_share if self.metrics_port else 0.0,
+            in_flight=self.agreement_in_flight,
+            busy_above=self.agreement_busy_above,
+            timeout_seconds=self.agreement_timeout_seconds,
         )

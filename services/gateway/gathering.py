@@ -33,7 +33,7 @@ class Gatherer:
         """
         began = self._clock()
         answers = await scatter(self._searchers, plan.first, query, budget.for_scatter(began), clock=self._clock)
-        best = merged(answers, plan.scoring, 1)
+        best = merged(answers, plan.scoring, 1) if plan.second else ()
         if plan.continues(best[0].score if best else None):
             answers += await self._second_wave(plan, query, budget, first_seconds=self._clock() - began)
         return await self._filled(answers, query, budget)
@@ -58,6 +58,10 @@ class Gatherer:
         again = await scatter(self._searchers, shards, replace(query, exact=True), seconds, clock=self._clock)
         filled = list(answers)
         for place, fuller in zip(places, again, strict=True):
-            if fuller.hits is not None:  # else what the shard found before is still in the answer
-                filled[place] = replace(answers[place], hits=fuller.hits)
+            before = answers[place]
+            filled[place] = replace(
+                before,
+                hits=before.hits if fuller.hits is None else fuller.hits,  # asking again may have failed
+                latency_seconds=before.latency_seconds + fuller.latency_seconds,
+            )
         return filled

@@ -37,7 +37,7 @@ class ShardAnswer:
         shard: which one.
         hits: what it found; None when that is missing.
         state: whether it answered.
-        latency_seconds: from asking it to its answer or to giving it up.
+        latency_seconds: from asking it to its answer or to giving it up; of both calls when it was asked twice.
         detail: why its hits are missing, for people; empty when they are there.
         wave: the wave that it was asked in, or would have been.
     """

@@ -142,7 +142,7 @@ class PhotoSearch:
 
         with watch.stage("route"):
             ranked = () if probabilities is None else self.catalog.rank(probabilities)
-            rung = Rung.FULL if fixed_plan or ranked else Rung.NO_CLASSIFIER
+            rung = Rung.NO_CLASSIFIER if fixed_plan is None and probabilities is None else Rung.FULL
             plan = fixed_plan or plan_with_classifier(query, self.catalog, ranked, self._rules.top_p_mass)
         asked = ShardQuery(vector, query.top_k, query.exact)
         with watch.stage("scatter"):

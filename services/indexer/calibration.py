@@ -12,7 +12,7 @@ from services.indexer.neighbours import nearest_products
 from services.indexer.partitioning import ShardPlan
 from services.models.metadata import ModelInfo
 from services.relevance.evidence import Evidence
-from services.relevance.fitting import LEAST_PHOTOS
+from services.relevance.fitting import LEAST_PHOTOS, LEAST_PRODUCTS
 from services.relevance.learning import Lessons, learn
 from services.relevance.priors import conditioned, label_positions
 from services.relevance.scoring import UNFITTED, SimilarityMap
@@ -89,7 +89,7 @@ def calibrate(
     evidence = Evidence(similarities, right, [shown[0] for shown in products], priors)
     lessons = learn(evidence)
     if lessons is None:
-        return Calibration(None, {}, (*remarks, _why_nothing(int(evidence.answerable.sum()))))
+        return Calibration(None, {}, (*remarks, _why_nothing(evidence)))
     maps = dict(zip([plan.slug for plan in shards], lessons.plain.maps, strict=True))
     return Calibration(_relevance(lessons, classifier), {**maps, BASELINE_SLUG: lessons.plain.baseline}, tuple(remarks))
 
@@ -129,13 +129,19 @@ def _relevance(lessons: Lessons, classifier: ModelInfo) -> Relevance:
     return Relevance(photos=lessons.photos, match_threshold=lessons.plain.match_threshold, fusion=fusion)
 
 
-def _why_nothing(photos: int) -> str:
-    if photos < LEAST_PHOTOS:
+def _why_nothing(evidence: Evidence) -> str:
+    known = evidence.of(evidence.answerable)
+    if len(known) < LEAST_PHOTOS:
         return (
-            f"scores are not fitted: {photos:,} held-out photos show products that their shards find, and fitting "
+            f"scores are not fitted: {len(known):,} held-out photos show products that their shards find, and fitting "
             f"needs {LEAST_PHOTOS}"
         )
+    if len(set(known.products)) < LEAST_PRODUCTS:
+        return (
+            f"scores are not fitted: all {len(known):,} held-out photos show product {known.products[0]!r}, and what "
+            "is learned from one product can't be tried on another"
+        )
     return (
-        f"scores are not fitted: on {photos:,} held-out photos the right product is no more similar than others; "
+        f"scores are not fitted: on {len(known):,} held-out photos the right product is no more similar than others; "
         "are the labels right, and the embedder fit for these pictures?"
     )

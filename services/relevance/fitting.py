@@ -16,6 +16,8 @@ from services.relevance.scoring import Floats, PriorFusion, SimilarityMap, log_o
 
 LEAST_PHOTOS = 30
 """Fewer photos of products in the gallery than this say too little to fit anything to."""
+LEAST_PRODUCTS = 2
+"""With fewer, nothing can be tried on a product that it was not fitted to."""
 
 _FOLDS = 5
 _SEED = 20
@@ -62,11 +64,11 @@ def fit_plain(evidence: Evidence) -> PlainScores | None:
     """Fit the shards' maps.
 
     Returns:
-        None where the photos are too few (`LEAST_PHOTOS`), or similar pictures are not of the same product more often
-        than others.
+        None where the photos are too few (`LEAST_PHOTOS`) or of too few products (`LEAST_PRODUCTS`), or similar
+        pictures are not of the same product more often than others.
     """
     known = evidence.of(evidence.answerable)
-    if len(known) < LEAST_PHOTOS:
+    if len(known) < LEAST_PHOTOS or len(set(known.products)) < LEAST_PRODUCTS:
         return None
     choices = _choices(known, [known.similarities])
     folds = known.folds(_FOLDS, _SEED)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from services.relevance.scoring import Floats, probability
+
 Ints = npt.NDArray[np.intp]
 
 _STEPS = 50
@@ -119,13 +120,13 @@ class _Newton:
 
     def maximise(self, start: Parameters) -> Parameters:
         vector = np.concatenate([start.weights, start.offsets])[: len(self._penalty)]
-        odds, reached = self._evaluate(vector)
+        probabilities, reached = self._evaluate(vector)
         for _ in range(_STEPS):
-            step = self._step(vector, odds)
-            odds, tried = self._evaluate(vector + step)
+            step = self._step(vector, probabilities)
+            probabilities, tried = self._evaluate(vector + step)
             while tried < reached and np.abs(step).max() > _ENOUGH:
                 step = step / 2  # Newton's step may overshoot far from the answer
-                odds, tried = self._evaluate(vector + step)
+                probabilities, tried = self._evaluate(vector + step)
             vector, reached = vector + step, tried
             if np.abs(step).max() < _ENOUGH:
                 break
@@ -137,17 +138,17 @@ class _Newton:
 
     def _evaluate(self, vector: Floats) -> tuple[Floats, float]:
         """Return the candidates' probabilities and the penalised likelihood."""
-        odds, likelihoods = self._choices.probabilities(self._parameters(vector))
-        return odds, float(likelihoods.sum() - (self._penalty * vector**2).sum() / 2)
+        probabilities, likelihoods = self._choices.probabilities(self._parameters(vector))
+        return probabilities, float(likelihoods.sum() - (self._penalty * vector**2).sum() / 2)
 
-    def _step(self, vector: Floats, odds: Floats) -> Floats:
+    def _step(self, vector: Floats, probabilities: Floats) -> Floats:
         features, width = self._choices.features, self._width
-        weighted = odds * features
+        weighted = probabilities * features
         means = np.add.reduceat(weighted, self._starts, axis=1)
         second = np.zeros((len(vector), len(vector)))
         second[:width, :width] = weighted @ features.T
         if len(vector) > width:
-            masses = self._by_group(odds)
+            masses = self._by_group(probabilities)
             second[:width, width:] = [np.bincount(self._choices.group, row, self._choices.groups) for row in weighted]
             second[width:, :width] = second[:width, width:].T
             second[width:, width:] = np.diag(masses.sum(axis=1))
@@ -155,10 +156,10 @@ class _Newton:
         gradient = self._seen - means.sum(axis=1) - self._penalty * vector
         return np.asarray(np.linalg.solve(second - means @ means.T + np.diag(self._penalty), gradient))
 
-    def _by_group(self, odds: Floats) -> Floats:
+    def _by_group(self, probabilities: Floats) -> Floats:
         """Return the probability that each choice gives to each group, `(C, N)`."""
         count, groups = len(self._choices.chosen), self._choices.groups
-        cells = np.bincount(self._choices.choice * groups + self._choices.group, odds, count * groups)
+        cells = np.bincount(self._choices.choice * groups + self._choices.group, probabilities, count * groups)
         return np.asarray(cells.reshape(count, groups).T, np.float64)
 
 
@@ -173,14 +174,16 @@ def fit_platt(scores: Floats, right: npt.NDArray[np.bool_]) -> tuple[float, floa
     """
     positives, negatives = int(right.sum()), int((~right).sum())
     targets = np.where(right, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    centre, spread = float(scores.mean()), float(scores.std()) or 1.0
+    centre, spread = float(scores.mean()), float(scores.std())
+    if spread <= _ROUNDING * np.abs(scores).max():
+        spread = 1.0  # all the same but for rounding, which must not be magnified
     design = np.column_stack([(scores - centre) / spread, np.ones(len(scores))])
     parameters = np.array([0.0, np.log((positives + 1) / (negatives + 1))])
     cost = _platt_cost(design, targets, parameters)
     for _ in range(_STEPS):
-        odds = 0.5 * (1 + np.tanh(0.5 * (design @ parameters)))
-        gradient = design.T @ (targets - odds)
-        curvature = (design * (odds * (1 - odds))[:, None]).T @ design + _TINY_RIDGE * np.eye(2)
+        predicted = probability(design @ parameters)
+        gradient = design.T @ (targets - predicted)
+        curvature = (design * (predicted * (1 - predicted))[:, None]).T @ design + _TINY_RIDGE * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
         while (tried := _platt_cost(design, targets, parameters + step)) > cost and np.abs(step).max() > _ENOUGH:
             step = step / 2

@@ -1,1 +1,1 @@
-"""Training: fits the embedder's projection and the classifier, and writes them as model_repository entries."""
+"""Training: fits classifier and embedder to labelled photos, and writes them as model_repository entries."""

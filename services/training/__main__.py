@@ -1,6 +1,7 @@
 """`python -m services.training`: make the training photos and the frozen embedder that `aisle fit` starts from."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ TRAINING_PHOTOS = fashion_mnist.FashionOptions(
 def main(argv: Sequence[str]) -> int:
     """Run one command and return the exit status."""
     arguments = _parser().parse_args(argv)
-    command = "python -m services.training " + " ".join(argv)
+    command = shlex.join(("python", "-m", "services.training", *argv))
     try:
         if arguments.command == "photos":
             fashion_mnist.prepare(arguments.out, arguments.cache, TRAINING_PHOTOS)

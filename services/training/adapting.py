@@ -7,14 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.datasets.splitting import product_folds
-from services.training.features import FeatureBank
+from services.training.features import FeatureBank, Features
 from services.training.fitted import TrainingData
 from services.training.gathering import Pictures
 from services.training.projection import Projection
 from services.training.retrieval import Figures, figures, mean_gain, product_ranks
 from services.training.whitening import mix, population, scatters, whiten
-
-Features = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -94,10 +92,13 @@ def adapt(data: TrainingData, bank: FeatureBank, base: Projection, recipe: Adapt
         seed: decides which products are left out together.
     """
     taken, val = _of_known_products(data.train), _of_known_products(data.val)
-    if len(set(taken.products)) <= recipe.folds or not len(val):
+    names = {name: number for number, name in enumerate(sorted(set(data.gallery.products)))}
+    fold_of = _folds(data.gallery, names, recipe.folds, seed)
+    learnt = {names[product] for product in taken.products}
+    # With all of them in one fold nothing would be left to learn from when that is left out.
+    if len(learnt) <= recipe.folds or len(np.unique(fold_of[list(learnt)])) == 1 or not len(val):
         return Adaptation(None, "too few photos name a product of the catalogue to learn a projection from")
     dimension = base.components.shape[1]
-    names = {name: number for number, name in enumerate(sorted(set(data.gallery.products)))}
     photos = _Side(bank.with_mirrors(taken), np.tile([names[product] for product in taken.products], 2))
     shown = _Side(bank.of(data.gallery), np.array([names[product] for product in data.gallery.products]))
     judges = bank.of(val)
@@ -111,7 +112,6 @@ def adapt(data: TrainingData, bank: FeatureBank, base: Projection, recipe: Adapt
     before = figures(ranks(base, everyone))
     fitted = dict(_projections(photos, shown, recipe, dimension))
     by_product = {setting: np.zeros(len(val), np.int64) for setting in fitted}
-    fold_of = _folds(data.gallery, names, recipe.folds, seed)
     judged_in = fold_of[[names[product] for product in val.products]]
     for fold in np.unique(judged_in):
         without = [side.where(fold_of[side.products] != fold) for side in (photos, shown)]

@@ -2,9 +2,8 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from services.training.photos import Pixels
 
 
 def augment(photo: Pixels, side: int, rng: np.random.Generator) -> Pixels:

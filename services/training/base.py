@@ -50,7 +50,8 @@ def read_base(repository: Path) -> Base:
     if EMBEDDER not in found:
         raise FailedPrecondition(f"{repository} has no model {EMBEDDER} to start from")
     folder = repository / EMBEDDER
-    file = max(folder.glob("*/model.onnx"), key=lambda path: int(path.parent.name))
+    versions = (file for file in folder.glob("*/model.onnx") if file.parent.name.isdecimal())
+    file = max(versions, key=lambda file: int(file.parent.name))
     backbone, layer = cut_features(onnx.load(str(file)))
     return Base(folder, file, found[EMBEDDER], backbone, _projection(layer))
 

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.training.augmentation import augment
+from services.training.balancing import draw_balanced
 from services.training.fitted import TrainingData
 from services.training.gathering import Pictures
-from services.training.photos import NO_PRODUCT, Pixels, choose, load
+from services.training.photos import NO_PRODUCT, Pixels, load
 from services.training.recipes import FineTuneRecipe
 
 Labels = NDArray[np.int64]
@@ -26,9 +27,15 @@ class Photos:
 
 @dataclass(frozen=True)
 class Shown:
-    """What the network sees: photos and gallery pictures to crop from, and photos and gallery as they are served.
+    """What the network sees.
 
-    `category_of_product` has the place of the category of each product that is learned.
+    Attributes:
+        train: photos to crop from.
+        gallery: pictures to crop from, of the products that are learned.
+        val: photos as they are served.
+        val_gallery: the pictures of `gallery` as they are served.
+        categories: how many there are.
+        category_of_product: of each product that is learned, the place of its category.
     """
 
     train: Photos
@@ -75,11 +82,14 @@ def steps_per_epoch(shown: Shown, recipe: FineTuneRecipe) -> int:
 
 
 def batches(shown: Shown, recipe: FineTuneRecipe, epoch: int) -> Iterator[Photos]:
-    """Yield one epoch's batches; its chance depends on seed and epoch only."""
+    """Yield one epoch's batches, in each its photos first and then its gallery pictures.
+
+    Its chance depends on seed and epoch only.
+    """
     steps = steps_per_epoch(shown, recipe)
     rng = np.random.default_rng((recipe.seed, epoch))
     from_gallery = gallery_pictures_per_batch(len(shown.gallery.pixels), recipe)
-    taken = choose(shown.train.categories, steps * (recipe.batch - from_gallery), rng).reshape(steps, -1)
+    taken = draw_balanced(shown.train.categories, steps * (recipe.batch - from_gallery), rng).reshape(steps, -1)
     pictures = _in_turn(len(shown.gallery.pixels), steps * from_gallery, rng).reshape(steps, -1)
     for photos, gallery in zip(taken, pictures, strict=True):
         drawn = [(shown.train, place) for place in photos] + [(shown.gallery, place) for place in gallery]

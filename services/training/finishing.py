@@ -7,21 +7,19 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from services.common.cores import available_cores
 from services.relevance.break_even import break_even_accuracy
 from services.training.calibration import calibration_error, fit_temperature, softmax
 from services.training.fitted import FittedModel, TrainingData
 from services.training.gathering import Pictures
+from services.training.measurements import PARITY_PHOTOS
 from services.training.photos import load
 from services.training.quantising import quantise
 from services.training.record import Quantised, Retrieval
 from services.training.retrieval import figures, product_ranks
-from services.training.sessions import compare, run
+from services.training.sessions import compare, run_over
 from services.training.surgery import with_softmax
 
-_CALIBRATION_PHOTOS = 128
-_PARITY_PHOTOS = 64
-_CHUNK = 256  # pictures decoded at a time
+_CALIBRATION_PHOTOS = 128  # from which the ranges of int8 activations are taken
 _SEED = 20
 
 
@@ -46,19 +44,13 @@ class Calibrated:
 
 def parity_sample(data: TrainingData) -> Pictures:
     """Return the photos on which files are compared with the code that made them."""
-    return data.val.at(range(min(_PARITY_PHOTOS, len(data.val))))
-
-
-def outputs(model: FittedModel, pictures: Pictures) -> NDArray[np.float32]:
-    """Run a model over picture files: float32 [N, D]."""
-    chunks = [pictures.paths[start : start + _CHUNK] for start in range(0, len(pictures), _CHUNK)]
-    return np.concatenate([run(model.file, load(chunk, model.side), threads=available_cores()) for chunk in chunks])
+    return data.val.at(range(min(PARITY_PHOTOS, len(data.val))))
 
 
 def classifier_in_int8(model: FittedModel, data: TrainingData, folder: Path) -> tuple[FittedModel, Quantised]:
     """Write the classifier's int8 file to a folder; return it, and what it costs in accuracy."""
     small = _in_int8(model, data, folder)
-    before, after = (accuracy(outputs(each, data.val), data) for each in (model, small))
+    before, after = (accuracy(_outputs(each, data.val), data) for each in (model, small))
     return small, Quantised(figure="accuracy", float32=before, int8=after)
 
 
@@ -85,14 +77,14 @@ def calibrate(model: FittedModel, data: TrainingData, folder: Path) -> Calibrate
     Raises:
         ModelOutputInvalid: the file does not say softmax(logits / temperature).
     """
-    logits = outputs(model, data.val).astype(np.float64)
+    logits = _outputs(model, data.val).astype(np.float64)
     labels = data.val.labels(data.categories)
     temperature = fit_temperature(logits, labels)
     served = FittedModel(folder / "probabilities.onnx", model.side, model.parity)
     onnx.save(with_softmax(onnx.load(str(model.file)), temperature), str(served.file))
     sample = parity_sample(data)
     expected = softmax(logits[: len(sample)], temperature).astype(np.float32)
-    compare(expected, outputs(served, sample), str(served.file), least_cosine=0.9999, largest_difference=1e-3)
+    compare(expected, _outputs(served, sample), str(served.file), least_cosine=0.9999, largest_difference=1e-3)
     before, after = (calibration_error(softmax(logits, t), labels) for t in (1.0, temperature))
     return Calibrated(served, temperature, before, after, accuracy(logits, data))
 
@@ -107,10 +99,14 @@ def retrieval(model: FittedModel, data: TrainingData) -> Retrieval | None:
     taken = data.val.where(bool(product) for product in data.val.products)
     if not len(taken):
         return None
-    photos, shown = outputs(model, taken), outputs(model, data.gallery)
+    photos, shown = _outputs(model, taken), _outputs(model, data.gallery)
     gallery = (shown, data.gallery.products)
     everywhere = figures(product_ranks(photos, taken.products, *gallery))
     in_category = figures(product_ranks(photos, taken.products, *gallery, data.gallery.categories))
     base = everywhere.values()
     break_even = break_even_accuracy(base, in_category.values()) if min(base) > 0 else None
     return Retrieval(photos=len(taken), everywhere=everywhere, in_category=in_category, break_even=break_even)
+
+
+def _outputs(model: FittedModel, pictures: Pictures) -> NDArray[np.float32]:
+    return run_over(model.file, model.side, pictures)

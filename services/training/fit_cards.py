@@ -1,6 +1,5 @@
 """The model cards of fitted models, made from the fit's record and nothing else. Pure."""
 
-from services.training.measurements import Parity
 from services.training.record import FitRecord, Quantised
 from services.training.retrieval import Figures
 
@@ -28,7 +27,7 @@ Tells which of {counts.categories} top-level categories a shopper's photo shows,
 | Made by | `aisle fit {record.way}`: {_HOW[record.way]} |
 | Inside the graph | softmax with temperature {facts.temperature:.3f} |
 | SHA-256 of `1/model.onnx` | `{{sha256}}` |
-| File against fitting code | {_agreement(facts.parity)} |
+| File against fitting code | {facts.parity} |
 | int8 | {_int8(facts.quantised)} |
 | CPU time | {facts.cpu_ms:.1f} ms a photo, one thread |
 
@@ -78,7 +77,7 @@ together, shoppers' photos and studio pictures alike; similarity is the inner pr
 | Output | `embedding` float32 [N, {facts.dimension}] |
 | Made by | `aisle fit {record.way}` from {facts.base_version} |
 | SHA-256 of `1/model.onnx` | `{{sha256}}` |
-| File against fitting code | {"the base's file" if facts.parity is None else _agreement(facts.parity)} |
+| File against fitting code | {facts.parity or "the base's file"} |
 | int8 | {_int8(facts.quantised)} |
 | CPU time | {facts.cpu_ms:.1f} ms a picture, one thread |
 
@@ -97,7 +96,7 @@ recognise people and must not be used for that.
 
 
 def quality(record: FitRecord) -> list[tuple[str, str]]:
-    """Return the fit's honest figures, name and value, for a card or a terminal."""
+    """Return the fit's figures on validation photos, name and value, for a card or a terminal."""
     facts, found = record.classifier, record.retrieval
     rows = [
         ("classifier accuracy, by photo", f"{facts.accuracy:.3f} of {record.counts.val_photos:,} photos"),
@@ -150,10 +149,6 @@ def _rows(rows: list[tuple[str, str]]) -> str:
 
 def _figures(figures: Figures) -> str:
     return " / ".join(f"{value:.3f}" for value in figures.values())
-
-
-def _agreement(parity: Parity) -> str:
-    return f"least cosine {parity.least_cosine:.6f}, largest difference {parity.largest_difference:.1e}"
 
 
 def _int8(cost: Quantised | None) -> str:

@@ -34,7 +34,8 @@ class EpochReport:
         epochs: passes planned.
         loss: mean training loss of the pass, nats.
         accuracy: share of the validation photos whose likeliest category is right.
-        recall_at_1: share of them whose nearest gallery picture shows the product; None where no product is known.
+        recall_at_1: share of those of learnt products whose nearest picture, of those products, shows the right one;
+            None where there are none.
         is_best: whether this is the best state so far.
     """
 

@@ -1,6 +1,7 @@
 """One fit, from a dataset folder to a model repository: what `aisle fit` does."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class FitJob:
         work: where unfinished work lies.
         command: what was typed, for the cards.
         seed: decides every lot.
-        side: input pixels of fine-tuned models; the recipe's when None.
+        tuning: what differs from the recipe of fine-tuning, by its fields.
         int8: whether the models are served in int8.
         keep_embedder: whether the base's embedder is served as it is.
         replace: whether an older repository at `out` may go.
@@ -45,7 +46,7 @@ class FitJob:
     work: Path
     command: str
     seed: int
-    side: int | None
+    tuning: Mapping[str, int]
     int8: bool
     keep_embedder: bool
     replace: bool
@@ -64,13 +65,14 @@ def fit(job: FitJob, progress: Progress, report: Report) -> FitRecord:
 
     Raises:
         CatalogueInvalid: the dataset can't be fitted to; the message says why.
-        InvalidArgument: there is something at `job.out` that may not be replaced, or a side for a way that has none.
+        InvalidArgument: there is something at `job.out` that may not be replaced, or a head is asked for what only
+            fine-tuning has.
         FailedPrecondition: the base can't be started from, or torch is missing.
         ModelOutputInvalid: a file does not say what was fitted.
     """
     began = time.monotonic()
     refuse_existing(job.out, replace=job.replace)
-    way, base, dataset = way_of(job.way, job.seed, job.side), read_base(job.base), read_dataset(job.dataset_folder)
+    way, base, dataset = way_of(job.way, job.seed, job.tuning), read_base(job.base), read_dataset(job.dataset_folder)
     choices = {**way.recipe, "keep_embedder": job.keep_embedder}
     prepared = prepare(dataset, base, choices, seed=job.seed, work=job.work, progress=progress)
     data, epochs = prepared.settled.data, list[EpochReport]()
@@ -93,7 +95,7 @@ def fit(job: FitJob, progress: Progress, report: Report) -> FitRecord:
         epochs=tuple(epochs),
         seconds=time.monotonic() - began,
         counts=_counts(prepared),
-        warnings=(*prepared.settled.warnings, *doubts(judged.classifier, judged.retrieval)),
+        warnings=(*prepared.settled.warnings, *doubts(job.way.value, judged.classifier, judged.retrieval)),
         classifier=judged.classifier,
         embedder=judged.embedder,
         retrieval=judged.retrieval,
@@ -128,7 +130,7 @@ def _serve(job: FitJob, made: Made, base: Base, prepared: Prepared) -> _Served:
     data, folder = prepared.settled.data, prepared.folder
     classifier, classifier_cost = made.fitted.classifier, None
     as_it_was = FittedModel(base.file, base.side, EXACT)
-    embedder, embedder_cost = as_it_was if job.keep_embedder else made.fitted.embedder or as_it_was, None
+    embedder, embedder_cost = made.fitted.embedder or as_it_was, None
     if job.int8:
         classifier, classifier_cost = classifier_in_int8(classifier, data, folder)
         if not job.keep_embedder:

@@ -18,7 +18,8 @@ class FrozenPart:
 
     def __init__(self, backbone: Backbone, side: int, device: torch.device) -> None:
         """Prepare for photos of `side` pixels; on a CPU, ONNX Runtime takes a fraction of torch's time."""
-        self._backbone, self._device, self._session = backbone, device, None
+        self.device = device
+        self._backbone, self._session = backbone, None
         if device.type == "cpu":
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(folder, "frozen.onnx")
@@ -30,7 +31,7 @@ class FrozenPart:
         """Return the activations of photos uint8 [N, side, side, 3]: float32 [N, C, h, w] on the device."""
         if self._session is not None:
             return torch.from_numpy(self._session.run(None, {"pixels": pixels})[0])
-        activations: Tensor = self._backbone.frozen_part(torch.from_numpy(pixels).to(self._device))
+        activations: Tensor = self._backbone.frozen_part(torch.from_numpy(pixels).to(self.device))
         return activations
 
     def batches(self, pixels: NDArray[np.uint8], batch: int = 64) -> list[Tensor]:

@@ -65,14 +65,24 @@ def gallery(dataset: Dataset) -> Pictures:
     """Read the studio pictures of the catalogue; the indexer is who checks a catalogue in full.
 
     Raises:
-        CatalogueInvalid: a column or a value that is needed here is missing, or there are no rows.
+        CatalogueInvalid: the file is no CSV, a column or a value that is needed here is missing, a product is in two
+            categories, or there are no rows.
     """
-    with dataset.catalogue.open(encoding="utf-8-sig", newline="") as file:
-        rows = [[(row.get(column) or "").strip() for column in _GALLERY_COLUMNS] for row in csv.DictReader(file)]
+    try:
+        with dataset.catalogue.open(encoding="utf-8-sig", newline="") as file:
+            rows = [[(row.get(column) or "").strip() for column in _GALLERY_COLUMNS] for row in csv.DictReader(file)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CatalogueInvalid(f"{dataset.catalogue} is not a CSV file in UTF-8: {error}") from error
+    category_of: dict[str, str] = {}
     for number, row in enumerate(rows, start=2):
+        where = f"{dataset.catalogue}, row {number}"
         if not all(row):
             missing = _GALLERY_COLUMNS[row.index("")]
-            raise CatalogueInvalid(f"{dataset.catalogue}, row {number}: {missing} is missing or empty", field=missing)
+            raise CatalogueInvalid(f"{where}: {missing} is missing or empty", field=missing)
+        _, category, product = row
+        first = category_of.setdefault(product, category)
+        if first != category:
+            raise CatalogueInvalid(f"{where}: product {product!r} is in {category!r}, but in {first!r} further up")
     if not rows:
         raise CatalogueInvalid(f"{dataset.catalogue} has no rows")
     paths, categories, products = (list(column) for column in zip(*rows, strict=True))

@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.datasets.splitting import product_folds
+from services.training.balancing import balanced_weights
 from services.training.calibration import fit_temperature, negative_log_likelihood, softmax
-from services.training.features import FeatureBank
+from services.training.features import FeatureBank, Features
 from services.training.fitted import EpochReport, Report, TrainingData
 from services.training.gathering import Pictures, together
-from services.training.logistic import Examples, balanced_weights, fit
+from services.training.logistic import Examples, fit
 from services.training.surgery import Linear
-
-Features = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import difflib
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -62,8 +63,9 @@ def read_tables(dataset: Dataset) -> Tables:
 def settle(tables: Tables, seed: int) -> Settled:
     """Make the tables fit together.
 
-    The classifier's labels are the catalogue's categories. Photos of other categories are left out; the catalogue's
-    own pictures stand in for a category without photos; products that the catalogue lacks count as unknown.
+    The classifier's labels are the catalogue's categories. Photos of other categories are left out; what validates is
+    not learnt from; the catalogue's own pictures stand in for a category without photos; products that the catalogue
+    lacks count as unknown.
 
     Raises:
         CatalogueInvalid: what remains can't be learnt from or judged by; the message says what is missing.
@@ -71,25 +73,30 @@ def settle(tables: Tables, seed: int) -> Settled:
     categories = sorted(set(tables.gallery.categories))
     if len(categories) < _LEAST_CATEGORIES:
         raise CatalogueInvalid(f"the catalogue has {len(categories)} category: there is nothing to tell apart")
-    warnings = _about_foreign_categories(tables, categories)
+    warnings, catalogued = _about_foreign_categories(tables, categories), set(categories)
     kept = {
-        name: table.where(category in set(categories) for category in table.categories)
+        name: table.where(category in catalogued for category in table.categories)
         for name, table in (("train", tables.train), ("val", tables.val))
         if table is not None
     }
+    if "val" in kept:
+        judges = set(kept["val"].paths)
+        warnings += _about_photos_in_both(kept["train"], judges)
+        kept["train"] = kept["train"].where(path not in judges for path in kept["train"].paths)
     known = set(zip(tables.gallery.categories, tables.gallery.products, strict=True))
     warnings += _about_products(together(kept.values()), known)
     kept = {name: _with_known_products(table, known) for name, table in kept.items()}
     train, val = (kept["train"], kept["val"]) if "val" in kept else _split(kept["train"], seed)
     if "val" not in kept:
         warnings.append(f"there is no table val: {len(val):,} photos were taken from train by lot, to validate with")
-    if not len(val) or len(set(train.categories)) < _LEAST_CATEGORIES:
+    learnt = set(train.categories)
+    if not len(val) or len(learnt) < _LEAST_CATEGORIES:
         raise CatalogueInvalid(
-            f"{len(train):,} photos of {len(set(train.categories))} of the catalogue's categories to learn from and "
+            f"{len(train):,} photos of {len(learnt)} of the catalogue's categories to learn from and "
             f"{len(val):,} to validate with are too few: needed are at least {_LEAST_CATEGORIES} categories and 1 photo"
         )
     warnings += _about_rare_categories(train, categories)
-    stand_ins = tables.gallery.where(category not in set(train.categories) for category in tables.gallery.categories)
+    stand_ins = tables.gallery.where(category not in learnt for category in tables.gallery.categories)
     stand_ins = replace(stand_ins, products=[""] * len(stand_ins))  # they are no shopper's photos of the product
     return Settled(TrainingData(together([train, stand_ins]), val, tables.gallery, categories), tuple(warnings))
 
@@ -119,16 +126,20 @@ def _about_foreign_categories(tables: Tables, categories: list[str]) -> list[str
     return [f"{number:,} photos are left out: the catalogue lacks their categories {_names(foreign)}{hint}"]
 
 
+def _about_photos_in_both(train: Pictures, judges: Collection[Path]) -> list[str]:
+    both = sum(path in judges for path in train.paths)
+    return [f"{both:,} rows of train are left out: their photos are in val, to validate with"] if both else []
+
+
 def _about_products(taken: Pictures, known: Collection[tuple[str, str]]) -> list[str]:
     pairs = list(zip(taken.categories, taken.products, strict=True))
     if not any(product for _, product in pairs):
         return ["no photo names its product: the embedder can't be adapted, nor judged"]
-    lost = sorted({pair[1] for pair in pairs if pair[1] and pair not in known})
-    number = sum(bool(pair[1]) and pair not in known for pair in pairs)
+    lost = [product for category, product in pairs if product and (category, product) not in known]
     if not lost:
         return []
-    what = f"{number:,} photos name products that the catalogue lacks in their category"
-    return [f"{what}, and count as of no known product: {_names(lost)}"]
+    what = f"{len(lost):,} photos name products that the catalogue lacks in their category"
+    return [f"{what}, and count as of no known product: {_names(sorted(set(lost)))}"]
 
 
 def _about_rare_categories(train: Pictures, categories: list[str]) -> list[str]:

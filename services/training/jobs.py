@@ -11,6 +11,7 @@ from services.photo.intake import PREPROCESSING
 from services.training import cards, embedder
 from services.training.export import check_parity, export
 from services.training.gathering import photos
+from services.training.measurements import PARITY_PHOTOS
 from services.training.measuring import cpu_ms_per_photo, machine
 from services.training.photos import load
 from services.training.recipes import EmbedderRecipe
@@ -18,7 +19,6 @@ from services.training.repository import ModelEntry, Serving, write_entry
 from services.training.sessions import run
 
 Log = Callable[[str], None]
-_PARITY_PHOTOS = 64
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def make_embedder(
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "embedder.onnx")
         export(module, recipe.side, "embedding", file)
-        sample = photos(validation[0].dataset, validation[0].table).paths[:_PARITY_PHOTOS]
+        sample = photos(validation[0].dataset, validation[0].table).paths[:PARITY_PHOTOS]
         parity = check_parity(module, file, load(sample, recipe.side), least_cosine=0.9999, largest_difference=2e-3)
         found = [embedder.retrieval(file, v.dataset, v.table, recipe.side, log) for v in validation]
         cpu_ms = cpu_ms_per_photo({"embedder": (file, recipe.side)})["embedder"]

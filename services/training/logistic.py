@@ -24,15 +24,6 @@ class Examples:
     weights: NDArray[np.float64]
 
 
-def balanced_weights(labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return a weight per example, adding up to 1: half-way between all examples alike and all categories alike.
-
-    An example counts 1 / sqrt(n) in a category of n, so a category counts sqrt(n).
-    """
-    weights = 1 / np.sqrt(np.bincount(labels)[labels])
-    return np.asarray(weights / weights.sum(), np.float64)
-
-
 def fit(examples: Examples, classes: int, penalty: float, start: Linear | None = None) -> tuple[Linear, float]:
     """Minimise the weighted mean of -log P(label) + penalty / 2 * |weight|^2.
 

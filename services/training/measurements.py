@@ -1,27 +1,27 @@
-"""What is measured of a model, for its card. Needs no torch."""
+"""How far a model file is from the code that made it. Pure."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far the file is from the module on test pictures: lowest cosine and largest difference of an output."""
+    """How far a file's answers are from those of the code that made it, over a few pictures.
+
+    Attributes:
+        least_cosine: of a picture's two answers.
+        largest_difference: of a single number of them, absolute.
+    """
 
     least_cosine: float
     largest_difference: float
+
+    def __str__(self) -> str:
+        """Return it in words, as cards and errors have it."""
+        return f"least cosine {self.least_cosine:.6f}, largest difference {self.largest_difference:.1e}"
 
 
 EXACT = Parity(1.0, 0.0)
 """Of a file that is what it is compared with."""
 
-
-@dataclass(frozen=True)
-class Retrieval:
-    """How well photos find their product among all studio pictures of a dataset."""
-
-    dataset: str
-    photos: int
-    gallery: int
-    recall_at_1: float
-    recall_at_5: float
-    mean_reciprocal_rank: float
+PARITY_PHOTOS = 64
+"""How many photos files and code are compared on."""

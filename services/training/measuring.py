@@ -1,35 +1,13 @@
-"""What the model cards report: how well products are found, CPU time per photo, and the machine."""
+"""What the model cards report besides figures: CPU time per photo, and the machine."""
 
 import os
 import platform
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.training.sessions import open_session
-
-
-def first_hit_ranks(
-    queries: NDArray[np.float32],
-    query_products: Sequence[str],
-    gallery: NDArray[np.float32],
-    gallery_products: Sequence[str],
-) -> NDArray[np.int64]:
-    """Return how many gallery pictures come before the first one of the right product: int64 [Q], 0 is best.
-
-    Args:
-        queries: float32 [Q, D], of unit length.
-        query_products: their products, Q names that all occur in the gallery.
-        gallery: float32 [G, D], of unit length.
-        gallery_products: their products, G names.
-    """
-    similarity = queries @ gallery.T
-    right = np.array(query_products)[:, None] == np.array(gallery_products)[None, :]
-    best = np.where(right, similarity, -np.inf).max(axis=1, keepdims=True)
-    return np.asarray((similarity > best).sum(axis=1), np.int64)
 
 
 def cpu_ms_per_photo(models: dict[str, tuple[Path, int]], rounds: int = 40) -> dict[str, float]:

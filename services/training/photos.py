@@ -1,4 +1,4 @@
-"""Photos for training as arrays: loading, and which photos an epoch sees."""
+"""Picture files as arrays, read the way the gateway reads them."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -41,13 +41,3 @@ def load(paths: Sequence[Path], side: int) -> Pixels:
         for place, picture in enumerate(pool.map(lambda path: read(path, side), paths)):
             pixels[place] = picture
     return pixels
-
-
-def choose(labels: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Draw the photos of one epoch, int64 [count] positions: rare categories more often than their share.
-
-    A category's weight is the square root of its number of photos, half-way between balanced and as found.
-    """
-    photos_per_label = np.bincount(labels)
-    weights = 1 / np.sqrt(photos_per_label[labels])
-    return rng.choice(len(labels), size=count, replace=True, p=weights / weights.sum()).astype(np.int64)

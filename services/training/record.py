@@ -1,6 +1,7 @@
 """What is known about one fit: everything that its model cards and `aisle fit` say. Kept as `fit.json`."""
 
 from collections.abc import Mapping
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,7 +11,7 @@ from services.training.head import NewProducts
 from services.training.measurements import Parity
 from services.training.retrieval import Figures
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 
 class _Frozen(BaseModel):
@@ -55,7 +56,7 @@ class ClassifierFacts(_Frozen):
     accuracy: float
     """Share of the validation photos whose likeliest category is right."""
     new_products: NewProducts | None
-    """The head's accuracy on products it was not fitted to; None where products are not known."""
+    """A head's accuracy on products it was not fitted to, whichever way was taken; None where none are known."""
     quantised: Quantised | None = None
     cpu_ms: float
     """CPU time of a photo on one thread, milliseconds."""
@@ -97,7 +98,7 @@ class Retrieval(_Frozen):
 class FitRecord(_Frozen):
     """One fit."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = SCHEMA_VERSION
     way: str
     dataset: str
     command: str
@@ -109,6 +110,7 @@ class FitRecord(_Frozen):
     warnings: tuple[str, ...]
     """What is wrong with the photos or the result, one sentence each."""
     epochs: tuple[EpochReport, ...]
+    """Of the run that finished it, like `seconds`."""
     classifier: ClassifierFacts
     embedder: EmbedderFacts
     retrieval: Retrieval | None

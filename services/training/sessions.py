@@ -6,8 +6,13 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from services.common.cores import available_cores
 from services.common.errors import ModelOutputInvalid
+from services.training.gathering import Pictures
 from services.training.measurements import Parity
+from services.training.photos import load
+
+_CHUNK = 256  # pictures decoded at a time
 
 
 def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -24,10 +29,20 @@ def size_of(path: Path) -> int:
 
 
 def run(path: Path, pixels: NDArray[np.uint8], *, batch: int = 32, threads: int = 1) -> NDArray[np.float32]:
-    """Run a model file over uint8 [N, H, W, 3] and return its output, float32 [N, D]."""
+    """Run a model file over pixels uint8 [N, H, W, 3], N at least 1, and return its output, float32 [N, D]."""
     session = open_session(path, threads)
     parts = [session.run(None, {"pixels": pixels[at : at + batch]})[0] for at in range(0, len(pixels), batch)]
     return np.concatenate(parts)
+
+
+def run_over(path: Path, side: int, pictures: Pictures) -> NDArray[np.float32]:
+    """Run a model file over picture files on all cores, float32 [N, D]; `side` is that of its input in pixels.
+
+    Raises:
+        ImageUnreadable, ImageTooLarge: a picture is no usable one; the message names it.
+    """
+    chunks = [pictures.paths[start : start + _CHUNK] for start in range(0, len(pictures), _CHUNK)]
+    return np.concatenate([run(path, load(chunk, side), threads=available_cores()) for chunk in chunks])
 
 
 def compare(

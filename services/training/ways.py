@@ -1,7 +1,7 @@
 """The two ways of fitting: a head on frozen features, or the network itself."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ from services.common.errors import FailedPrecondition, InvalidArgument
 from services.training.adapting import Adaptation, AdaptationRecipe, adapt
 from services.training.base import Base, linear
 from services.training.features import FeatureBank
-from services.training.finishing import outputs, parity_sample
+from services.training.finishing import parity_sample, retrieval
 from services.training.fitted import Fitted, FittedModel, Report, TrainingData
 from services.training.head import Head, HeadRecipe
-from services.training.measurements import EXACT
 from services.training.recipes import FineTuneRecipe
-from services.training.sessions import compare
+from services.training.retrieval import Figures, figures, mean_gain, product_ranks
+from services.training.sessions import compare, run_over
 from services.training.surgery import with_linear, with_unit_length
 
 
@@ -82,16 +82,22 @@ class Way:
     make: Callable[[Material, Report], Made]
 
 
-def way_of(name: WayName, seed: int, side: int | None = None) -> Way:
-    """Return a way; `side` is that of fine-tuned models in pixels, the recipe's when None.
+def way_of(name: WayName, seed: int, tuning: Mapping[str, int]) -> Way:
+    """Return a way.
+
+    Args:
+        name: which.
+        seed: decides every lot.
+        tuning: what differs from the recipe of fine-tuning, by its fields; empty for a head.
 
     Raises:
-        InvalidArgument: a side for a head, which has its backbone's.
+        InvalidArgument: a head is asked for what only fine-tuning has.
         FailedPrecondition: torch is needed and not installed.
     """
     if name is WayName.HEAD:
-        if side is not None:
-            raise InvalidArgument("a head takes photos of its backbone's side: leave out --side, or fit fine-tune")
+        if tuning:
+            options = " and ".join(f"--{field}" for field in tuning)
+            raise InvalidArgument(f"a head has no {options}: leave that out, or fit fine-tune")
         recipe = {"seed": seed, **asdict(HeadRecipe()), **asdict(AdaptationRecipe())}
         return Way(name, recipe, lambda material, _: _on_frozen_features(material, seed))
     try:
@@ -101,17 +107,37 @@ def way_of(name: WayName, seed: int, side: int | None = None) -> Way:
             f"aisle fit fine-tune needs {missing.name}, which the extra `train` installs: make train-setup, then "
             ".venv-train/bin/aisle fit fine-tune ...; aisle fit head does without"
         ) from None
-    tuning = FineTuneRecipe(seed=seed) if side is None else FineTuneRecipe(seed=seed, side=side)
+    chosen = FineTuneRecipe(seed=seed, **tuning)
 
     def make(material: Material, report: Report) -> Made:
         learn_products = not material.keep_embedder
-        fitted = fine_tune(material.data, tuning, learn_products=learn_products, folder=material.folder, report=report)
-        why = "no product has both a photo and a gallery picture to learn from"
-        if fitted.embedder is not None or material.keep_embedder:
-            why = "it was to be kept" if material.keep_embedder else "it was trained"
-        return Made(fitted, Adaptation(None, why), "tuned")
+        fitted = fine_tune(material.data, chosen, learn_products=learn_products, folder=material.folder, report=report)
+        return Made(*_better_of(fitted, material), "tuned")
 
-    return Way(name, asdict(tuning), make)
+    return Way(name, asdict(chosen), make)
+
+
+def _better_of(fitted: Fitted, material: Material) -> tuple[Fitted, Adaptation]:
+    """Leave the trained embedder out unless validation photos find more with it than with the base's."""
+    if material.keep_embedder:
+        return fitted, Adaptation(None, "it was to be kept")
+    if fitted.embedder is None:
+        return fitted, Adaptation(None, "no product has both a photo and a gallery picture to learn from")
+    as_it_was, found = replace(fitted, embedder=None), retrieval(fitted.embedder, material.data)
+    if found is None:
+        return as_it_was, Adaptation(None, "no validation photo names a product to judge the trained one by")
+    before = _found_with_base(material)
+    if mean_gain(found.everywhere, before) <= 0:
+        return as_it_was, Adaptation(None, "the trained one finds no more than the embedder as it is", before)
+    return fitted, Adaptation(None, "it was trained", before)
+
+
+def _found_with_base(material: Material) -> Figures:
+    """Return what validation photos of known products find in the gallery with the base's embedder."""
+    data, projection = material.data, material.base.projection
+    taken = data.val.where(bool(product) for product in data.val.products)
+    photos, gallery = (projection.embed(material.bank.of(pictures)) for pictures in (taken, data.gallery))
+    return figures(product_ranks(photos, taken.products, gallery, data.gallery.products))
 
 
 def _on_frozen_features(material: Material, seed: int) -> Made:
@@ -134,5 +160,5 @@ def _written(material: Material, graph: ModelProto, name: str, expected: NDArray
     file, side = material.folder / f"{name}.onnx", material.base.side
     onnx.save(graph, str(file))
     sample = parity_sample(material.data)
-    seen = outputs(FittedModel(file, side, EXACT), sample)
+    seen = run_over(file, side, sample)
     return FittedModel(file, side, compare(expected, seen, str(file), least_cosine=0.9999, largest_difference=0.05))

@@ -1,5 +1,6 @@
 """`aisle fit`: labelled photos and a catalogue become a model repository."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,6 +25,10 @@ def fit(
     seed: Annotated[int, typer.Option(min=0, help="Decides every lot; the same seed gives the same models.")] = 20,
     side: Annotated[
         int | None, typer.Option(min=32, max=512, help="Input pixels of fine-tuned models; fewer are faster.")
+    ] = None,
+    runs: Annotated[
+        int | None,
+        typer.Option(min=1, max=8, help="Networks to fine-tune and average; a second one helps where photos are few."),
     ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="Serve int8 models, and say what they cost.")] = False,
     keep_embedder: Annotated[
@@ -51,9 +56,9 @@ def fit(
         out=out,
         base=base,
         work=work,
-        command=" ".join(("aisle", *sys.argv[1:])),
+        command=shlex.join(("aisle", *sys.argv[1:])),
         seed=seed,
-        side=side,
+        tuning={field: value for field, value in (("side", side), ("runs", runs)) if value is not None},
         int8=int8,
         keep_embedder=keep_embedder,
         replace=replace,

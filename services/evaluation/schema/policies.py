@@ -71,7 +71,7 @@ class PolicyReport(Figures):
     latency_ms: Latency | None
     """None when nothing was answered."""
     overhead_ms: Latency | None
-    """The gateway's own time: total - the slower model call - the slowest shard call."""
+    """The gateway's own time: total - the slower model call - the slowest shard call of each wave."""
     stages_ms_p50: dict[str, float]
     """Median time per stage, as the gateway tells it."""
     answers: int

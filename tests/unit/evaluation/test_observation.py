@@ -25,7 +25,7 @@ def test_rows_of_one_photo_are_one_query() -> None:
 def test_overhead_is_what_neither_models_nor_shards_took() -> None:
     """14 ms in all, the slower model 10, the slowest shard 1.5: the gateway's own time is 2.5 ms."""
     stages = {"embed": 10.0, "classify": 6.0, "scatter": 2.0, "total": 14.0}
-    observation = seen(0, Policy.TOP_1, stages_ms=stages, slowest_shard_ms=1.5)
+    observation = seen(0, Policy.TOP_1, stages_ms=stages, shards_ms=1.5)
     assert observation.overhead_ms == pytest.approx(2.5)
 
 

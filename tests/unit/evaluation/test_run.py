@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,8 +73,19 @@ async def test_an_answer_is_noted_as_it_came(root: Path) -> None:
     assert [hit.product_id for hit in observation.hits] == ["bag-1", "shoe-1", "shoe-2", "bag-2"]
     assert [hit.category for hit in observation.hits] == ["Bag", "Shoe", "Shoe", "Bag"]
     assert (observation.searched, observation.missing) == (("Shoe", "Bag"), ("Hat",))
-    assert (observation.stages_ms["total"], observation.slowest_shard_ms) == (14.0, 1.5)
+    assert (observation.stages_ms["total"], observation.shards_ms) == (14.0, 1.5)
     assert observation.verdict is Verdict.MATCH
+
+
+async def test_waves_follow_each_other(root: Path) -> None:
+    """The shards' time is that of each wave's slowest shard, added up: it is not the gateway's own."""
+    answer = result([], searched=("Shoe", "Bag", "Hat"))
+    shards = tuple(
+        replace(shard, latency_ms=latency_ms, wave=wave)
+        for shard, latency_ms, wave in zip(answer.coverage.shards, (2.0, 1.0, 5.0), (1, 1, 2), strict=True)
+    )
+    noted = await _observe(FakeTarget(default=replace(answer, coverage=replace(answer.coverage, shards=shards))), root)
+    assert noted[0, Policy.TOP_1].shards_ms == 7.0
 
 
 async def test_an_error_is_noted_and_the_run_goes_on(root: Path) -> None:

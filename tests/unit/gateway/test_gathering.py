@@ -13,6 +13,7 @@ from services.common.errors import DeadlineExceeded, Unavailable
 from services.gateway.budget import Budget
 from services.gateway.coverage import ShardState
 from services.gateway.gathering import Gatherer, merged
+from services.gateway.merging import ShardHits
 from services.gateway.plan import Plan, RankedShard, Scoring
 from services.gateway.scatter import ShardAnswer, ShardQuery
 from services.relevance.scoring import UNFITTED, PriorFusion, SimilarityMap, probability
@@ -133,6 +134,21 @@ async def test_nobody_is_asked_again_when_there_are_enough() -> None:
     searchers = FakeSearchers(products, reach={"coats": 1})
     await gathered(Plan(ranked("bags", "coats"), Scoring()), searchers, top_k=2)
     assert searchers.asked == {"bags": 1, "coats": 1}
+
+
+async def test_a_shard_that_was_asked_twice_took_both_times() -> None:
+    """Else the gateway would be blamed for the second one."""
+    clock, searchers = ManualClock(), FakeSearchers({"coats": {"loden": 0.8, "parka": 0.7}}, reach={"coats": 1})
+
+    class Slow:
+        async def search(self, slug: str, query: ShardQuery, timeout_seconds: float) -> ShardHits:
+            clock.advance(0.2 if query.exact else 0.1)
+            return await searchers.search(slug, query, timeout_seconds)
+
+    budget = Budget.begin(clock(), 1.0, RULES.budget)
+    plan = Plan(ranked("coats"), Scoring())
+    (answer,) = await Gatherer(Slow(), clock).gather(plan, ShardQuery(b"vector", 3, exact=False), budget)
+    assert answer.latency_seconds == pytest.approx(0.3)
 
 
 async def test_what_was_found_is_kept_when_filling_fails() -> None:

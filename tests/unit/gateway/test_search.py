@@ -172,6 +172,16 @@ async def test_without_the_classifier_every_shard_is_searched(policy: Policy, er
     assert (answer.coverage.share, answer.coverage.partial) == (1.0, False)
 
 
+async def test_a_photo_of_nothing_that_is_sold_here_is_no_degradation() -> None:
+    """The classifier has answered, and has nothing to say about these categories: all are searched."""
+    search = photo_search(
+        manifest=manifest_of(["Bags", "Coats"]), models=FakeModels((0.0, 0.0, 0.9, 0.1)), searchers=FakeSearchers()
+    )
+    answer = await search.answer(query(Policy.TOP_1), None)
+    assert (answer.rung, answer.categories, answer.models) == (Rung.FULL, (), VERSIONS)
+    assert [shard.category for shard in answer.coverage.shards] == ["Bags", "Coats"]
+
+
 async def test_without_the_embedder_there_is_no_answer_and_the_classifier_is_cancelled() -> None:
     """UNAVAILABLE at once; nobody waits for probabilities that nobody can use."""
     models = FakeModels(

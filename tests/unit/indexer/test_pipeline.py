@@ -302,6 +302,18 @@ def test_too_few_photos_fit_nothing_and_say_why(gallery: Gallery, tmp_path: Path
     assert few == "scores are not fitted: 29 held-out photos show products that their shards find, and fitting needs 30"
 
 
+def test_photos_of_one_product_fit_nothing_and_say_why(gallery: Gallery, tmp_path: Path) -> None:
+    """However many they are."""
+    photos = make_photos(tmp_path, gallery)
+    header, *rows = photos.read_text().splitlines()
+    product = rows[0].partition(",")[2]
+    photos.write_text("\n".join([header, *(f"{row.partition(',')[0]},{product}" for row in rows)]))
+    report = _build(gallery.settings(tmp_path / "root", photos=photos, photos_root=tmp_path))
+    assert report.manifest.relevance is None
+    (why,) = report.remarks
+    assert why.startswith("scores are not fitted: all 40 held-out photos show product ")
+
+
 def test_photos_without_products_teach_nothing(gallery: Gallery, tmp_path: Path) -> None:
     """A table that was made for a classifier names categories only: no fault, and nothing is learned."""
     photos = make_photos(tmp_path, gallery)

@@ -1,5 +1,7 @@
 """What held-out photos teach, tried on fresh photos of the same world."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -114,6 +116,13 @@ def test_too_few_photos_teach_nothing() -> None:
     unsold = evidence.right.copy()
     unsold[0] = False
     assert learn(Evidence(evidence.similarities, unsold, evidence.products, evidence.priors)) is None
+
+
+def test_photos_of_one_product_teach_nothing() -> None:
+    """What holds for it may hold for no other, and there is no other to try it on."""
+    evidence = planted_evidence(LEAST_PHOTOS, "perfect", 14)
+    assert learn(dataclasses.replace(evidence, products=["p"] * LEAST_PHOTOS)) is None
+    assert learn(dataclasses.replace(evidence, products=["p", *["q"] * (LEAST_PHOTOS - 1)])) is not None
 
 
 def test_similarities_that_say_nothing_teach_nothing() -> None:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from services.relevance.logit import Choices, Floats, Parameters, fit_choices, fit_platt
+from services.relevance.logit import Choices, Parameters, fit_choices, fit_platt
+from services.relevance.scoring import Floats
 
 
 def random_choices(seed: int, photos: int = 40, groups: int = 3, size: int = 4, features: int = 2) -> Choices:
@@ -151,3 +152,12 @@ def test_platt_of_separable_scores_is_finite() -> None:
     scale, shift = fit_platt(scores, scores > 0.905)
     assert np.isfinite([scale, shift]).all()
     assert scale > 0
+
+
+def test_platt_does_not_magnify_rounding() -> None:
+    """Scores that differ in their last digit only say nothing; what is left is how often they are right."""
+    scores = np.full(30, 0.1)
+    scores[::3] = np.nextafter(0.1, 1)
+    scale, shift = fit_platt(scores, np.arange(30) % 3 == 0)
+    assert abs(scale) < 10
+    assert scale * 0.1 + shift == pytest.approx(np.log(10 / 20), abs=0.1)

@@ -54,7 +54,7 @@ def searched_by(waves: Waves, ranked: Floats, held: Floats) -> list[int]:
 def test_photos_lose_next_to_nothing_to_the_waves_that_they_taught(
     seed: int, photos: int, classifier: Classifier, weight: float
 ) -> None:
-    """Whatever the classifier, and however much its prior counts: at most a thousandth of the mean reciprocal rank."""
+    """Whatever the classifier, and however much its prior counts: at most 0.3 % of the mean reciprocal rank."""
     evidence = planted_evidence(photos, classifier, seed)
     priors = evidence.priors
     assert priors is not None

@@ -81,3 +81,19 @@ def test_too_few_products_leave_the_embedder() -> None:
         data.categories,
     )
     assert adapt(few, bank, BASE, AdaptationRecipe(), seed=1).projection is None
+
+
+def test_products_that_are_all_left_out_together_leave_the_embedder() -> None:
+    """Three categories of one product each: where all fall to one fold, nothing is left to learn from."""
+    rows = [(f"C{number}", f"p{number}") for number in range(3)]
+    data = TrainingData(
+        pictures("train", rows * 4),
+        pictures("val", rows),
+        pictures("gallery", rows),
+        [category for category, _ in rows],
+    )
+    rng = np.random.default_rng(0)
+    bank = bank_of(together([data.train, data.val, data.gallery]), lambda *_: rng.normal(size=WIDTH))
+    found = [adapt(data, bank, BASE, AdaptationRecipe(folds=2), seed) for seed in range(20)]
+    assert any("too few" in each.why for each in found)
+    assert any(each.candidates for each in found)

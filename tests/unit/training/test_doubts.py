@@ -44,6 +44,12 @@ def test_each_figure_that_is_too_low_is_named(
     classifier: ClassifierFacts, found: Retrieval | None, words: tuple[str, ...]
 ) -> None:
     """One sentence at most, about the worst; none when both accuracies are above the break-even."""
-    said = doubts(classifier, found)
+    said = doubts("head", classifier, found)
     assert len(said) == len(words)
     assert all(word in sentence for word, sentence in zip(words, said, strict=True))
+
+
+def test_a_fine_tuned_network_is_not_blamed_for_the_heads_figure() -> None:
+    """New products are judged by a head, and the sentence says so."""
+    (said,) = doubts("fine-tune", _classifier(0.9, 0.5), _found(0.7))
+    assert "never seen (of a linear layer on frozen features), 0.500" in said

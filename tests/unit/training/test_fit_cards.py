@@ -1,5 +1,7 @@
 """The cards of fitted models: every figure of the record is in them, and what is not known is left out."""
 
+import pytest
+
 from services.training.adapting import Candidate
 from services.training.fit_cards import classifier_card, embedder_card
 from services.training.fitted import EpochReport
@@ -89,3 +91,11 @@ def test_what_is_not_known_is_left_out() -> None:
 def test_a_record_survives_its_file() -> None:
     """JSON there and back."""
     assert from_json(to_json(RECORD)) == RECORD
+
+
+def test_a_record_of_another_schema_is_refused() -> None:
+    """Its figures may mean something else."""
+    text = to_json(RECORD)
+    assert '"schema_version": 1' in text
+    with pytest.raises(ValueError, match="schema_version"):
+        from_json(text.replace('"schema_version": 1', '"schema_version": 2'))

@@ -39,3 +39,23 @@ def test_missing_table_is_named(dataset: Dataset) -> None:
     """A dataset without validation photos can't be validated with."""
     with pytest.raises(CatalogueInvalid, match="has no table val"):
         photos(dataset, "val")
+
+
+@pytest.mark.parametrize(
+    ("contents", "words"),
+    [
+        (
+            b"image_path,category,product_id\na.png,Shoe,1\nb.png,Bag,1\n",
+            "row 3: product '1' is in 'Bag'",
+        ),
+        (b"image_path,category,product_id\na.png,,1\n", "row 2: category is missing or empty"),
+        (b"image_path,category\na.png,Shoe\n", "row 2: product_id is missing or empty"),
+        (b"PAR1\xff\xfe", "is not a CSV file in UTF-8"),
+        (b"image_path,category,product_id\n", "has no rows"),
+    ],
+)
+def test_a_catalogue_that_can_not_be_learnt_from_is_refused(dataset: Dataset, contents: bytes, words: str) -> None:
+    """Before an hour of training, not after it; the message names file and row."""
+    dataset.catalogue.write_bytes(contents)
+    with pytest.raises(CatalogueInvalid, match=words):
+        gallery(dataset)

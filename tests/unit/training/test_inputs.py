@@ -37,6 +37,15 @@ def test_without_a_table_val_photos_are_taken_by_lot() -> None:
     assert "no table val" in first.warnings[0]
 
 
+def test_what_validates_is_not_learnt_from() -> None:
+    """A photo in both tables stays in val only, and it is said."""
+    val = Pictures([TRAIN.paths[0], TRAIN.paths[-1]], ["Bag", "Shoe"], ["b1", "s1"])
+    settled = settle(Tables(TRAIN, val, GALLERY), seed=1)
+    assert settled.data.val == val
+    assert settled.data.train.paths == TRAIN.paths[1:-1]
+    assert settled.warnings == ("2 rows of train are left out: their photos are in val, to validate with",)
+
+
 def test_photos_of_categories_that_the_catalogue_lacks_are_left_out() -> None:
     """They are counted and named."""
     train = _pictures("train", *[("Bag", "b1")] * 3, *[("Shoe", "s1")] * 3, ("shoe", "s1"), ("Tent", "t1"))

