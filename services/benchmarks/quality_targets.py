@@ -15,9 +15,8 @@ class Measured:
     """What the benchmark's steps came to.
 
     Attributes:
-        seconds: how long fitting took, by command.
+        seconds: how long fitting took, by way.
         frozen: the fine-tuned classifier with ImageNet's features as they are.
-        projected: the same with the committed embedder, whose projection was fitted without labels.
         tuned: the fine-tuned classifier with the fine-tuned embedder.
         head: both models of the head, which needs no torch.
         spoilt: classifiers spoilt on purpose, by how, with ImageNet's features.
@@ -26,7 +25,6 @@ class Measured:
 
     seconds: Mapping[str, float]
     frozen: Report
-    projected: Report
     tuned: Report
     head: Report
     spoilt: Mapping[str, Report]
@@ -34,7 +32,7 @@ class Measured:
 
     def extra(self) -> dict[str, Any]:
         """Return every report's main figures, for readers who want more than the targets."""
-        named = {"frozen": self.frozen, "projected": self.projected, "fine-tuned": self.tuned, "head": self.head}
+        named = {"frozen": self.frozen, "fine-tuned": self.tuned, "head": self.head}
         return {name: _figures(report) for name, report in {**named, **self.spoilt, "fashion": self.fashion}.items()}
 
 
@@ -70,7 +68,7 @@ def targets_of(measured: Measured) -> list[Target]:
         Target(
             "minutes of fitting",
             {"head": 5.0, "fine-tune": 60.0},
-            {name: measured.seconds[f"fit {name}"] / 60 for name in ("head", "fine-tune")},
+            {name: measured.seconds[name] / 60 for name in ("head", "fine-tune")},
             at_most=("head", "fine-tune"),
         ),
         Target(

@@ -37,6 +37,8 @@ class EpochReport:
         recall_at_1: share of those of learnt products whose nearest picture, of those products, shows the right one;
             None where there are none.
         is_best: whether this is the best state so far.
+        seconds: how long the pass took.
+        is_repeated: whether an interrupted run did it, and it is only told again.
     """
 
     epoch: int
@@ -45,6 +47,8 @@ class EpochReport:
     accuracy: float
     recall_at_1: float | None
     is_best: bool
+    seconds: float
+    is_repeated: bool = False
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def fit(job: FitJob, progress: Progress, report: Report) -> FitRecord:
         machine=machine(),
         recipe={key: str(value) for key, value in choices.items()},
         epochs=tuple(epochs),
-        seconds=time.monotonic() - began,
+        seconds=time.monotonic() - began + sum(epoch.seconds for epoch in epochs if epoch.is_repeated),
         counts=_counts(prepared),
         warnings=(*prepared.settled.warnings, *doubts(job.way.value, judged.classifier, judged.retrieval)),
         classifier=judged.classifier,

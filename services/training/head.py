@@ -1,5 +1,6 @@
 """The way *head*: a linear classifier on frozen features. Minutes on two cores, and no torch."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -55,6 +56,7 @@ def fit_head(data: TrainingData, bank: FeatureBank, recipe: HeadRecipe, report: 
     best: tuple[tuple[float, float], Head] | None = None
     layer, since_best = None, 0
     for step, penalty in enumerate(recipe.penalties, start=1):
+        began = time.monotonic()
         layer, loss = fit(examples, len(data.categories), penalty, layer)
         logits = scaler.unfold(layer)(judges).astype(np.float64)
         accuracy = float((logits.argmax(axis=1) == right).mean())
@@ -62,7 +64,9 @@ def fit_head(data: TrainingData, bank: FeatureBank, recipe: HeadRecipe, report: 
         is_best = best is None or merit > best[0]
         if is_best:
             best, since_best = (merit, Head(scaler.unfold(layer), penalty)), 0
-        report(EpochReport(step, len(recipe.penalties), loss, accuracy, None, is_best))
+        report(
+            EpochReport(step, len(recipe.penalties), loss, accuracy, None, is_best, seconds=time.monotonic() - began)
+        )
         since_best += not is_best
         if since_best >= recipe.patience:
             break

@@ -60,7 +60,8 @@ def prepare(
     tables = read_tables(dataset)
     settled = settle(tables, seed)  # refuse before half a minute of features what can be refused now
     shared = work / _digest_of_pictures(together([tables.taken(), tables.gallery]), base)
-    features, folder = shared / "features", shared / _digest(json.dumps(recipe, sort_keys=True))
+    split = [len(tables.train), None if tables.val is None else len(tables.val)]
+    features, folder = shared / "features", shared / _digest(json.dumps([split, recipe], sort_keys=True))
     for needed in (features, folder):
         needed.mkdir(parents=True, exist_ok=True)
     backbone = features / "backbone.onnx"

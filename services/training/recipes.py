@@ -28,7 +28,7 @@ class FineTuneRecipe:
     """Networks that are trained from the same start with other lots, whose mean is taken when that is better. A second
     one helps small photo sets most, for twice the time."""
     epochs: int = 14
-    photos_per_epoch: int = 10_000
+    photos_per_epoch: int = 6_000
     """Most photos of an epoch; a smaller set is seen once each on average."""
     batch: int = 48
     gallery_share: float = 1 / 6

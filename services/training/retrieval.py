@@ -29,6 +29,8 @@ def product_ranks(
 ) -> NDArray[np.int64]:
     """Return how many other products come before the right one, int64 [N]; a product is as near as its nearest picture.
 
+    Who is as near counts as before: an embedder that says the same of everything finds nothing.
+
     Args:
         photos: embeddings float32 [N, D], of unit length.
         photo_products: their products, N names that all occur in the gallery.
@@ -44,7 +46,8 @@ def product_ranks(
     if len(gallery_categories):
         category = np.array(gallery_categories)[first]
         nearest[category[right][:, None] != category[None, :]] = -np.inf
-    return np.asarray((nearest > nearest[np.arange(len(right)), right][:, None]).sum(axis=1), np.int64)
+    behind = nearest < nearest[np.arange(len(right)), right][:, None]  # false also for what is no number
+    return np.asarray((~behind).sum(axis=1) - 1, np.int64)
 
 
 def figures(ranks: NDArray[np.int64]) -> Figures:

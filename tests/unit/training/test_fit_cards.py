@@ -29,7 +29,7 @@ RECORD = FitRecord(
     recipe={"seed": "20"},
     counts=Counts(train_photos=1234, val_photos=321, gallery_pictures=99, categories=7, products=77, unreadable=3),
     warnings=("mind the step",),
-    epochs=(EpochReport(1, 2, 0.5, 0.8, None, is_best=True),),
+    epochs=(EpochReport(1, 2, 0.5, 0.8, None, is_best=True, seconds=3.0),),
     classifier=ClassifierFacts(
         version="lite0-head7-00000000",
         side=224,

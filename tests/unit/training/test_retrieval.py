@@ -24,6 +24,13 @@ def test_ranks_are_those_of_sorting_the_products(seed: int) -> None:
         assert inner == [name for name in order if category[name] == category[product]].index(product)
 
 
+@pytest.mark.parametrize("constant", [1.0, np.nan])
+def test_an_embedder_that_says_nothing_finds_nothing(constant: float) -> None:
+    """Ties count against the right product, and so do answers that are no numbers."""
+    photos, gallery = np.full((1, 2), constant, np.float32), np.full((3, 2), constant, np.float32)
+    assert product_ranks(photos, ["b"], gallery, ["a", "b", "c"]).tolist() == [2]
+
+
 def test_figures_of_known_ranks() -> None:
     """First, third and sixth."""
     found = figures(np.array([0, 2, 5]))

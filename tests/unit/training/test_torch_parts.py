@@ -107,7 +107,8 @@ def test_fine_tuning_learns_goes_on_and_repeats_itself(tmp_path: Path) -> None:
         tuning.fine_tune(data, RECIPE, learn_products=True, folder=tmp_path / "resumed", report=stop)
     later: list[EpochReport] = []
     resumed = tuning.fine_tune(data, RECIPE, learn_products=True, folder=tmp_path / "resumed", report=later.append)
-    assert [report.epoch for report in later] == [2]
+    assert [(report.epoch, report.is_repeated) for report in later] == [(1, True), (2, False)]
+    assert later[0].seconds > 0
     assert later[-1].loss == pytest.approx(reports[-1].loss, rel=1e-4)
     assert reports[-1].accuracy > 0.7
     assert reports[-1].recall_at_1 is not None
