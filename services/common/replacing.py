@@ -26,6 +26,11 @@ def replaced_in_one_step(target: Path, *, beside: Path | None = None) -> Iterato
         yield fresh
         if target.exists():
             target.replace(old)
-        fresh.replace(target)
+        try:
+            fresh.replace(target)
+        except OSError:
+            if old.exists():
+                old.replace(target)
+            raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

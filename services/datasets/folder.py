@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from services.common.errors import DatasetUnavailable
+from services.common.errors import CatalogueInvalid
 from services.datasets.labelled import GalleryImage, write_dataset
 from services.datasets.publishing import folder_in_one_step
 from services.datasets.splitting import by_lot
@@ -29,7 +29,7 @@ def prepare(target: Path, gallery: Path, photos: Mapping[str, Path] | Path | Non
         seed: decides the lots.
 
     Raises:
-        DatasetUnavailable: a tree is missing or has no picture where one is looked for.
+        CatalogueInvalid: a tree is missing or has no picture where one is looked for, or a name in it is no label.
     """
     given = {} if photos is None else {"all": photos} if isinstance(photos, Path) else dict(photos)
     trees = {name: tree.resolve() for name, tree in given.items()}
@@ -75,10 +75,19 @@ def _images(tree: Path, *, without_product: bool = False) -> Iterator[tuple[Path
     depths = (2, 3) if without_product else (3,)
     top = tree.resolve()
     found = sorted(
-        path for depth in depths for path in top.glob("/".join("*" * depth)) if path.suffix.lower() in IMAGE_SUFFIXES
+        path
+        for depth in depths
+        for path in top.glob("/".join("*" * depth))
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir()
     )
     if not found:
-        raise DatasetUnavailable(f"{tree} holds no pictures: it needs <category>/<product>/<image>.jpg, .png or .webp")
+        raise CatalogueInvalid(f"{tree} holds no pictures: it needs <category>/<product>/<image>.jpg, .png or .webp")
     for path in found:
         category, *product = path.relative_to(top).parts[:-1]
+        if not all(name.strip() for name in (category, *product)):
+            raise CatalogueInvalid(f"{path}: a folder's name is a label, and can't be blank")
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise CatalogueInvalid(f"{str(path)!a}: the name is not UTF-8; rename it") from None
         yield path, category.strip(), "".join(product).strip()

@@ -56,7 +56,7 @@ def read_dataset(folder: Path) -> Dataset:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         name, root, catalogue = (str(manifest[key]) for key in ("name", "image_root", "catalogue"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise CatalogueInvalid(f"{folder} is no dataset folder: it has no {MANIFEST}") from None
     except (ValueError, TypeError) as error:
         raise CatalogueInvalid(f"{path} is not a JSON object: {error}") from error

@@ -15,7 +15,7 @@ from services.relevance.scoring import Floats, probability
 
 _MASSES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.997, 0.999, 1.0)
 _WEAK_SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
-_TOLERATED = 0.002
+_TOLERATED = 0.003
 """Share of the mean reciprocal rank that photos may lose to a narrower search. It looks small, but what held-out photos
 lose is what the search was fitted to: new ones lose two to four times as much."""
 ROUNDING = 1e-6

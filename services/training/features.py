@@ -1,9 +1,12 @@
 """Features of picture files by a frozen model, kept in chunks on disk, so that an interrupted run goes on."""
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import onnxruntime
@@ -67,10 +70,11 @@ def extract(
         for start in range(0, len(paths), _CHUNK):
             part = paths[start : start + _CHUNK]
             file = folder / f"{name}-{start:07d}.npz"
-            if not file.is_file():
-                _write(file, _chunk(session, side, part, mirror=mirror))
-            with np.load(file, allow_pickle=False) as chunk:
-                _take(bank, [str(path) for path in part], chunk["features"], chunk["reasons"].tolist(), mirror=mirror)
+            chunk = _kept(file)
+            if chunk is None:
+                chunk = _chunk(session, side, part, mirror=mirror)
+                _write(file, chunk)
+            _take(bank, [str(path) for path in part], chunk["features"], chunk["reasons"].tolist(), mirror=mirror)
             done += len(part)
             progress("features", done, total)
     return bank
@@ -78,7 +82,7 @@ def extract(
 
 def _chunk(
     session: onnxruntime.InferenceSession, side: int, paths: Sequence[Path], *, mirror: bool
-) -> dict[str, NDArray[np.generic]]:
+) -> dict[str, NDArray[Any]]:
     """Return `features` of the readable pictures, [n, F] or [n, 2, F], and a reason per picture, empty if readable."""
     with ThreadPoolExecutor(available_cores()) as pool:
         found = list(pool.map(lambda path: _read(path, side), paths))
@@ -100,12 +104,24 @@ def _read(path: Path, side: int) -> Pixels | str:
         return error.message
 
 
-def _write(file: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
+def _kept(file: Path) -> dict[str, NDArray[Any]] | None:
+    """Return what an earlier run wrote; None where there is nothing, or what a power cut left of it."""
+    try:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as chunk:
+            return {name: chunk[name] for name in ("features", "reasons")}
+    except (FileNotFoundError, EOFError, KeyError, ValueError, BadZipFile):
+        return None
+
+
+def _write(file: Path, arrays: dict[str, NDArray[Any]]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    with part.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **arrays)
-    part.replace(file)
+    part = file.with_suffix(f".{os.getpid()}.part")  # another fit may be at the same chunk
+    try:
+        with part.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, **arrays)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _take(bank: FeatureBank, paths: Sequence[str], features: Features, reasons: Sequence[str], *, mirror: bool) -> None:

@@ -14,7 +14,7 @@ from services.training.fitted import EpochReport, FittedModel, Report, TrainingD
 from services.training.head import HeadRecipe, NewProducts, accuracy_on_new_products, fit_head
 from services.training.measurements import EXACT
 from services.training.measuring import cpu_ms_per_photo, machine
-from services.training.preparing import Prepared, prepare
+from services.training.preparing import Prepared, alone_in, prepare
 from services.training.record import ClassifierFacts, Counts, EmbedderFacts, FitRecord, Quantised, Retrieval
 from services.training.release import Release, publish, refuse_existing, version_of
 from services.training.sessions import size_of
@@ -67,7 +67,7 @@ def fit(job: FitJob, progress: Progress, report: Report) -> FitRecord:
         CatalogueInvalid: the dataset can't be fitted to; the message says why.
         InvalidArgument: there is something at `job.out` that may not be replaced, or a head is asked for what only
             fine-tuning has.
-        FailedPrecondition: the base can't be started from, or torch is missing.
+        FailedPrecondition: the base can't be started from, torch is missing, or another fit is at the same work.
         ModelOutputInvalid: a file does not say what was fitted.
     """
     began = time.monotonic()
@@ -75,34 +75,35 @@ def fit(job: FitJob, progress: Progress, report: Report) -> FitRecord:
     way, base, dataset = way_of(job.way, job.seed, job.tuning), read_base(job.base), read_dataset(job.dataset_folder)
     choices = {**way.recipe, "keep_embedder": job.keep_embedder}
     prepared = prepare(dataset, base, choices, seed=job.seed, work=job.work, progress=progress)
-    data, epochs = prepared.settled.data, list[EpochReport]()
+    with alone_in(prepared.folder):
+        data, epochs = prepared.settled.data, list[EpochReport]()
 
-    def told(epoch: EpochReport) -> None:
-        epochs.append(epoch)
-        report(epoch)
+        def told(epoch: EpochReport) -> None:
+            epochs.append(epoch)
+            report(epoch)
 
-    head = fit_head(data, prepared.bank, HeadRecipe(), told if job.way is WayName.HEAD else lambda _: None)
-    made = way.make(Material(data, prepared.bank, base, head, prepared.folder, job.keep_embedder), told)
-    served = _serve(job, made, base, prepared)
-    new_products = accuracy_on_new_products(data, prepared.bank, head.penalty, HeadRecipe(), job.seed)
-    judged = _judge(served, made, base, data, new_products)
-    record = FitRecord(
-        way=job.way.value,
-        dataset=dataset.name,
-        command=job.command,
-        machine=machine(),
-        recipe={key: str(value) for key, value in choices.items()},
-        epochs=tuple(epochs),
-        seconds=time.monotonic() - began + sum(epoch.seconds for epoch in epochs if epoch.is_repeated),
-        counts=_counts(prepared),
-        warnings=(*prepared.settled.warnings, *doubts(job.way.value, judged.classifier, judged.retrieval)),
-        classifier=judged.classifier,
-        embedder=judged.embedder,
-        retrieval=judged.retrieval,
-    )
-    release = Release(served.calibrated.model.file, served.embedder.file if served.is_new_embedder else None, base)
-    publish(job.out, release, record, data.categories)
-    return record
+        head = fit_head(data, prepared.bank, HeadRecipe(), told if job.way is WayName.HEAD else lambda _: None)
+        made = way.make(Material(data, prepared.bank, base, head, prepared.folder, job.keep_embedder), told)
+        served = _serve(job, made, base, prepared)
+        new_products = accuracy_on_new_products(data, prepared.bank, head.penalty, HeadRecipe(), job.seed)
+        judged = _judge(served, made, base, data, new_products)
+        record = FitRecord(
+            way=job.way.value,
+            dataset=dataset.name,
+            command=job.command,
+            machine=machine(),
+            recipe={key: str(value) for key, value in choices.items()},
+            epochs=tuple(epochs),
+            seconds=time.monotonic() - began + sum(epoch.seconds for epoch in epochs if epoch.is_repeated),
+            counts=_counts(prepared),
+            warnings=(*prepared.settled.warnings, *doubts(job.way.value, judged.classifier, judged.retrieval)),
+            classifier=judged.classifier,
+            embedder=judged.embedder,
+            retrieval=judged.retrieval,
+        )
+        release = Release(served.calibrated.model.file, served.embedder.file if served.is_new_embedder else None, base)
+        publish(job.out, release, record, data.categories, replace=job.replace)
+        return record
 
 
 @dataclass(frozen=True)

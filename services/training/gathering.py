@@ -79,7 +79,9 @@ def gallery(dataset: Dataset) -> Pictures:
         if not all(row):
             missing = _GALLERY_COLUMNS[row.index("")]
             raise CatalogueInvalid(f"{where}: {missing} is missing or empty", field=missing)
-        _, category, product = row
+        path, category, product = row
+        if path.startswith("/") or ".." in path.split("/") or "\0" in path:
+            raise CatalogueInvalid(f"{where}: image_path {path!r} leads outside the image root", field="image_path")
         first = category_of.setdefault(product, category)
         if first != category:
             raise CatalogueInvalid(f"{where}: product {product!r} is in {category!r}, but in {first!r} further up")

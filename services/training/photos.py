@@ -26,8 +26,9 @@ def read(path: Path, side: int) -> Pixels:
         return read_photo(path.read_bytes(), least_side=side).pixels(side, side)
     except (ImageUnreadable, ImageTooLarge) as error:
         raise type(error)(f"{path}: {error.message}") from error
-    except OSError as error:
-        raise ImageUnreadable(f"{path}: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: a null byte
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise ImageUnreadable(f"{path}: {why}") from error
 
 
 def load(paths: Sequence[Path], side: int) -> Pixels:

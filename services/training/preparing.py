@@ -1,16 +1,20 @@
 """The start of every fit: tables, features of all pictures, and what can't be read left out."""
 
 import csv
+import fcntl
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 
-from services.common.errors import CatalogueInvalid
+from services.common.errors import CatalogueInvalid, FailedPrecondition
 from services.datasets.labelled import Dataset
 from services.training.base import Base
 from services.training.features import FeatureBank, Progress, extract
@@ -21,6 +25,7 @@ MAX_UNREADABLE_SHARE = 0.01
 """More unreadable pictures than this are no accident: most likely the image root is wrong."""
 
 UNREADABLE = "unreadable.csv"
+_LEAST_SPREAD = 1e-5  # of a feature; less is rounding
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ def prepare(
         progress: told how far it is.
 
     Raises:
-        CatalogueInvalid: the tables can't be fitted to, or too many pictures can't be read.
+        CatalogueInvalid: the tables can't be fitted to, too many pictures can't be read, or all look the same.
     """
     tables = read_tables(dataset)
     settled = settle(tables, seed)  # refuse before half a minute of features what can be refused now
@@ -65,13 +70,41 @@ def prepare(
     for needed in (features, folder):
         needed.mkdir(parents=True, exist_ok=True)
     backbone = features / "backbone.onnx"
-    onnx.save(base.backbone, str(backbone))
+    unfinished = backbone.with_suffix(f".{os.getpid()}.part")  # another way may be reading the file
+    onnx.save(base.backbone, str(unfinished))
+    unfinished.replace(backbone)
     photos, shown = dict.fromkeys(tables.taken().paths), dict.fromkeys(tables.gallery.paths)
     bank = extract(backbone, base.side, list(photos), list(shown), folder=features, progress=progress)
     if bank.unreadable:
         _refuse_too_many(bank.unreadable, len(photos) + len(shown), folder / UNREADABLE)
         settled = settle(tables.without(bank.unreadable), seed)
+    _refuse_one_sight(settled.data.train, bank)
     return Prepared(settled, bank, folder, len(bank.unreadable))
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other fits out of a folder of unfinished work; a process that is killed lets go of it.
+
+    Raises:
+        FailedPrecondition: another fit is at the same work.
+    """
+    with (folder / "lock").open("w", encoding="utf-8") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FailedPrecondition(
+                f"another fit of the same photos is at work in {folder}: let it end, or give this one another --work"
+            ) from None
+        yield
+
+
+def _refuse_one_sight(train: Pictures, bank: FeatureBank) -> None:
+    """Refuse photos that all look the same: nothing can be learnt from them."""
+    if not len(train) or np.ptp(bank.of(train), axis=0).max() < _LEAST_SPREAD:
+        raise CatalogueInvalid(
+            f"the {len(train):,} photos to learn from all look the same to the embedder: are they what they should be?"
+        )
 
 
 def _refuse_too_many(unreadable: Mapping[str, str], pictures: int, file: Path) -> None:
@@ -96,9 +129,10 @@ def _digest_of_pictures(pictures: Pictures, base: Base) -> str:
 
 def _state(path: Path) -> tuple[int, ...]:
     """Return what shows that a file was replaced; nothing for a file that is missing."""
-    if not path.is_file():
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # ValueError: a null byte
         return ()
-    status = path.stat()
     return status.st_size, status.st_mtime_ns
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,8 +39,14 @@ def refuse_existing(repository: Path, *, replace: bool) -> None:
     """Refuse to touch what lies where the repository is to go.
 
     Raises:
-        InvalidArgument: something is there, and it may not be replaced, or is no model repository.
+        InvalidArgument: something is there, and it may not be replaced, or is no model repository; or no folder can
+            be made there.
     """
+    above = next(folder for folder in repository.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise InvalidArgument(f"nothing can be written into {above}: choose another place", field="--out")
+    if repository.is_symlink() and not repository.exists():
+        raise InvalidArgument(f"{repository} is a link to nothing: choose another place", field="--out")
     if not repository.exists() or (repository.is_dir() and not any(repository.iterdir())):
         return
     if not any(repository.glob("*/config.pbtxt")):
@@ -53,8 +60,13 @@ def version_of(file: Path, kind: str) -> str:
     return f"{kind}-{hashlib.sha256(file.read_bytes()).hexdigest()[:_DIGITS]}"
 
 
-def publish(repository: Path, release: Release, record: FitRecord, categories: Sequence[str]) -> None:
-    """Write the repository; an older one is replaced as a whole."""
+def publish(repository: Path, release: Release, record: FitRecord, categories: Sequence[str], *, replace: bool) -> None:
+    """Write the repository; an older one is replaced as a whole.
+
+    Raises:
+        InvalidArgument: another fit has put its own there meanwhile, and it may not be replaced.
+    """
+    refuse_existing(repository, replace=replace)
     with replaced_in_one_step(repository.absolute()) as fresh:
         labels = json.dumps(list(categories), ensure_ascii=False)
         facts = record.classifier

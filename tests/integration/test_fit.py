@@ -1,5 +1,6 @@
 """`aisle fit head` end to end on a tiny shop, and what it says about bad input."""
 
+import fcntl
 import hashlib
 import json
 import sys
@@ -207,6 +208,58 @@ def test_a_repository_that_exists_is_kept_unless_it_is_to_go(
     assert not (tmp_path / "models/stray.txt").exists()
     assert fit("--replace", out="shop") == ExitCode.UNUSABLE_INPUT
     assert "is no model repository" in capsys.readouterr().err
+
+
+def test_a_place_that_can_not_be_written_to_is_refused_at_once(
+    tmp_path: Path, fit: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not after an hour of fitting."""
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for out in ("shop/train.csv/models", "link"):
+        assert fit(out=out) == ExitCode.UNUSABLE_INPUT
+        assert "choose another place" in capsys.readouterr().err
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_repository_that_appears_meanwhile_is_kept(
+    tmp_path: Path, fit: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another fit may be faster with the same place."""
+    entry = tmp_path / "models/classifier/config.pbtxt"
+
+    def noted(path: Path, side: int) -> Pixels:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        entry.touch()
+        return read(path, side)
+
+    monkeypatch.setattr(features, "read", noted)
+    assert fit() == ExitCode.UNUSABLE_INPUT
+    assert "--replace" in capsys.readouterr().err
+    assert [path for path in (tmp_path / "models").rglob("*") if path.is_file()] == [entry]
+
+
+def test_two_fits_do_not_share_their_unfinished_work(
+    tmp_path: Path, fit: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their files have the same names."""
+    assert fit() == ExitCode.OK
+    (file,) = (tmp_path / "work").glob("*/*/lock")
+    with file.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert fit(out="other") == ExitCode.FAILED
+    assert "another --work" in capsys.readouterr().err
+    assert fit(out="other") == ExitCode.OK
+
+
+def test_photos_that_all_look_the_same_are_refused(
+    tmp_path: Path, shop: Path, fit: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An hour of black photos, say."""
+    for photo in (shop / "train").iterdir():
+        photo.write_bytes((shop / "train/Bag-a-0.png").read_bytes())
+    assert fit() == ExitCode.UNUSABLE_INPUT
+    assert "all look the same" in capsys.readouterr().err
+    assert not (tmp_path / "models").exists()
 
 
 def test_fine_tuning_without_torch_says_how_to_get_it(

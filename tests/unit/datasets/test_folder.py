@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.common.errors import DatasetUnavailable
+from services.common.errors import CatalogueInvalid
 from services.datasets.folder import SHARES, prepare
 from services.datasets.labelled import read_dataset
 from services.photo.labelled import LabelledPhoto, read_photos
@@ -86,5 +86,25 @@ def test_photos_may_lack_a_product(tmp_path: Path) -> None:
 
 def test_tree_without_pictures_says_what_it_needs(tmp_path: Path) -> None:
     """An empty or a flat folder is refused with the layout that is expected."""
-    with pytest.raises(DatasetUnavailable, match="<category>/<product>/<image>"):
+    with pytest.raises(CatalogueInvalid, match="<category>/<product>/<image>"):
         prepare(tmp_path / "made", _tree(tmp_path / "flat", "a.jpg"))
+
+
+def test_folders_that_are_called_like_pictures_are_none(tmp_path: Path) -> None:
+    """Not even among photos that lie right in their category's folder."""
+    gallery = _tree(tmp_path / "shop", "Bag/b1/front.jpg", "Bag/b1/back.jpg/notes.txt")
+    train = _tree(tmp_path / "train", "Bag/b2.jpg/1.jpg")
+    dataset = read_dataset(prepare(tmp_path / "made", gallery, {"train": train}))
+    assert len(dataset.catalogue.read_text().splitlines()) == 2
+    assert dataset.train is not None
+    assert read_photos(dataset.train, dataset.image_root) == [LabelledPhoto("train/Bag/b2.jpg/1.jpg", "Bag", "b2.jpg")]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [(" /b1/front.jpg", "can't be blank"), ("Bag/caf\udce9/front.jpg", "is not UTF-8")]
+)
+def test_names_that_are_no_labels_are_refused(tmp_path: Path, name: str, words: str) -> None:
+    """Before a table is written with them."""
+    with pytest.raises(CatalogueInvalid, match=words):
+        prepare(tmp_path / "made", _tree(tmp_path / "shop", "Bag/b1/front.jpg", name))
+    assert not (tmp_path / "made").exists()

@@ -24,6 +24,10 @@ def test_a_table_is_read_row_by_row(tmp_path: Path) -> None:
         ("photo_path,product_id,category\n../b.jpg,p,Bag\n", "row 2: ../b.jpg lies outside"),
         ("photo_path,product_id,category\n/etc/b.jpg,p,Bag\n", "row 2: /etc/b.jpg lies outside"),
         ("photo_path,product_id,category\na.jpg,p\n", "row 2: the category is empty"),
+        ("photo_path,product_id,category\n\n\na.jpg,p,\n", "row 4: the category is empty"),
+        ("photo_path,product_id,category\na.jpg,p,Bags, and more\n", "row 2: more fields than the header has"),
+        ("photo_path,product_id,category,category\na.jpg,p,Bag\n", "row 1: column 'category' is there twice"),
+        ("photo_path,product_id,category\na\0.jpg,p,Bag\n", "row 2: a\0.jpg lies outside"),
         ("photo_path,product_id,category\n", "has no rows"),
         ("", "row 1: column photo_path, product_id, category"),
     ],
@@ -41,3 +45,17 @@ def test_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "queries.csv").write_bytes(b"photo_path,product_id,category\n\xff\xfe,p,Bag\n")
     with pytest.raises(CatalogueInvalid, match="UTF-8"):
         read_photos(tmp_path / "queries.csv", tmp_path)
+
+
+def test_links_in_a_circle_are_for_the_reader_of_photos(tmp_path: Path) -> None:
+    """Such a photo is missing like any other; it is no fault of the table."""
+    (tmp_path / "a.jpg").symlink_to("a.jpg")
+    (tmp_path / "val.csv").write_text("photo_path, product_id ,category\na.jpg,p,Bag\n")
+    assert read_photos(tmp_path / "val.csv", tmp_path) == [LabelledPhoto("a.jpg", "Bag", "p")]
+
+
+@pytest.mark.parametrize(("place", "words"), [("", "is a folder"), ("gone.csv", "does not exist")])
+def test_a_place_without_a_table_is_refused(tmp_path: Path, place: str, words: str) -> None:
+    """A tree of photos is no table of them."""
+    with pytest.raises(CatalogueInvalid, match=words):
+        read_photos(tmp_path / place, tmp_path)

@@ -54,7 +54,7 @@ def searched_by(waves: Waves, ranked: Floats, held: Floats) -> list[int]:
 def test_photos_lose_next_to_nothing_to_the_waves_that_they_taught(
     seed: int, photos: int, classifier: Classifier, weight: float
 ) -> None:
-    """Whatever the classifier, and however much its prior counts: at most 0.2 % of the mean reciprocal rank."""
+    """Whatever the classifier, and however much its prior counts: at most 0.3 % of the mean reciprocal rank."""
     evidence = planted_evidence(photos, classifier, seed)
     priors = evidence.priors
     assert priors is not None
@@ -66,7 +66,7 @@ def test_photos_lose_next_to_nothing_to_the_waves_that_they_taught(
     searched = searched_by(waves, ranked, np.take_along_axis(priors, order, axis=1))
     everywhere = reciprocal_ranks(ranked, right, np.full(photos, ranked.shape[1]))
     narrow = reciprocal_ranks(ranked, right, np.array(searched))
-    assert np.maximum(everywhere - narrow, 0).mean() <= 0.002 * everywhere.mean() + 1e-12
+    assert np.maximum(everywhere - narrow, 0).mean() <= 0.003 * everywhere.mean() + 1e-12
 
 
 @pytest.mark.parametrize("classifier", ["perfect", "useful"])

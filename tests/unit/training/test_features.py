@@ -71,3 +71,18 @@ def test_a_chunk_without_a_readable_picture_is_kept_too(model: Path, paths: list
     for _ in range(2):
         bank = extract(model, SIDE, [paths[3]], [], folder=tmp_path / "kept", progress=lambda *_: None)
         assert (bank.plain, set(bank.unreadable)) == ({}, {str(paths[3])})
+
+
+@pytest.mark.parametrize("left", [b"", b"PK\x03\x04", b"no archive"])
+def test_a_damaged_chunk_is_made_again(model: Path, paths: list[Path], tmp_path: Path, left: bytes) -> None:
+    """A power cut may leave a file without its contents."""
+
+    def again() -> features.FeatureBank:
+        return extract(model, SIDE, paths[:3], [], folder=tmp_path / "kept", progress=lambda *_: None)
+
+    first = again()
+    (file,) = (tmp_path / "kept").iterdir()
+    file.write_bytes(left)
+    second = again()
+    assert list(first.plain) == list(second.plain)
+    assert list((tmp_path / "kept").iterdir()) == [file]

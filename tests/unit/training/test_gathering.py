@@ -50,6 +50,8 @@ def test_missing_table_is_named(dataset: Dataset) -> None:
         ),
         (b"image_path,category,product_id\na.png,,1\n", "row 2: category is missing or empty"),
         (b"image_path,category\na.png,Shoe\n", "row 2: product_id is missing or empty"),
+        (b"image_path,category,product_id\n../a.png,Shoe,1\n", "row 2: image_path '../a.png' leads outside"),
+        (b"image_path,category,product_id\na\0.png,Shoe,1\n", "leads outside the image root"),
         (b"PAR1\xff\xfe", "is not a CSV file in UTF-8"),
         (b"image_path,category,product_id\n", "has no rows"),
     ],
