@@ -4,7 +4,7 @@ Each question is settled by cross-validated likelihood over products: do the sha
 help? Where the photos do not show it, the answer is no; that is what keeps a bad classifier from doing harm.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from services.relevance.evidence import Evidence
 from services.relevance.logit import Choices, Parameters, fit_choices, fit_platt
 from services.relevance.scoring import Floats, PriorFusion, SimilarityMap, log_odds, probability
+from services.relevance.waves import reciprocal_ranks
 
 LEAST_PHOTOS = 30
 """Fewer photos of products in the gallery than this say too little to fit anything to."""
@@ -22,6 +23,8 @@ LEAST_PRODUCTS = 2
 _FOLDS = 5
 _SEED = 20
 _RIDGES = (float("inf"), 30.0, 10.0, 3.0)
+_FACTORS = (1.0, 1.4, 2.0, 2.8, 0.7, 0.5)
+"""Of the prior's likeliest weight; the first of the best is taken."""
 _FLOORS = (0.001, 0.01, 0.03, 0.1, 0.3, 0.6)
 _FLATTEST = 0.02
 """Least growth of the log-odds by one unit of the ranking's: scores that never grow could not be ranked by."""
@@ -73,7 +76,9 @@ def fit_plain(evidence: Evidence) -> PlainScores | None:
     choices = _choices(known, [known.similarities])
     folds = known.folds(_FOLDS, _SEED)
     fits = {ridge: fit_choices(choices, ridge) for ridge in _RIDGES}
-    ridge = max(_RIDGES, key=lambda ridge: _cross_validated(choices, ridge, folds, fits[ridge]))
+    ridge = max(
+        _RIDGES, key=lambda ridge: _likelihood(choices, folds, _without_each(choices, ridge, folds, fits[ridge]))
+    )
     (slope,), offsets = fits[ridge].weights, fits[ridge].offsets
     if slope <= 0:
         return None
@@ -94,7 +99,9 @@ def fit_fused(evidence: Evidence, plain: PlainScores) -> FusedScores:
         evidence: with priors; `plain` was fitted to the same photos.
         plain: scores by similarity alone.
 
-    The prior's weight is 0 where fusing does not make held-out products likelier than similarity alone does.
+    The prior's weight is 0 where fusing does not make held-out products likelier than similarity alone does. Likelihood
+    decides that, and about how much the prior counts; how much exactly, the ranks of held-out products, for likelihood
+    is also moved by products that are too far down to be brought up.
     """
     if evidence.priors is None:
         raise ValueError("the evidence has no priors")
@@ -102,16 +109,18 @@ def fit_fused(evidence: Evidence, plain: PlainScores) -> FusedScores:
     known = evidence.of(evidence.answerable)
     known_odds, priors = odds[evidence.answerable], evidence.priors[evidence.answerable]
     folds = known.folds(_FOLDS, _SEED)
-    likeliest, floor, weights = -np.inf, 1.0, np.array([1.0, 0.0])
+    likeliest, floor, weights, others = -np.inf, 1.0, np.array([1.0, 0.0]), list[Parameters]()
     for candidate in (1.0, *_FLOORS):  # a floor of 1 is an even prior: similarity alone
         choices = _choices(known, [known_odds, _spread(priors, candidate, known_odds)])
         fitted = fit_choices(choices, float("inf"))
-        likelihood = _cross_validated(choices, float("inf"), folds, fitted)
+        fits = _without_each(choices, float("inf"), folds, fitted)
+        likelihood = _likelihood(choices, folds, fits)
         if likelihood > likeliest:
-            likeliest, floor, weights = likelihood, candidate, fitted.weights
+            likeliest, floor, weights, others = likelihood, candidate, fitted.weights, fits
     evidence_weight, prior_weight = (float(weight) for weight in weights)
     if floor == 1.0 or prior_weight <= 0 or evidence_weight <= 0:
         return FusedScores(PriorFusion(1.0, 0.0, 1.0, 0.0), plain.match_threshold)
+    prior_weight *= _best_factor(known, known_odds, _spread(priors, floor, known_odds), folds, others)
     ranking = evidence_weight * odds + prior_weight * _spread(evidence.priors, floor, odds)
     scale, shift = _calibrate(ranking, evidence)
     fusion = PriorFusion(scale * evidence_weight, scale * prior_weight, floor, shift)
@@ -150,13 +159,31 @@ def _spread(priors: Floats, floor: float, like: Floats) -> Floats:
     return np.broadcast_to(lift[:, :, None], like.shape)
 
 
-def _cross_validated(choices: Choices, ridge: float, folds: npt.NDArray[np.intp], fitted: Parameters) -> float:
-    """Return the mean log-likelihood of each fold's choices under what the other folds say; `fitted` is to all."""
-    likelihoods = []
-    for fold in np.unique(folds):
-        others = fit_choices(choices.some(folds != fold), ridge, start=fitted)
-        likelihoods.append(choices.some(folds == fold).probabilities(others)[1])
-    return float(np.concatenate(likelihoods).mean())
+def _without_each(choices: Choices, ridge: float, folds: npt.NDArray[np.intp], fitted: Parameters) -> list[Parameters]:
+    """Fit to all but one fold, for each fold in turn; `fitted` is to all."""
+    return [fit_choices(choices.some(folds != fold), ridge, start=fitted) for fold in np.unique(folds)]
+
+
+def _likelihood(choices: Choices, folds: npt.NDArray[np.intp], fits: Sequence[Parameters]) -> float:
+    """Return the mean log-likelihood of each fold's choices under what was fitted without it."""
+    parts = zip(np.unique(folds), fits, strict=True)
+    return float(np.concatenate([choices.some(folds == fold).probabilities(rest)[1] for fold, rest in parts]).mean())
+
+
+def _best_factor(
+    known: Evidence, odds: Floats, lifts: Floats, folds: npt.NDArray[np.intp], fits: Sequence[Parameters]
+) -> float:
+    """Return the factor of the prior's weight with which held-out products come first, by mean reciprocal rank."""
+    everywhere = np.full(len(known), odds.shape[1], np.intp)
+
+    def merit(factor: float) -> float:
+        ranking = np.empty_like(odds)
+        for fold, rest in zip(np.unique(folds), fits, strict=True):
+            held_out = folds == fold
+            ranking[held_out] = rest.weights[0] * odds[held_out] + factor * rest.weights[1] * lifts[held_out]
+        return float(reciprocal_ranks(ranking, known.right, everywhere).mean())
+
+    return max(_FACTORS, key=merit)
 
 
 def _calibrate(ranking: Floats, evidence: Evidence) -> tuple[float, float]:

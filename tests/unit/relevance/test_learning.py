@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.relevance import fitting
 from services.relevance.evidence import Evidence
 from services.relevance.fitting import LEAST_PHOTOS, match_threshold
 from services.relevance.learning import Lessons, learn
@@ -163,3 +164,26 @@ def test_photos_of_one_product_stay_together() -> None:
     by_product = {product: set(folds[[p == product for p in evidence.products]]) for product in evidence.products}
     assert all(len(inside) == 1 for inside in by_product.values())
     assert set(folds) == set(range(5))
+
+
+def test_the_prior_counts_so_that_products_that_were_left_out_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of the photos look like anything but their product; likelihood blames the prior for some of that."""
+
+    def blurred(seed: int) -> Evidence:
+        evidence = planted_evidence(300, "useful", seed, accuracy=0.95)
+        similarities = evidence.similarities.copy()
+        hopeless = np.random.default_rng(seed).random(len(evidence)) < 0.1
+        similarities[hopeless] = -np.sort(-np.where(evidence.right, 0.2, similarities)[hopeless], axis=2)
+        right = evidence.right.copy()
+        right[hopeless] = np.sort(evidence.right[hopeless], axis=2)  # 0.2 is the least of all
+        return Evidence(similarities, right, evidence.products, evidence.priors)
+
+    def found(seed: int) -> float:
+        others = blurred(seed + 100)
+        scores = fused(taught(blurred(seed)), others)
+        return float(reciprocal_ranks(scores, others.right, np.full(len(others), scores.shape[1], np.intp)).mean())
+
+    by_rank = [found(seed) for seed in range(6)]
+    monkeypatch.setattr(fitting, "_FACTORS", (1.0,))
+    by_likelihood = [found(seed) for seed in range(6)]
+    assert np.mean(by_rank) > np.mean(by_likelihood)
