@@ -76,4 +76,4 @@ async def test_the_page_leads_from_photos_to_a_report(tmp_path: Path) -> None:
     assert report["models"]["classifier"]["version"] == record["classifier"]["version"]
     assert report["classifier_top1_accuracy"] > 0.8
     assert report["policies"]["adaptive"]["recall_at_1"] >= report["policies"]["baseline"]["recall_at_1"]
-    assert report["policies"]["adaptive"]["score_calibration_error"] is not None
+    assert report["policies"]["adaptive"]["score_reliability"] is not None

@@ -81,7 +81,7 @@ async def test_baseline_finds_the_same_products(shop: Cluster) -> None:
 @pytest.mark.parametrize("policy", [pb.POLICY_TOP_1, pb.POLICY_TOP_P, pb.POLICY_ADAPTIVE, pb.POLICY_UNSPECIFIED])
 @pytest.mark.parametrize("seed", range(2))
 async def test_the_classifier_routes(shop: Cluster, policy: int, seed: int) -> None:
-    """The shards are those of the likeliest categories that are sold here, and ADAPTIVE fuses its prior in."""
+    """The shards are those of the likeliest categories that are sold here; ADAPTIVE and TOP_1 fuse its prior in."""
     priors = probabilities_of(photo(seed))
     response = await shop.search(photo(seed), routing=asked(policy))
     searched = [shard.category for shard in response.coverage.shards]
@@ -89,7 +89,7 @@ async def test_the_classifier_routes(shop: Cluster, policy: int, seed: int) -> N
     assert len(searched) == (1 if policy == pb.POLICY_TOP_1 else len(searched))
     assert response.coverage.planned_share == pytest.approx(sum(priors[category] for category in searched), abs=1e-5)
     assert {each.category: each.probability for each in response.categories} == pytest.approx(priors, abs=1e-5)
-    fused = priors if policy in (pb.POLICY_ADAPTIVE, pb.POLICY_UNSPECIFIED) else None
+    fused = None if policy == pb.POLICY_TOP_P else priors
     truth = true_hits(shop.snapshot, photo(seed), 10, categories=searched, priors=fused)
     assert_same(response.hits, truth)
     assert response.rung == pb.RUNG_FULL
