@@ -1,7 +1,8 @@
 """Fits scores to what held-out photos found: a map per shard, and how the classifier's prior is fused in. Pure.
 
-Each question is settled by cross-validated likelihood over products: do the shards differ, and does the classifier
-help? Where the photos do not show it, the answer is no; that is what keeps a bad classifier from doing harm.
+Cross-validated likelihood over products settles whether the shards differ and whether the classifier helps. Where the
+photos do not show it, the answer is no; that is what keeps a bad classifier from doing harm. How much the classifier
+counts, the ranks of left-out products decide.
 """
 
 from collections.abc import Iterable, Sequence

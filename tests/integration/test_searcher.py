@@ -1,35 +1,28 @@
 """A searcher over real gRPC, with a real FAISS snapshot in a folder."""
 
 import asyncio
-import json
-import signal
-import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import faiss
-import grpc.aio
 import numpy as np
 import pytest
 from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
 from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
-from services.common.channels import channel_options
 from services.common.lifecycle import run
-from services.common.status import Failure, failure_of
 from services.searcher.config import SearcherSettings
 from services.searcher.server import Searcher
 from services.searcher.shard import ProductHits, Shard
 from services.snapshot.manifest import BASELINE_SLUG
-from tests.support.processes import RunningProcess, started
+from tests.support.searching import DIMENSION, flip_a_byte, refused, request
 from tests.support.servers import channel_to, serving
 from tests.support.shards import best_products
 from tests.support.snapshots import PublishedSnapshot, publish_snapshot, unit_vectors
 
-DIMENSION = 16
 CATEGORIES = {"Shoes": 40, "Bags": 7, "Hats & caps": 1}
 
 
@@ -56,27 +49,6 @@ async def stub(snapshot: PublishedSnapshot) -> AsyncIterator[shard_pb2_grpc.Shar
     """A searcher with every category."""
     async with searcher(snapshot) as stub:
         yield stub
-
-
-def request(snapshot: PublishedSnapshot, shard: object = "shoes", **changes: object) -> shard_pb2.SearchRequest:
-    """Return a good request for three query vectors, with some fields changed."""
-    fields: dict[str, object] = {
-        "shard": shard,
-        "query_vectors": unit_vectors(3, DIMENSION, seed=5).astype("<f4").tobytes(),
-        "rows": 3,
-        "dimension": DIMENSION,
-        "top_k": 4,
-        "snapshot_id": snapshot.manifest.snapshot_id,
-        "space_id": snapshot.manifest.space_id,
-    }
-    return shard_pb2.SearchRequest(**(fields | changes))  # type: ignore[arg-type]
-
-
-async def refused(call: Awaitable[object]) -> Failure:
-    """Return what a call failed with."""
-    with pytest.raises(grpc.aio.AioRpcError) as failed:
-        await call
-    return failure_of(failed.value)
 
 
 @pytest.mark.parametrize("slug", ["shoes", "bags", "hats-caps"])
@@ -281,13 +253,6 @@ async def test_the_event_loop_goes_on_while_faiss_works(
         await busy
 
 
-def flip_a_byte(path: Path) -> None:
-    """Change one bit in the middle of a file."""
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
 @pytest.mark.parametrize("name", ["index.faiss", "items.parquet", "golden.parquet"])
 @pytest.mark.parametrize("damage", [flip_a_byte, Path.unlink])
 async def test_a_damaged_or_missing_file_refuses_the_start_by_name(
@@ -349,70 +314,6 @@ async def test_a_manifest_of_another_space_or_schema_refuses_the_start_by_name(t
         (failed,) = (line for line in log if line["event"] == "start_failed")
         assert failed["reason"] == reason
         assert "manifest.json" in failed["error"]
-
-
-@asynccontextmanager
-async def process(snapshot: PublishedSnapshot) -> AsyncIterator[tuple[RunningProcess, grpc.aio.Channel]]:
-    """Start `python -m services.searcher` and yield it with a channel."""
-    async with started("searcher", "--snapshot-root", str(snapshot.root), "--shards", "shoes,bags") as searcher:
-        port = (await searcher.logged("serving"))["port"]
-        async with channel_to(f"127.0.0.1:{port}") as channel:
-            yield searcher, channel
-
-
-async def test_the_process_serves_drains_on_sigterm_and_ends_with_status_0(snapshot: PublishedSnapshot) -> None:
-    """Fifty searches are in flight when the signal comes, and all are answered."""
-    async with process(snapshot) as (searcher, channel):
-        stub = shard_pb2_grpc.ShardServiceStub(channel)
-        described = await stub.Describe(shard_pb2.DescribeRequest(), timeout=5)
-        assert [shard.shard for shard in described.shards] == ["bags", "shoes"]
-
-        calls = [asyncio.ensure_future(stub.Search(request(snapshot), timeout=10)) for _ in range(50)]
-        await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
-        searcher.signal(signal.SIGTERM)
-
-        assert all(answer.neighbours for answer in await asyncio.gather(*calls))
-        assert await searcher.ended() == 0
-
-
-async def test_the_process_refuses_a_damaged_file_with_status_1(tmp_path: Path) -> None:
-    """What an operator sees: the file's name in the log, and no traceback."""
-    snapshot = publish_snapshot(tmp_path, CATEGORIES)
-    flip_a_byte(snapshot.folder / "bags" / "index.faiss")
-
-    async with started("searcher", "--snapshot-root", str(snapshot.root)) as searcher:
-        failed = await searcher.logged("start_failed")
-        assert await searcher.ended() == 1
-
-    assert "bags/index.faiss" in failed["error"]
-    assert "Traceback" not in "".join(searcher.log)
-
-
-async def test_a_stopped_process_is_found_out_by_the_channel_s_pings(snapshot: PublishedSnapshot) -> None:
-    """A call to a process that hangs fails long before its deadline, so that another replica can be asked."""
-    # The pings of every channel, only more often: ten seconds would make a slow test.
-    options = tuple((dict(channel_options()) | {"grpc.keepalive_time_ms": 1_000}).items())
-    async with process(snapshot) as (searcher, _):
-        port = json.loads(searcher.log[-1])["port"]
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
-            stub = shard_pb2_grpc.ShardServiceStub(channel)
-            await stub.Search(request(snapshot), timeout=5)
-            searcher.signal(signal.SIGSTOP)
-
-            failure = await refused(stub.Search(request(snapshot), timeout=60))
-
-    assert failure.code == "UNAVAILABLE"
-
-
-async def test_the_process_imports_nothing_that_a_searcher_does_not_need() -> None:
-    """Its image has neither OpenCV nor Triton's client."""
-    script = "import sys, services.searcher.server as _; print(*sorted({name.split('.')[0] for name in sys.modules}))"
-    listing = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
-    output, _ = await listing.communicate()
-
-    imported = set(output.decode().split())
-    assert "faiss" in imported
-    assert not imported & {"cv2", "PIL", "tritonclient", "torch", "onnxruntime", "typer", "jinja2"}
 
 
 async def test_a_search_uses_one_openmp_thread(snapshot: PublishedSnapshot) -> None:

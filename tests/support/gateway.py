@@ -16,7 +16,7 @@ from services.gateway.agreement import Routed
 from services.gateway.budget import BudgetRules
 from services.gateway.catalog import Catalog
 from services.gateway.merging import ShardHits
-from services.gateway.query import ModelVersion
+from services.gateway.query import ModelVersion, Policy, Query
 from services.gateway.scatter import ShardQuery
 from services.gateway.search import ModelInputs, PhotoSearch, SearchRules
 from services.photo.intake import PhotoReport, Pixels
@@ -262,3 +262,8 @@ async def until(condition: Callable[[], bool], timeout_seconds: float = 5.0) -> 
     async with asyncio.timeout(timeout_seconds):
         while not condition():  # noqa: ASYNC110 - any condition, so there is no event for it
             await asyncio.sleep(0.001)
+
+
+def query(policy: Policy = Policy.ALL, **others: object) -> Query:
+    """Return a query for a photo."""
+    return Query(image=b"photo", policy=policy, **others)  # type: ignore[arg-type]
