@@ -5,14 +5,14 @@ photos do not show it, the answer is no; that is what keeps a bad classifier fro
 counts, the ranks of left-out products decide.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from services.relevance.evidence import Evidence
-from services.relevance.logit import Choices, Parameters, fit_choices, fit_platt
+from services.relevance.logit import Choices, fit_choices, fit_platt
 from services.relevance.scoring import Floats, PriorFusion, SimilarityMap, log_odds, probability
 from services.relevance.waves import reciprocal_ranks
 
@@ -23,10 +23,11 @@ LEAST_PRODUCTS = 2
 
 _FOLDS = 5
 _SEED = 20
-_RIDGES = (float("inf"), 30.0, 10.0, 3.0)
 _FACTORS = (1.0, 1.4, 2.0, 2.8, 0.7, 0.5)
 """Of the prior's likeliest weight; the first of the best is taken."""
 _FLOORS = (0.001, 0.01, 0.03, 0.1, 0.3, 0.6)
+_EVEN = 1.0
+"""A prior with this floor is even: similarity alone decides."""
 _FLATTEST = 0.02
 """Least growth of the log-odds by one unit of the ranking's: scores that never grow could not be ranked by."""
 
@@ -74,13 +75,7 @@ def fit_plain(evidence: Evidence) -> PlainScores | None:
     known = evidence.of(evidence.answerable)
     if len(known) < LEAST_PHOTOS or len(set(known.products)) < LEAST_PRODUCTS:
         return None
-    choices = _choices(known, [known.similarities])
-    folds = known.folds(_FOLDS, _SEED)
-    fits = {ridge: fit_choices(choices, ridge) for ridge in _RIDGES}
-    ridge = max(
-        _RIDGES, key=lambda ridge: _likelihood(choices, folds, _without_each(choices, ridge, folds, fits[ridge]))
-    )
-    (slope,), offsets = fits[ridge].weights, fits[ridge].offsets
+    slope, offsets = _fit_ranking(known)
     if slope <= 0:
         return None
     ranking = offsets[:, None] + slope * evidence.similarities
@@ -91,6 +86,38 @@ def fit_plain(evidence: Evidence) -> PlainScores | None:
         baseline=SimilarityMap(float(base_scale * slope), base_shift),
         match_threshold=match_threshold(scale * ranking + shift, evidence),
     )
+
+
+def _fit_ranking(known: Evidence) -> tuple[float, Floats]:
+    """Return the slope of the similarity and the shards' offsets `(C,)` with which the right products come first.
+
+    A shard that is similar to everything has that taken off by what it is to impostors (Z-norm: Auckenthaler, Carey and
+    Lloyd-Thomas, "Score normalization for text-independent speaker verification systems", 2000), as far as the photos
+    show that it misleads, which may be not at all.
+    """
+    folds = known.folds(_FOLDS, _SEED)
+    levels = np.empty(known.similarities.shape[:2])
+    for fold in np.unique(folds):
+        levels[folds == fold] = impostor_levels(known.of(folds != fold))
+    plain = _Fit.of(_choices(known, [known.similarities]), folds)
+    levelled = _Fit.of(_choices(known, [known.similarities, _for_each(levels, known.similarities.shape)]), folds)
+    if plain.likelihood >= levelled.likelihood:
+        return float(plain.weights[0]), np.zeros(len(levels[0]))
+    slope, weight = levelled.weights
+    return float(slope), weight * impostor_levels(known)
+
+
+def impostor_levels(evidence: Evidence) -> Floats:
+    """Return how similar each shard's best product is to photos of other shards' products, on average, `(C,)`.
+
+    A shard that saw no such photo has the mean of the others.
+    """
+    best = evidence.similarities[:, :, 0]
+    impostors = ~evidence.right.any(axis=2) & np.isfinite(best)
+    counts = impostors.sum(axis=0)
+    sums = np.where(impostors, best, 0.0).sum(axis=0)
+    levels = sums / np.maximum(counts, 1)
+    return np.where(counts > 0, levels, levels[counts > 0].mean() if counts.any() else 0.0)
 
 
 def fit_fused(evidence: Evidence, plain: PlainScores) -> FusedScores:
@@ -110,18 +137,13 @@ def fit_fused(evidence: Evidence, plain: PlainScores) -> FusedScores:
     known = evidence.of(evidence.answerable)
     known_odds, priors = odds[evidence.answerable], evidence.priors[evidence.answerable]
     folds = known.folds(_FOLDS, _SEED)
-    likeliest, floor, weights, others = -np.inf, 1.0, np.array([1.0, 0.0]), list[Parameters]()
-    for candidate in (1.0, *_FLOORS):  # a floor of 1 is an even prior: similarity alone
-        choices = _choices(known, [known_odds, _spread(priors, candidate, known_odds)])
-        fitted = fit_choices(choices, float("inf"))
-        fits = _without_each(choices, float("inf"), folds, fitted)
-        likelihood = _likelihood(choices, folds, fits)
-        if likelihood > likeliest:
-            likeliest, floor, weights, others = likelihood, candidate, fitted.weights, fits
-    evidence_weight, prior_weight = (float(weight) for weight in weights)
-    if floor == 1.0 or prior_weight <= 0 or evidence_weight <= 0:
+    lifts = {floor: _spread(priors, floor, known_odds) for floor in (_EVEN, *_FLOORS)}
+    fits = {floor: _Fit.of(_choices(known, [known_odds, lift]), folds) for floor, lift in lifts.items()}
+    floor = max(fits, key=lambda floor: fits[floor].likelihood)  # the first of the best: it may be the even prior
+    evidence_weight, prior_weight = (float(weight) for weight in fits[floor].weights)
+    if floor == _EVEN or prior_weight <= 0 or evidence_weight <= 0:
         return FusedScores(PriorFusion(1.0, 0.0, 1.0, 0.0), plain.match_threshold)
-    prior_weight *= _best_factor(known, known_odds, _spread(priors, floor, known_odds), folds, others)
+    prior_weight *= _best_factor(known, known_odds, lifts[floor], folds, fits[floor].without_each)
     ranking = evidence_weight * odds + prior_weight * _spread(evidence.priors, floor, odds)
     scale, shift = _calibrate(ranking, evidence)
     fusion = PriorFusion(scale * evidence_weight, scale * prior_weight, floor, shift)
@@ -146,33 +168,50 @@ def match_threshold(scores: Floats, evidence: Evidence) -> float:
     return float(probability(thresholds[int(np.argmax(kept))]))
 
 
-def _choices(evidence: Evidence, features: Iterable[Floats]) -> Choices:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fit:
+    """What features are worth.
+
+    Attributes:
+        weights: of the features, `(F,)`.
+        without_each: the weights that the photos outside of each fold give, in the folds' order.
+        likelihood: the mean log-likelihood of each fold's choices under what was fitted without it.
+    """
+
+    weights: Floats
+    without_each: list[Floats]
+    likelihood: float
+
+    @classmethod
+    def of(cls, choices: Choices, folds: npt.NDArray[np.intp]) -> "_Fit":
+        weights = fit_choices(choices)
+        without_each = [fit_choices(choices.some(folds != fold), start=weights) for fold in np.unique(folds)]
+        parts = zip(np.unique(folds), without_each, strict=True)
+        logarithms = [choices.some(folds == fold).probabilities(rest)[1] for fold, rest in parts]
+        return cls(weights, without_each, float(np.concatenate(logarithms).mean()))
+
+
+def _choices(known: Evidence, features: Sequence[Floats]) -> Choices:
     """Take each photo's most similar right candidate for the one to be chosen."""
-    present = np.isfinite(evidence.similarities)
-    stacked = np.stack([np.where(present, feature, 0.0) for feature in features])
-    similar = np.where(evidence.right, evidence.similarities, -np.inf).reshape(len(evidence), -1)
+    photos = len(known)
+    present = np.isfinite(known.similarities).reshape(photos, -1)
+    stacked = np.stack([np.where(present, feature.reshape(photos, -1), 0.0) for feature in features])
+    similar = np.where(known.right, known.similarities, -np.inf).reshape(photos, -1)
     return Choices.among(stacked, present, similar.argmax(axis=1))
 
 
 def _spread(priors: Floats, floor: float, like: Floats) -> Floats:
     """Return the priors' lifts, one for each candidate."""
-    lift = PriorFusion(1.0, 1.0, floor, 0.0).lift(priors, priors.shape[1])
-    return np.broadcast_to(lift[:, :, None], like.shape)
+    return _for_each(PriorFusion(1.0, 1.0, floor, 0.0).lift(priors, priors.shape[1]), like.shape)
 
 
-def _without_each(choices: Choices, ridge: float, folds: npt.NDArray[np.intp], fitted: Parameters) -> list[Parameters]:
-    """Fit to all but one fold, for each fold in turn; `fitted` is to all."""
-    return [fit_choices(choices.some(folds != fold), ridge, start=fitted) for fold in np.unique(folds)]
-
-
-def _likelihood(choices: Choices, folds: npt.NDArray[np.intp], fits: Sequence[Parameters]) -> float:
-    """Return the mean log-likelihood of each fold's choices under what was fitted without it."""
-    parts = zip(np.unique(folds), fits, strict=True)
-    return float(np.concatenate([choices.some(folds == fold).probabilities(rest)[1] for fold, rest in parts]).mean())
+def _for_each(of_shards: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return numbers `(N, C)` of photos' shards for each of the shards' candidates, `(N, C, n)`."""
+    return np.broadcast_to(of_shards[:, :, None], shape)
 
 
 def _best_factor(
-    known: Evidence, odds: Floats, lifts: Floats, folds: npt.NDArray[np.intp], fits: Sequence[Parameters]
+    known: Evidence, odds: Floats, lifts: Floats, folds: npt.NDArray[np.intp], fits: Sequence[Floats]
 ) -> float:
     """Return the factor of the prior's weight with which held-out products come first, by mean reciprocal rank."""
     everywhere = np.full(len(known), odds.shape[1], np.intp)
@@ -181,7 +220,7 @@ def _best_factor(
         ranking = np.empty_like(odds)
         for fold, rest in zip(np.unique(folds), fits, strict=True):
             held_out = folds == fold
-            ranking[held_out] = rest.weights[0] * odds[held_out] + factor * rest.weights[1] * lifts[held_out]
+            ranking[held_out] = rest[0] * odds[held_out] + factor * rest[1] * lifts[held_out]
         return float(reciprocal_ranks(ranking, known.right, everywhere).mean())
 
     return max(_FACTORS, key=merit)

@@ -96,7 +96,7 @@ def way_of(name: WayName, seed: int, tuning: Mapping[str, int]) -> Way:
     """
     if name is WayName.HEAD:
         if tuning:
-            options = " and ".join(f"--{field}" for field in tuning)
+            options = " and ".join(f"--{field.replace('_', '-')}" for field in tuning)
             raise InvalidArgument(f"a head has no {options}: leave that out, or fit fine-tune")
         recipe = {"seed": seed, **asdict(HeadRecipe()), **asdict(AdaptationRecipe())}
         return Way(name, recipe, lambda material, _: _on_frozen_features(material, seed))

@@ -30,6 +30,12 @@ def fit(
         int | None,
         typer.Option(min=1, max=8, help="Networks to fine-tune and average; a second one helps where photos are few."),
     ] = None,
+    photos_per_epoch: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Most photos that an epoch of fine-tuning sees; more where there are tens of thousands."
+        ),
+    ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="Serve int8 models, and say what they cost.")] = False,
     keep_embedder: Annotated[
         bool, typer.Option("--keep-embedder", help="Serve the base's embedder as it is: no new index is needed.")
@@ -50,6 +56,7 @@ def fit(
     from services.training.fitting import FitJob
     from services.training.ways import WayName
 
+    tuning = {"side": side, "runs": runs, "photos_per_epoch": photos_per_epoch}
     job = FitJob(
         way=WayName(way),
         dataset_folder=dataset_folder,
@@ -58,7 +65,7 @@ def fit(
         work=work,
         command=shlex.join(("aisle", *sys.argv[1:])),
         seed=seed,
-        tuning={field: value for field, value in (("side", side), ("runs", runs)) if value is not None},
+        tuning={field: value for field, value in tuning.items() if value is not None},
         int8=int8,
         keep_embedder=keep_embedder,
         replace=replace,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.relevance import fitting
 from services.relevance.evidence import Evidence
-from services.relevance.fitting import LEAST_PHOTOS, match_threshold
+from services.relevance.fitting import LEAST_PHOTOS, impostor_levels, match_threshold
 from services.relevance.learning import Lessons, learn
 from services.relevance.scoring import Floats, probability
 from services.relevance.waves import reciprocal_ranks
@@ -108,6 +108,25 @@ def test_shards_that_differ_are_levelled() -> None:
     assert after[0] > 1.1 * before[0]
     offsets = [shard.intercept / shard.slope for shard in lessons.plain.maps]
     assert offsets[3] == pytest.approx(np.mean(offsets[:3]) - 0.2, abs=0.06)
+
+
+def test_the_level_of_a_shard_is_what_it_is_to_photos_of_other_shards() -> None:
+    """Its own photos do not count; neither do photos to which it had nothing to show."""
+    similarities = np.array([[[0.5], [0.9]], [[0.4], [0.8]], [[0.7], [0.2]], [[0.1], [-np.inf]]])
+    right = np.zeros(similarities.shape, np.bool_)
+    right[[0, 1, 2], [1, 1, 0]] = True
+    levels = impostor_levels(Evidence(similarities, right, ["p", "p", "q", "r"]))
+    np.testing.assert_allclose(levels, [(0.5 + 0.4 + 0.1) / 3, 0.2])
+
+
+def test_a_shard_that_saw_no_impostor_has_the_mean_level() -> None:
+    """All photos are its own; and where no shard saw one, no level says anything."""
+    right = np.zeros((2, 2, 1), np.bool_)
+    right[:, 0] = True
+    evidence = Evidence(np.array([[[0.9], [0.3]], [[0.8], [0.5]]]), right, ["p", "q"])
+    np.testing.assert_allclose(impostor_levels(evidence), [0.4, 0.4])
+    alone = Evidence(evidence.similarities[:, :1], right[:, :1], ["p", "q"])
+    np.testing.assert_array_equal(impostor_levels(alone), [0.0])
 
 
 def test_too_few_photos_teach_nothing() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
+from services.common.errors import InvalidArgument
 from services.datasets.labelled import read_dataset
 from services.training.adapting import AdaptationRecipe, adapt
 from services.training.base import linear, read_base
@@ -58,3 +59,9 @@ def test_an_embedder_that_finds_no_more_is_not_served(material: Material, monkey
         made = _made(material, file, monkeypatch)
         assert made.fitted.embedder is None
         assert "no more than the embedder as it is" in made.adaptation.why
+
+
+def test_a_head_refuses_what_only_fine_tuning_can_be_told() -> None:
+    """By the names that were typed."""
+    with pytest.raises(InvalidArgument, match="a head has no --runs and --photos-per-epoch: leave that out"):
+        way_of(WayName.HEAD, 1, {"runs": 2, "photos_per_epoch": 100})
