@@ -15,11 +15,12 @@ from services.cli.specs import gateway_spec, searcher_spec, triton_spec
 from services.cli.state import SystemState, owned, write_state
 from services.cli.supervisor import OnChange, Supervisor
 from services.common.cores import available_cores
-from services.common.errors import SettingsInvalid
+from services.common.errors import FailedPrecondition, SettingsInvalid
 from services.common.settings import Settings
 from services.common.telemetry import get_logger
 from services.gateway.topology import Topology
 from services.models.environment import ensure_environment
+from services.models.repository import read_repository
 from services.snapshot.manifest import Manifest
 from services.snapshot.store import SnapshotStore
 
@@ -159,7 +160,15 @@ def _manifest(settings: SystemSettings) -> Manifest:
 
 
 async def _triton(settings: TritonAloneSettings) -> ProcessSpec:
-    """Return how to run Triton; makes its environment when it is missing, some 20 s that are not part of its start."""
+    """Return how to run Triton; makes its environment when it is missing, some 20 s that are not part of its start.
+
+    Raises:
+        SettingsInvalid: the model repository is not in order; seen by the process only, it would look like an outage.
+    """
+    try:
+        await asyncio.to_thread(read_repository, settings.model_repository)
+    except FailedPrecondition as error:
+        raise SettingsInvalid(error.message, field="models") from error
     await asyncio.to_thread(ensure_environment, settings.triton_environment)
     [port] = free_ports(1)
     return triton_spec(

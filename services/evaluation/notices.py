@@ -18,7 +18,7 @@ _NOT_FITTED = (
 
 @dataclass(frozen=True)
 class Facts:
-    """What notices are made from."""
+    """What notices are made from; `extra_errors` counts the failed searches that no policy is judged by."""
 
     queries: Sequence[Query]
     catalog: Catalog
@@ -26,6 +26,7 @@ class Facts:
     break_even: BreakEven | None
     not_in_gallery: int
     method: Method
+    extra_errors: int = 0
 
 
 def notices(facts: Facts) -> list[Notice]:
@@ -43,6 +44,14 @@ def _said(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "ERRORS", f"Searches that ended with an error, and count as having found nothing: {count(errors)}."
     if partial := sum(policy.partial for policy in facts.policies.values()):
         yield "PARTIAL_ANSWERS", f"Partial answers, in which a shard did not answer: {count(partial)}."
+    if facts.extra_errors:
+        yield (
+            "EXTRA_ERRORS",
+            (
+                "Searches for the oracle, the losses to the index or the price of safety that ended with an error, so "
+                f"that these look worse than they are: {count(facts.extra_errors)}."
+            ),
+        )
     if not any(query.products for query in facts.queries):
         yield "NO_PRODUCTS", "No photo is labelled with a product: only categories and times can be judged."
     served = {each.category for each in facts.catalog.categories}

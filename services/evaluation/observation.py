@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from services.client.types import Policy, Verdict
-from services.photo.labelled import LabelledPhoto
+from services.photo.labelled import LabelledPhoto, by_photo
 
 POLICIES = (Policy.BASELINE, Policy.TOP_1, Policy.TOP_P, Policy.ALL, Policy.ADAPTIVE)
 """Every policy in the order of reports: what it is measured against first, the gateway's default last."""
@@ -108,13 +108,10 @@ class Observation:
 
 
 def queries_of(photos: Iterable[LabelledPhoto]) -> list[Query]:
-    """Return one query per photo, in order; rows of the same photo are several labels of it."""
-    rows: dict[str, list[LabelledPhoto]] = {}
-    for photo in photos:
-        rows.setdefault(photo.photo_path, []).append(photo)
+    """Return one query per photo, in order, with everything that is on it."""
     return [
         Query(path, _distinct(label.product_id for label in labels), _distinct(label.category for label in labels))
-        for path, labels in rows.items()
+        for path, labels in by_photo(photos).items()
     ]
 
 

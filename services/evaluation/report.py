@@ -45,6 +45,11 @@ class Extras:
     exact: Sequence[Observation] = ()
     curve: Sequence[Observation] = ()
 
+    @property
+    def errors(self) -> int:
+        """How many of them failed."""
+        return sum(seen.outcome == "error" for seen in (*self.oracle, *self.exact, *self.curve))
+
 
 def make_report(
     queries: Sequence[Query],
@@ -105,7 +110,7 @@ def make_report(
         classifier_reliability=reliability((each.confidence, each.is_right) for each in judged),
         is_adaptive_fitted=catalog.is_adaptive_fitted,
         price_of_safety=price_of_safety(queries, extras.curve, by_policy),
-        notices=notices(Facts(queries, catalog, policies, even, not_in_gallery, setting.method)),
+        notices=notices(Facts(queries, catalog, policies, even, not_in_gallery, setting.method, extras.errors)),
         headline=cascade.value if cascade else None,
         by_category=category_reports(queries, by_policy, judged, whys),
         confusions=confusions(judged),

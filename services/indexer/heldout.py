@@ -1,6 +1,6 @@
 """Held-out photos: shoppers' photos of products in the catalogue, kept out of the gallery so that it can be tried."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import numpy as np
 from services.common.errors import CatalogueInvalid
 from services.indexer.catalogue import Catalogue
 from services.indexer.pictures import Picture, Skipped, look_at
-from services.photo.labelled import LabelledPhoto, read_photos
+from services.photo.labelled import LabelledPhoto, by_photo, read_photos
 
 MOST_PHOTOS = 2_000
 """More photos than this teach hardly more, and cost 20 ms each."""
@@ -52,7 +52,7 @@ def read_held_out(table: Path, root: Path, catalogue: Catalogue, most: int = MOS
     reasons = _Reasons()
     usable: list[tuple[Path, tuple[str, ...]]] = []
     category_of = dict(zip(catalogue.strings("product_id"), catalogue.strings("category"), strict=True))
-    for photo, labels in _by_photo(read_photos(table, root)):
+    for photo, labels in by_photo(read_photos(table, root)).items():
         faults = [_fault(label, category_of) for label in labels]
         products = dict.fromkeys(label.product_id for label, fault in zip(labels, faults, strict=True) if not fault)
         if products:
@@ -75,13 +75,6 @@ def read_held_out(table: Path, root: Path, catalogue: Catalogue, most: int = MOS
             field="photos_root",
         )
     return HeldOut(table, pictures, shown, reasons.lines())
-
-
-def _by_photo(photos: Sequence[LabelledPhoto]) -> Iterator[tuple[str, list[LabelledPhoto]]]:
-    rows: dict[str, list[LabelledPhoto]] = {}
-    for photo in photos:
-        rows.setdefault(photo.photo_path, []).append(photo)
-    yield from rows.items()
 
 
 def _fault(label: LabelledPhoto, category_of: dict[str, str]) -> str:

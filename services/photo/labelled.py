@@ -1,7 +1,7 @@
 """Tables of labelled photos: shoppers' photos, and what is on each of them (docs/catalogue.md)."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,14 @@ def read_photos(table: Path, image_root: Path) -> list[LabelledPhoto]:
     if not photos:
         raise CatalogueInvalid(f"{table} has no rows")
     return photos
+
+
+def by_photo(rows: Iterable[LabelledPhoto]) -> dict[str, list[LabelledPhoto]]:
+    """Return each photo's rows by its path, in order; several rows of one photo are several things on it."""
+    labels: dict[str, list[LabelledPhoto]] = {}
+    for row in rows:
+        labels.setdefault(row.photo_path, []).append(row)
+    return labels
 
 
 def _photos(rows: "csv.DictReader[str]", table: Path, image_root: Path) -> Iterator[LabelledPhoto]:

@@ -1,6 +1,5 @@
 """What training reads from dataset folders: photos, studio pictures, and what is on each of them."""
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,8 @@ from numpy.typing import NDArray
 
 from services.common.errors import CatalogueInvalid
 from services.datasets.labelled import Dataset
+from services.indexer.catalogue import read_catalogue
 from services.photo.labelled import read_photos
-
-_GALLERY_COLUMNS = ("image_path", "category", "product_id")
 
 
 @dataclass(frozen=True)
@@ -62,33 +60,14 @@ def photos(dataset: Dataset, table: str) -> Pictures:
 
 
 def gallery(dataset: Dataset) -> Pictures:
-    """Read the studio pictures of the catalogue; the indexer is who checks a catalogue in full.
+    """Read the studio pictures of the catalogue.
 
     Raises:
-        CatalogueInvalid: the file is no CSV, a column or a value that is needed here is missing, a product is in two
-            categories, or there are no rows.
+        CatalogueInvalid: the catalogue could not be indexed either, as `read_catalogue` says.
     """
-    try:
-        with dataset.catalogue.open(encoding="utf-8-sig", newline="") as file:
-            rows = [[(row.get(column) or "").strip() for column in _GALLERY_COLUMNS] for row in csv.DictReader(file)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CatalogueInvalid(f"{dataset.catalogue} is not a CSV file in UTF-8: {error}") from error
-    category_of: dict[str, str] = {}
-    for number, row in enumerate(rows, start=2):
-        where = f"{dataset.catalogue}, row {number}"
-        if not all(row):
-            missing = _GALLERY_COLUMNS[row.index("")]
-            raise CatalogueInvalid(f"{where}: {missing} is missing or empty", field=missing)
-        path, category, product = row
-        if path.startswith("/") or ".." in path.split("/") or "\0" in path:
-            raise CatalogueInvalid(f"{where}: image_path {path!r} leads outside the image root", field="image_path")
-        first = category_of.setdefault(product, category)
-        if first != category:
-            raise CatalogueInvalid(f"{where}: product {product!r} is in {category!r}, but in {first!r} further up")
-    if not rows:
-        raise CatalogueInvalid(f"{dataset.catalogue} has no rows")
-    paths, categories, products = (list(column) for column in zip(*rows, strict=True))
-    return Pictures([dataset.image_root / path for path in paths], categories, products)
+    catalogue = read_catalogue(dataset.catalogue)
+    paths = [dataset.image_root / path for path in catalogue.strings("image_path")]
+    return Pictures(paths, catalogue.strings("category"), catalogue.strings("product_id"))
 
 
 def together(parts: Iterable[Pictures]) -> Pictures:

@@ -13,7 +13,7 @@ from services.cli.processes import Kind, ProcessStatus, State
 from services.cli.restarts import RestartPolicy
 from services.cli.state import SystemState, running_system_state
 from services.cli.system import TritonAloneSettings, _supervised, running_triton
-from services.common.errors import Unavailable
+from services.common.errors import SettingsInvalid, Unavailable
 from services.models.client import TritonModels
 from tests.integration.test_supervisor import runs, spec, until
 from tests.support import tiny_models
@@ -86,6 +86,14 @@ async def test_a_killed_triton_comes_back(settings: TritonAloneSettings) -> None
             assert await client.ready()
         await client.close()
     assert not list(Path("/dev/shm").glob(f"aisle_triton_{target.rpartition(':')[2]}_*"))
+
+
+async def test_a_wrong_folder_of_models_is_the_callers_to_mend(settings: TritonAloneSettings) -> None:
+    """It is named before any process starts, and is no outage that goes away by waiting."""
+    wrong = settings.model_copy(update={"model_repository": settings.run_folder})
+    with pytest.raises(SettingsInvalid, match=r"is no model repository"):
+        async with running_triton(wrong):
+            pytest.fail("served nothing at all")
 
 
 @pytest.mark.triton

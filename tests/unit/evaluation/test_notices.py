@@ -64,3 +64,11 @@ def test_errors_partial_answers_and_flights_are_told_of() -> None:
     report = report_of([query(0), query(1)], observations)
     assert [notice.code for notice in report.notices] == ["ERRORS", "PARTIAL_ANSWERS"]
     assert _codes(replace(SOUND, method=METHOD.model_copy(update={"in_flight": 4}))) == ["SEVERAL_IN_FLIGHT"]
+
+
+def test_failed_searches_beside_the_policies_are_told_of() -> None:
+    """An oracle that failed would look like a limit of the catalogue."""
+    failed = [seen(0, T, outcome="error", error="X")]
+    report = report_of([query()], [seen(0, T, (1,))], oracle=failed, exact=[seen(0, T, (1,))])
+    assert [notice.code for notice in report.notices] == ["EXTRA_ERRORS"]
+    assert report.notices[0].text.endswith(": 1.")
