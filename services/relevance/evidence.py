@@ -15,8 +15,7 @@ class Evidence:
         similarities: float64 `(N, C, n)`, not increasing along the last axis, -inf where a shard has fewer products.
         right: bool `(N, C, n)`, whether that product is the one in the photo.
         products: what is in each photo, N names; photos of one product stay together when photos are split.
-        priors: the classifier's probabilities conditioned on the C categories, float64 `(N, C)`; None when it was not
-            asked.
+        priors: the classifier's probabilities conditioned on the C categories, float64 `(N, C)`.
 
     A photo whose product is not among the best n of its shard has no right candidate. Rankings are fitted to the
     others: that the right one is among the best changes nothing about which of the best it is (the conditional
@@ -30,13 +29,13 @@ class Evidence:
     similarities: npt.NDArray[np.float64]
     right: npt.NDArray[np.bool_]
     products: Sequence[str]
-    priors: npt.NDArray[np.float64] | None = None
+    priors: npt.NDArray[np.float64]
 
     def __post_init__(self) -> None:
         photos, shards, _ = self.similarities.shape
         if self.right.shape != self.similarities.shape or len(self.products) != photos:
             raise ValueError("similarities, right and products are of different photos")
-        if self.priors is not None and self.priors.shape != (photos, shards):
+        if self.priors.shape != (photos, shards):
             raise ValueError(f"priors are {self.priors.shape}, not {(photos, shards)}")
 
     def __len__(self) -> int:
@@ -55,7 +54,7 @@ class Evidence:
             self.similarities[chosen],
             self.right[chosen],
             [self.products[photo] for photo in chosen],
-            None if self.priors is None else self.priors[chosen],
+            self.priors[chosen],
         )
 
     def folds(self, count: int, seed: int) -> npt.NDArray[np.intp]:

@@ -124,15 +124,13 @@ def fit_fused(evidence: Evidence, plain: PlainScores) -> FusedScores:
     """Fit how the classifier's prior is fused in.
 
     Args:
-        evidence: with priors; `plain` was fitted to the same photos.
-        plain: scores by similarity alone.
+        evidence: what photos found.
+        plain: scores by similarity alone, fitted to the same photos.
 
     The prior's weight is 0 where fusing does not make held-out products likelier than similarity alone does. Likelihood
     decides that, and about how much the prior counts; how much exactly, the ranks of held-out products, for likelihood
     is also moved by products that are too far down to be brought up.
     """
-    if evidence.priors is None:
-        raise ValueError("the evidence has no priors")
     odds = plain.log_odds(evidence)
     known = evidence.of(evidence.answerable)
     known_odds, priors = odds[evidence.answerable], evidence.priors[evidence.answerable]

@@ -27,21 +27,15 @@ class Lessons:
 def learn(evidence: Evidence) -> Lessons | None:
     """Fit scores, fusion and waves.
 
-    Args:
-        evidence: with priors.
-
     Returns:
         None where the photos say too little: see `fit_plain`.
 
     A classifier whose prior does not help the ranking is not trusted to leave shards out either.
     """
-    priors = evidence.priors
-    if priors is None:
-        raise ValueError("the evidence has no priors")
     plain = fit_plain(evidence)
     if plain is None:
         return None
     fused = fit_fused(evidence, plain)
     helps = fused.fusion.prior_weight > 0
-    waves = fit_waves(fused.log_odds(plain.log_odds(evidence), priors), evidence) if helps else EVERYWHERE
+    waves = fit_waves(fused.log_odds(plain.log_odds(evidence), evidence.priors), evidence) if helps else EVERYWHERE
     return Lessons(int(evidence.answerable.sum()), plain, fused, waves)

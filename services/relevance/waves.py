@@ -64,19 +64,16 @@ def fit_waves(log_odds: Floats, evidence: Evidence) -> Waves:
 
     Args:
         log_odds: every candidate's, `(N, C, n)`, -inf for absent ones.
-        evidence: with priors, which candidates are right.
+        evidence: of the same photos.
 
     What some photos gain, because a wrong shard was left out, does not make up for what others lose.
     """
     known = evidence.answerable
     evidence, log_odds = evidence.of(known), log_odds[known]
-    priors = evidence.priors
-    if priors is None:
-        raise ValueError("the evidence has no priors")
-    order = np.argsort(-priors, axis=1, kind="stable")
+    order = np.argsort(-evidence.priors, axis=1, kind="stable")
     ranked = np.take_along_axis(log_odds, order[:, :, None], axis=1)
     right = np.take_along_axis(evidence.right, order[:, :, None], axis=1)
-    held = np.take_along_axis(priors, order, axis=1)
+    held = np.take_along_axis(evidence.priors, order, axis=1)
     reaches = {mass: np.array([reach(row, mass) for row in held], np.intp) for mass in _MASSES}
     reciprocals = {mass: reciprocal_ranks(ranked, right, searched) for mass, searched in reaches.items()}
     everywhere = reciprocals[1.0]

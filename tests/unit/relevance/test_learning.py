@@ -23,9 +23,7 @@ def taught(evidence: Evidence) -> Lessons:
 
 
 def fused(lessons: Lessons, evidence: Evidence) -> Floats:
-    priors = evidence.priors
-    assert priors is not None
-    return lessons.fused.log_odds(lessons.plain.log_odds(evidence), priors)
+    return lessons.fused.log_odds(lessons.plain.log_odds(evidence), evidence.priors)
 
 
 def figures(scores: Floats, evidence: Evidence) -> Floats:
@@ -115,7 +113,7 @@ def test_the_level_of_a_shard_is_what_it_is_to_photos_of_other_shards() -> None:
     similarities = np.array([[[0.5], [0.9]], [[0.4], [0.8]], [[0.7], [0.2]], [[0.1], [-np.inf]]])
     right = np.zeros(similarities.shape, np.bool_)
     right[[0, 1, 2], [1, 1, 0]] = True
-    levels = impostor_levels(Evidence(similarities, right, ["p", "p", "q", "r"]))
+    levels = impostor_levels(Evidence(similarities, right, ["p", "p", "q", "r"], np.full((4, 2), 0.5)))
     np.testing.assert_allclose(levels, [(0.5 + 0.4 + 0.1) / 3, 0.2])
 
 
@@ -123,9 +121,9 @@ def test_a_shard_that_saw_no_impostor_has_the_mean_level() -> None:
     """All photos are its own; and where no shard saw one, no level says anything."""
     right = np.zeros((2, 2, 1), np.bool_)
     right[:, 0] = True
-    evidence = Evidence(np.array([[[0.9], [0.3]], [[0.8], [0.5]]]), right, ["p", "q"])
+    evidence = Evidence(np.array([[[0.9], [0.3]], [[0.8], [0.5]]]), right, ["p", "q"], np.full((2, 2), 0.5))
     np.testing.assert_allclose(impostor_levels(evidence), [0.4, 0.4])
-    alone = Evidence(evidence.similarities[:, :1], right[:, :1], ["p", "q"])
+    alone = Evidence(evidence.similarities[:, :1], right[:, :1], ["p", "q"], np.ones((2, 1)))
     np.testing.assert_array_equal(impostor_levels(alone), [0.0])
 
 
@@ -172,7 +170,7 @@ def test_the_threshold_tells_what_is_sold_from_what_is_not() -> None:
     right[:, 0, 0] = True
     scores = np.zeros(right.shape)
     scores[:, 0, 0] = 2.0 + np.linspace(0, 1, 30)
-    evidence = Evidence(scores, right, ["p"] * 30)
+    evidence = Evidence(scores, right, ["p"] * 30, np.full((30, 2), 0.5))
     assert match_threshold(scores, evidence) == pytest.approx(float(probability(np.array(2.0))))
 
 

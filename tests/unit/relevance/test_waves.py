@@ -1,7 +1,5 @@
 """How far is searched: what is learned, and the promise that it keeps."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -101,10 +99,3 @@ def test_reciprocal_ranks_count_what_was_searched() -> None:
     only_later = np.array([[[False, False], [True, False]]])
     assert reciprocal_ranks(ranked, only_later, np.array([1])) == [0.0]
     assert reciprocal_ranks(ranked, only_later, np.array([2])) == [1.0]
-
-
-def test_evidence_without_priors_has_no_waves() -> None:
-    """There is nothing to order shards by."""
-    evidence = planted_evidence(40, "useful", 3)
-    with pytest.raises(ValueError, match="no priors"):
-        fit_waves(evidence.similarities, dataclasses.replace(evidence, priors=None))
