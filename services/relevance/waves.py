@@ -1,6 +1,7 @@
 """How many shards ADAPTIVE searches: a first wave, and a second one when the first found nothing convincing. Pure.
 
-The breadth is learned: the fewest shards with which held-out photos find as much as with all of them.
+The breadth is learned: the fewest shards with which held-out photos find as much as with all of them, and never less
+than one index over everything would.
 """
 
 import itertools
@@ -18,6 +19,10 @@ _WEAK_SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 _TOLERATED = 0.003
 """Share of the mean reciprocal rank that photos may lose to a narrower search. It looks small, but what held-out photos
 lose is what the search was fitted to: new ones lose two to four times as much."""
+_HARM = 0.001
+"""Share of what one index over everything finds that photos may lose: next to nothing, for that is what they had."""
+_LISTS = (1, 5, 10)
+"""Lengths of the lists in which nothing may be lost."""
 ROUNDING = 1e-6
 """Sums of float32 probabilities miss 1 by rounding; without this a mass of 1 could never be reached."""
 
@@ -60,7 +65,10 @@ def reach(probabilities: Sequence[float] | npt.NDArray[np.floating], mass: float
 
 
 def fit_waves(log_odds: Floats, evidence: Evidence) -> Waves:
-    """Return the waves with the fewest shards to which photos lose next to nothing against searching every shard.
+    """Return the waves with the fewest shards with which photos find nearly as much as with every shard.
+
+    And no less than by similarity alone in every shard, among the first one, five and ten: there is a product that the
+    classifier would lead away from, and a mean over ranks hardly sees it.
 
     Args:
         log_odds: every candidate's, `(N, C, n)`, -inf for absent ones.
@@ -77,6 +85,8 @@ def fit_waves(log_odds: Floats, evidence: Evidence) -> Waves:
     reaches = {mass: np.array([reach(row, mass) for row in held], np.intp) for mass in _MASSES}
     reciprocals = {mass: reciprocal_ranks(ranked, right, searched) for mass, searched in reaches.items()}
     everywhere = reciprocals[1.0]
+    baseline = reciprocal_ranks(evidence.similarities, evidence.right, reaches[1.0])
+    least = (1 - _HARM) * np.minimum(_found_among_first(baseline), _found_among_first(everywhere))
     best, fewest = EVERYWHERE, float("inf")
     for first, second in itertools.combinations_with_replacement(_MASSES, 2):
         strongest = _strongest(ranked, reaches[first])
@@ -84,10 +94,16 @@ def fit_waves(log_odds: Floats, evidence: Evidence) -> Waves:
             weak_below = float(np.quantile(strongest, share)) if share else 0.0
             weak = strongest < weak_below
             shards = float(np.where(weak, reaches[second], reaches[first]).mean())
-            lost = np.maximum(everywhere - np.where(weak, reciprocals[second], reciprocals[first]), 0.0)
-            if shards < fewest and lost.mean() <= _TOLERATED * everywhere.mean():
+            reached = np.where(weak, reciprocals[second], reciprocals[first])
+            lost = np.maximum(everywhere - reached, 0.0).mean() / everywhere.mean()
+            if shards < fewest and lost <= _TOLERATED and (_found_among_first(reached) >= least).all():
                 best, fewest = Waves(first, weak_below, second if weak_below else first), shards
     return best
+
+
+def _found_among_first(reciprocals: Floats) -> Floats:
+    """Return the share of the photos whose product is among the first, for each length of list."""
+    return np.array([(reciprocals >= 1 / length).mean() for length in _LISTS])
 
 
 def _strongest(ranked: Floats, searched: npt.NDArray[np.intp]) -> Floats:

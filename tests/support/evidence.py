@@ -18,6 +18,7 @@ def planted_evidence(
     depth: int = 5,
     sharpness: float = 12.5,
     accuracy: float = 0.9,
+    separation: float = 2.0,
 ) -> Evidence:
     """Return what photos found in shards of `depth` products.
 
@@ -31,6 +32,7 @@ def planted_evidence(
         sharpness: similarities are normal, wrong ones around 0.5 and right ones 2 / `sharpness` above, both with the
             standard deviation sqrt(2) / `sharpness`; so the log-odds of being right grow by exactly `sharpness` per 1.
         accuracy: of the useful classifier.
+        separation: how far above instead of 2 / `sharpness`, in the same unit; from 8 on right ones are always first.
     """
     rng = np.random.default_rng(seed)
     rows = np.arange(photos)
@@ -39,7 +41,7 @@ def planted_evidence(
     category = believed if classifier == "calibrated" else rng.integers(0, shards, photos)
     products = category * depth + rng.integers(0, depth, photos)
     similarities = rng.normal(0.5, np.sqrt(2) / sharpness, (photos, shards, depth))
-    similarities[rows, category, 0] += 2 / sharpness
+    similarities[rows, category, 0] += separation / sharpness
     right = np.zeros(similarities.shape, np.bool_)
     right[rows, category, 0] = True
     order = np.argsort(-similarities, axis=2, kind="stable")

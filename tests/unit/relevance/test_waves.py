@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.relevance.evidence import Evidence
 from services.relevance.learning import learn
 from services.relevance.scoring import Floats, probability
 from services.relevance.waves import EVERYWHERE, Waves, fit_waves, reach, reciprocal_ranks
@@ -55,7 +56,6 @@ def test_photos_lose_next_to_nothing_to_the_waves_that_they_taught(
     """Whatever the classifier, and however much its prior counts: at most 0.3 % of the mean reciprocal rank."""
     evidence = planted_evidence(photos, classifier, seed)
     priors = evidence.priors
-    assert priors is not None
     odds = 12.5 * evidence.similarities + weight * np.log(priors + 1e-6)[:, :, None]
     waves = fit_waves(odds, evidence)
     order = np.argsort(-priors, axis=1, kind="stable")
@@ -65,6 +65,25 @@ def test_photos_lose_next_to_nothing_to_the_waves_that_they_taught(
     everywhere = reciprocal_ranks(ranked, right, np.full(photos, ranked.shape[1]))
     narrow = reciprocal_ranks(ranked, right, np.array(searched))
     assert np.maximum(everywhere - narrow, 0).mean() <= 0.003 * everywhere.mean() + 1e-12
+    baseline = reciprocal_ranks(evidence.similarities, evidence.right, np.full(photos, ranked.shape[1]))
+    for length in (1, 5, 10):
+        found = [(ranks >= 1 / length).mean() for ranks in (narrow, everywhere, baseline)]
+        assert found[0] >= 0.999 * min(found[1:])
+
+
+def test_nothing_is_lost_that_one_index_over_everything_finds() -> None:
+    """One photo in 200 whose product is tenth: to the mean rank it is nothing, to its shopper it is the product."""
+    evidence = planted_evidence(200, "perfect", 4, separation=8.0)
+    similarities, right, priors = evidence.similarities.copy(), evidence.right.copy(), evidence.priors.copy()
+    similarities[0], right[0] = 0.1, False
+    similarities[0, 1], similarities[0, 2, :4] = 0.3, 0.3  # nine products come before
+    similarities[0, 0, 0], right[0, 0, 0] = 0.2, True
+    priors[0] = np.where(np.arange(8) == 1, 1.0, 1e-9)  # and the classifier is sure of another category
+    astray = Evidence(similarities, right, evidence.products, priors)
+    assert reciprocal_ranks(similarities, right, np.full(200, 8))[0] == pytest.approx(1 / 10)
+    likeliest_first = [1, 0, *range(2, 8)]
+    waves = fit_waves(similarities, astray)
+    assert searched_by(waves, similarities[:1, likeliest_first], priors[:1, likeliest_first]) == [8]
 
 
 @pytest.mark.parametrize("classifier", ["perfect", "useful"])
@@ -74,7 +93,6 @@ def test_a_good_classifier_saves_shards(classifier: Classifier) -> None:
     lessons = learn(evidence)
     assert lessons is not None
     priors = evidence.priors
-    assert priors is not None
     odds = lessons.fused.log_odds(lessons.plain.log_odds(evidence), priors)
     order = np.argsort(-priors, axis=1, kind="stable")
     ranked = np.take_along_axis(odds, order[:, :, None], axis=1)
