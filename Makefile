@@ -10,7 +10,7 @@ TRITON := .venv-triton/.stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test lint bench-quality protos lock train-setup clean
+.PHONY: help setup demo serve test lint bench-quality chaos protos lock train-setup clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ protos: $(SETUP) ## Generate the stubs beside the protos.
 bench-quality: setup train-setup ## Fit, index and evaluate the Grocery Store dataset: make bench-quality DATA=its-folder.
 	@test -n '$(DATA)' || { echo "make bench-quality DATA=...: the Grocery Store dataset's folder 'dataset'"; exit 1; }
 	@$(BIN)/python -m services.benchmarks.quality --data '$(DATA)'
+
+chaos: setup ## The whole system under faults and load, each situation and an hour and a half of all: build/chaos.
+	@$(BIN)/python -m tests.e2e.faults
 
 lock: ## Pin the newest versions that fit pyproject.toml in constraints.txt.
 	@$(PYTHON) -m venv build/lock-venv

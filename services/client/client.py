@@ -10,7 +10,7 @@ import grpc.aio
 from aisle.search.v1 import search_pb2, search_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.client.conversion import from_catalog_pages, from_response, to_request
+from services.client.conversion import from_catalog_pages, from_error, from_response, to_request
 from services.client.photos import encoded
 from services.client.retries import SERVICE_CONFIG
 from services.client.streaming import Flight
@@ -25,7 +25,7 @@ _SERVICE = search_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name
 
 
 class AisleClient:
-    """One channel to a gateway; make it, use it and close it in the same event loop.
+    """A channel to a gateway, or to several (`ipv4:host:port,host:port`) in turn; make it, use it and close it in the same event loop.
 
     Failures are raised as the classes of `services.common.errors`. What is UNAVAILABLE is tried again, up to five
     times and within the deadline; nothing else is. A cancelled task cancels its call.
@@ -35,7 +35,9 @@ class AisleClient:
         """Connect to `target`, a gateway's `host:port`; nothing is sent yet."""
         self._channel = grpc.aio.insecure_channel(target, options=channel_options(SERVICE_CONFIG))
         self._stub: Any = search_pb2_grpc.SearchServiceStub(self._channel)  # its stubs know only the blocking calls
-        self._health: Any = health_pb2_grpc.HealthStub(self._channel)
+        # Of its own: the other one takes no call at all to a gateway that says NOT_SERVING, not even this question.
+        self._health_channel = grpc.aio.insecure_channel(target, options=channel_options())
+        self._health: Any = health_pb2_grpc.HealthStub(self._health_channel)
 
     async def __aenter__(self) -> Self:
         return self
@@ -48,6 +50,7 @@ class AisleClient:
     async def close(self) -> None:
         """Close the channel; calls still in flight are cancelled. Safe to repeat."""
         await self._channel.close(grace=None)
+        await self._health_channel.close(grace=None)
 
     async def search(
         self,
@@ -124,4 +127,4 @@ async def _answer(call: Any) -> Any:
     try:
         return await call
     except grpc.aio.AioRpcError as error:
-        raise from_failure(failure_of(error)) from None
+        raise from_error(from_failure(failure_of(error))) from None

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from aisle.search.v1 import search_pb2
+from google.protobuf import any_pb2
 from google.rpc import code_pb2
 
 from services.client.types import (
@@ -23,7 +24,7 @@ from services.client.types import (
     ShardState,
     Verdict,
 )
-from services.common.errors import InvalidArgument
+from services.common.errors import AisleError, CoverageTooLow, InvalidArgument
 from services.common.status import Failure, from_failure
 
 
@@ -92,6 +93,16 @@ def from_response(response: search_pb2.SearchResponse) -> SearchResult:
     )
 
 
+def from_error(error: AisleError) -> AisleError:
+    """Return the error that callers get: one that says that too little was found has what was found, too."""
+    if isinstance(error, CoverageTooLow):
+        response = search_pb2.SearchResponse()
+        for detail in error.details:
+            if isinstance(detail, any_pb2.Any) and detail.Unpack(response):
+                error.found = from_response(response)
+    return error
+
+
 def from_stream_response(response: search_pb2.SearchStreamResponse) -> SearchOutcome:
     """Return what became of one photo of a stream."""
     if response.HasField("response"):
@@ -99,8 +110,10 @@ def from_stream_response(response: search_pb2.SearchStreamResponse) -> SearchOut
     error = response.error
     code = code_pb2.Code.Name(error.code) if error.code in code_pb2.Code.values() else "UNKNOWN"
     retry_after_seconds = error.retry_delay.ToNanoseconds() / 1e9 if error.HasField("retry_delay") else None
-    failure = Failure(code, error.reason, error.message, error.field, retry_after_seconds)
-    return SearchOutcome(response.request_id, error=from_failure(failure))
+    failed = from_failure(Failure(code, error.reason, error.message, error.field, retry_after_seconds))
+    if isinstance(failed, CoverageTooLow) and error.HasField("found"):
+        failed.found = from_response(error.found)
+    return SearchOutcome(response.request_id, error=failed)
 
 
 def from_catalog_pages(pages: Sequence[search_pb2.GetCatalogResponse]) -> Catalog:

@@ -10,6 +10,9 @@ _INITIAL_SECONDS: Final = 0.05
 _MAX_SECONDS: Final = 1.0
 
 SERVICE_CONFIG: Final[dict[str, object]] = {
+    # Where the target names several gateways, photos go round, and past one that says NOT_SERVING.
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "healthCheckConfig": {"serviceName": "aisle.search.v1.SearchService"},
     "methodConfig": [
         {
             # Not SearchStream: gRPC could repeat it only until the first answer, so `streaming` does that itself.

@@ -54,6 +54,9 @@ class Rung(StrEnum):
 
     FULL = "full"
     NO_CLASSIFIER = "no_classifier"
+    NO_EXTRAS = "no_extras"
+    FEWER_SHARDS = "fewer_shards"
+    COARSE = "coarse"
     UNKNOWN = "unknown"
 
 

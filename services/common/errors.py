@@ -31,6 +31,7 @@
 This module knows no gRPC; `services.common.status` puts these errors on the wire and takes them off it.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -42,6 +43,7 @@ class AisleError(Exception):
         reason: UPPER_SNAKE_CASE cause, stable for programs.
         field: the request field, setting or column at fault; empty when there is none.
         retry_after_seconds: when it is worth coming back; None when that is not known.
+        details: protobuf messages that go along with the status, or came along with it as `Any`.
     """
 
     code: ClassVar[str] = "INTERNAL"
@@ -52,6 +54,7 @@ class AisleError(Exception):
         self.message = message
         self.field = field
         self.retry_after_seconds = retry_after_seconds
+        self.details: Sequence[object] = ()
 
 
 class InvalidArgument(AisleError):
@@ -157,9 +160,14 @@ class CoverageTooLow(FailedPrecondition):
     """The answer would cover less than the caller's minimum.
 
     Not UNAVAILABLE, which is retried at once: a missing shard must not multiply the searches of all the others.
+
+    Attributes:
+        found: what was found all the same: the gateway's `Answer`, and at the client a `SearchResult` with at most ten
+            hits; None when that is not known.
     """
 
     reason = "COVERAGE_TOO_LOW"
+    found: object = None
 
 
 class ResourceExhausted(AisleError):

@@ -39,6 +39,7 @@ class Failure:
         message: what is wrong, for people.
         field: from `BadRequest`; empty when there is none.
         retry_after_seconds: from `RetryInfo`; None when there is none.
+        details: what else came along, packed.
     """
 
     code: str
@@ -46,6 +47,7 @@ class Failure:
     message: str
     field: str = ""
     retry_after_seconds: float | None = None
+    details: tuple[any_pb2.Any, ...] = ()
 
 
 def wire_text(error: AisleError) -> str:
@@ -54,7 +56,7 @@ def wire_text(error: AisleError) -> str:
 
 
 def to_status(error: AisleError) -> status_pb2.Status:
-    """Return the rich status of an error: `ErrorInfo`, and `BadRequest` and `RetryInfo` where they apply."""
+    """Return the rich status of an error: `ErrorInfo`, `BadRequest` and `RetryInfo` where they apply, its details."""
     details = [_pack(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN))]
     if error.field:
         violation = error_details_pb2.BadRequest.FieldViolation(
@@ -65,6 +67,7 @@ def to_status(error: AisleError) -> status_pb2.Status:
         delay = duration_pb2.Duration()
         delay.FromNanoseconds(round(error.retry_after_seconds * 1e9))
         details.append(_pack(error_details_pb2.RetryInfo(retry_delay=delay)))
+    details += [_pack(detail) for detail in error.details]
     code = code_pb2.Code.Value(error.code)
     return status_pb2.Status(code=code, message=wire_text(error), details=details)
 
@@ -88,7 +91,7 @@ def failure_of(call: Any) -> Failure:
         return failure
     if status is None:
         return failure
-    reason, field, retry_after_seconds = "", "", None
+    reason, field, retry_after_seconds, others = "", "", None, list[any_pb2.Any]()
     for detail in status.details:
         if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
             info = error_details_pb2.ErrorInfo()
@@ -102,7 +105,9 @@ def failure_of(call: Any) -> Failure:
             retry = error_details_pb2.RetryInfo()
             detail.Unpack(retry)
             retry_after_seconds = retry.retry_delay.ToNanoseconds() / 1e9
-    return Failure(failure.code, reason, status.message, field, retry_after_seconds)
+        else:
+            others.append(detail)
+    return Failure(failure.code, reason, status.message, field, retry_after_seconds, tuple(others))
 
 
 def from_failure(failure: Failure) -> AisleError:
@@ -113,7 +118,9 @@ def from_failure(failure: Failure) -> AisleError:
     else:
         cls = _BY_CODE.get(failure.code, Internal)
     message = failure.message if cls.code == failure.code else f"{failure.code}: {failure.message}"
-    return cls(message, field=failure.field, retry_after_seconds=failure.retry_after_seconds)
+    error = cls(message, field=failure.field, retry_after_seconds=failure.retry_after_seconds)
+    error.details = failure.details
+    return error
 
 
 def _classes_by_reason(root: type[AisleError]) -> dict[str, type[AisleError]]:
@@ -123,9 +130,7 @@ def _classes_by_reason(root: type[AisleError]) -> dict[str, type[AisleError]]:
     return found
 
 
-def _pack(
-    message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo,
-) -> any_pb2.Any:
+def _pack(message: Any) -> any_pb2.Any:
     packed = any_pb2.Any()
     packed.Pack(message)
     return packed

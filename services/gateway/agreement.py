@@ -14,7 +14,7 @@ from services.gateway.gathering import merged
 from services.gateway.merging import Hit
 from services.gateway.plan import RankedShard, Scoring
 from services.gateway.query import Policy
-from services.gateway.scatter import Searchers, ShardAnswer, ShardQuery, scatter
+from services.gateway.scatter import Patience, Searchers, ShardAnswer, ShardQuery, scatter
 
 _log = get_logger()
 
@@ -166,11 +166,12 @@ class AgreementCheck:
 
         One shard after the other: callers must never wait for more than one scan of ours.
         """
-        query, deadline = replace(routed.query, exact=True), self._clock() + self._rules.timeout_seconds
+        query = replace(routed.query, exact=True, coarse=False, batch=True)
+        deadline = self._clock() + self._rules.timeout_seconds
         answers: list[ShardAnswer] = []
         for shard in routed.shards:
-            seconds = max(0.0, deadline - self._clock())
-            answers += await scatter(self._searchers, [shard], query, seconds, clock=self._clock)
+            patience = Patience(max(0.0, deadline - self._clock()))
+            answers += await scatter(self._searchers, [shard], query, patience, clock=self._clock)
             if answers[-1].hits is None:
                 return None
         return answers

@@ -55,13 +55,17 @@ class Budget:
         """Return the seconds left, never below 0."""
         return max(0.0, self.deadline - now)
 
-    def for_scatter(self, now: float) -> float:
+    def for_scatter(self, now: float, needed_seconds: float = 0.0) -> float:
         """Return the seconds that the shards may take from now on.
 
+        Args:
+            now: the clock's reading, seconds.
+            needed_seconds: what they take at the median; with less, asking them would be work for nothing.
+
         Raises:
-            DeadlineExceeded: nothing is left for them.
+            DeadlineExceeded: not even that is left for them.
         """
-        return self._positive(self.remaining(now) - self.rules.reserve_seconds, "search")
+        return _enough(self.remaining(now) - self.rules.reserve_seconds, needed_seconds, "search")
 
     def for_another_wave(self, now: float, last_wave_seconds: float) -> float | None:
         """Return the seconds that another wave of shards may take from now on, None when there is no use in one.
@@ -72,16 +76,23 @@ class Budget:
         seconds = self.remaining(now) - self.rules.reserve_seconds
         return seconds if seconds > last_wave_seconds else None
 
-    def for_models(self, now: float) -> float:
+    def for_models(self, now: float, needed_seconds: float = 0.0) -> float:
         """Return the seconds that the models may take from now on, so that the shards keep their share.
 
-        Raises:
-            DeadlineExceeded: nothing is left for them.
-        """
-        return self._positive(self.for_scatter(now) * (1.0 - self.rules.scatter_share), "embed")
+        Args:
+            now: the clock's reading, seconds.
+            needed_seconds: what they take at the median.
 
-    @staticmethod
-    def _positive(seconds: float, stage: str) -> float:
-        if seconds <= 0:
-            raise DeadlineExceeded(f"too little of the deadline was left to {stage}; allow more time")
-        return seconds
+        Raises:
+            DeadlineExceeded: not even that is left for them.
+        """
+        return _enough(self.for_scatter(now) * (1.0 - self.rules.scatter_share), needed_seconds, "embed")
+
+
+def _enough(seconds: float, needed: float, stage: str) -> float:
+    if seconds <= 0 or seconds < needed:
+        raise DeadlineExceeded(
+            f"too little of the deadline was left to {stage}: {max(seconds, 0.0) * 1000:.0f} ms where it takes "
+            f"{needed * 1000:.0f} ms; allow more time"
+        )
+    return seconds

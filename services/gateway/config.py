@@ -1,13 +1,20 @@
 """What a gateway can be told, and why each default is what it is."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
 
+from services.common.admission import AdmissionRules
+from services.common.concurrency_limit import LimitRules
 from services.common.cores import available_cores
 from services.common.lifecycle import ServerSettings
 from services.gateway.agreement import AgreementRules
 from services.gateway.budget import BudgetRules
+from services.gateway.gathering import GatherRules
+from services.gateway.ladder import LadderRules
+from services.gateway.query import Rung
 from services.gateway.search import SearchRules
 from services.photo.header import PhotoLimits
 
@@ -21,8 +28,9 @@ class GatewaySettings(ServerSettings):
     """The snapshot to plan with; empty means the current one."""
     topology: Path
     """The shard map: JSON, per shard's slug the targets of its searchers."""
-    triton: str = "127.0.0.1:8001"
-    """Triton's gRPC target."""
+    triton: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1:8001",)
+    """gRPC targets of the Tritons, separated by commas; they serve the same models, and one that is lost is stepped
+    over."""
     start_timeout_seconds: float = Field(default=30.0, gt=0)
     """How long Triton may take to be ready; without it there is nothing to serve."""
     searcher_wait_seconds: float = Field(default=2.0, ge=0)
@@ -36,8 +44,21 @@ class GatewaySettings(ServerSettings):
     answer that had waited for a late shard to its caller in the very last moment."""
     scatter_share: float = Field(default=0.2, gt=0, lt=1)
     """Share of the budget that the models must leave to the shards, which are the faster part."""
+    light_mass: float = Field(default=0.05, ge=0, lt=1)
+    """Shards that stand for no more of the probability mass than this, all together, are not waited for long: the
+    answer is partial without them, and hardly another one."""
+    light_seconds: float = Field(default=0.05, ge=0)
+    """How long they are waited for all the same; on busy cores any call may take that."""
+    hedge_share: float = Field(default=0.05, ge=0, le=1)
+    """Calls to a second replica per call, in the long run: for slow ones, and for failed ones; 0 for none."""
+    least_in_flight: int = Field(default_factory=available_cores, ge=1)
+    """Photos in work at once that are always allowed: with fewer than one per core, cores would idle."""
     max_in_flight: int = Field(default=64, ge=1)
-    """Photos in work at once; more are refused at once instead of waiting for an answer that comes too late."""
+    """Photos in work at once, at most; below that the limit follows what the machine can do."""
+    max_waiting: int = Field(default=64, ge=0)
+    """Photos that may wait for their turn; they are refused as soon as it is clear that they would wait too long."""
+    pinned_rung: Rung | None = None
+    """The rung to stay on, for measuring what it costs in quality; none to follow the load."""
     decode_threads: int = Field(default_factory=available_cores, ge=1)
     """Photos decoded at once; one per core, more would only take turns."""
     max_image_bytes: int = Field(default=PhotoLimits().max_bytes, ge=1)
@@ -59,6 +80,11 @@ class GatewaySettings(ServerSettings):
     metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port on `host` at which Prometheus finds the metrics, over HTTP; 0 for none."""
 
+    @field_validator("triton", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
     @property
     def photo_limits(self) -> PhotoLimits:
         """What a photo may measure."""
@@ -72,8 +98,19 @@ class GatewaySettings(ServerSettings):
             budget=BudgetRules(
                 self.default_timeout_seconds, self.max_timeout_seconds, self.reserve_seconds, self.scatter_share
             ),
-            max_in_flight=self.max_in_flight,
+            gather=GatherRules(self.light_mass, self.light_seconds),
         )
+
+    @property
+    def admission_rules(self) -> AdmissionRules:
+        """How many photos are worked on at once."""
+        least = min(self.least_in_flight, self.max_in_flight)
+        return AdmissionRules(LimitRules(least=least, most=self.max_in_flight), self.max_waiting)
+
+    @property
+    def ladder_rules(self) -> LadderRules:
+        """How far to degrade under load."""
+        return LadderRules(pinned=self.pinned_rung)
 
     @property
     def agreement_rules(self) -> AgreementRules:

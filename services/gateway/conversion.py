@@ -3,7 +3,8 @@
 from aisle.search.v1 import search_pb2 as pb
 from google.protobuf import duration_pb2
 
-from services.common.errors import AisleError, InvalidArgument
+from services.common.admission import Criticality
+from services.common.errors import AisleError, CoverageTooLow, InvalidArgument
 from services.common.status import to_status, wire_text
 from services.gateway.coverage import Coverage, ShardState
 from services.gateway.merging import Hit
@@ -21,11 +22,25 @@ _POLICIES = {
 }
 _STATES = {
     ShardState.ANSWERED: pb.SHARD_STATE_ANSWERED,
+    ShardState.HEDGED: pb.SHARD_STATE_HEDGED,
     ShardState.LATE: pb.SHARD_STATE_LATE,
     ShardState.FAILED: pb.SHARD_STATE_FAILED,
     ShardState.SKIPPED: pb.SHARD_STATE_SKIPPED,
 }
-_RUNGS = {Rung.FULL: pb.RUNG_FULL, Rung.NO_CLASSIFIER: pb.RUNG_NO_CLASSIFIER}
+_RUNGS = {
+    Rung.FULL: pb.RUNG_FULL,
+    Rung.NO_CLASSIFIER: pb.RUNG_NO_CLASSIFIER,
+    Rung.NO_EXTRAS: pb.RUNG_NO_EXTRAS,
+    Rung.FEWER_SHARDS: pb.RUNG_FEWER_SHARDS,
+    Rung.COARSE: pb.RUNG_COARSE,
+}
+_CRITICALITIES = {
+    pb.CRITICALITY_UNSPECIFIED: Criticality.INTERACTIVE,
+    pb.CRITICALITY_INTERACTIVE: Criticality.INTERACTIVE,
+    pb.CRITICALITY_BATCH: Criticality.BATCH,
+}
+# Trailers end at 16 kB, and carry the message three times besides.
+_MOST_FOUND = 10
 _VERDICTS = {
     Verdict.UNKNOWN: pb.VERDICT_UNSPECIFIED,
     Verdict.MATCH: pb.VERDICT_MATCH,
@@ -42,7 +57,8 @@ def query_from(request: pb.SearchRequest) -> Query:
     policy = _POLICIES.get(request.routing.policy)
     if policy is None:
         raise InvalidArgument(f"unknown policy {request.routing.policy}", field="routing.policy")
-    if request.criticality not in pb.Criticality.values():
+    criticality = _CRITICALITIES.get(request.criticality)
+    if criticality is None:
         raise InvalidArgument(f"unknown criticality {request.criticality}", field="criticality")
     box = request.region
     return Query(
@@ -54,6 +70,7 @@ def query_from(request: pb.SearchRequest) -> Query:
         categories=tuple(request.routing.categories),
         minimum_coverage=request.minimum_coverage,
         exact=request.routing.exact,
+        criticality=criticality,
     )
 
 
@@ -88,7 +105,18 @@ def stream_error_from(error: AisleError) -> pb.StreamError:
         message=wire_text(error),
         field=error.field,
         retry_delay=None if delay is None else _duration(delay),
+        found=found_of(error),
     )
+
+
+def found_of(error: AisleError) -> pb.SearchResponse | None:
+    """Convert what was found although it covers too little, cut to what fits beside an error; None of other errors."""
+    if not (isinstance(error, CoverageTooLow) and isinstance(error.found, Answer)):
+        return None
+    response = response_from(error.found)
+    del response.hits[_MOST_FOUND:]
+    del response.coverage.shards[_MOST_FOUND:]
+    return response
 
 
 def _hit(hit: Hit) -> pb.Hit:

@@ -12,9 +12,15 @@ class ShardState(Enum):
     """What became of a planned shard."""
 
     ANSWERED = "answered"
+    HEDGED = "hedged"
     LATE = "late"
     FAILED = "failed"
     SKIPPED = "skipped"
+
+    @property
+    def answered(self) -> bool:
+        """Whether its hits are in the answer; HEDGED are those of a second replica."""
+        return self in {ShardState.ANSWERED, ShardState.HEDGED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ class Coverage:
     @property
     def partial(self) -> bool:
         """Whether anything planned is missing, however unlikely it was."""
-        return any(shard.state is not ShardState.ANSWERED for shard in self.shards)
+        return any(not shard.state.answered for shard in self.shards)
 
     def reaches(self, minimum: float) -> bool:
         """Whether the share that answered is at least `minimum`, rounding apart."""
@@ -67,5 +73,5 @@ class Coverage:
 def cover(shards: Sequence[ShardCoverage]) -> Coverage:
     """Sum up what became of the planned shards, given likeliest first."""
     planned = sum(shard.probability for shard in shards)
-    answered = sum(shard.probability for shard in shards if shard.state is ShardState.ANSWERED)
+    answered = sum(shard.probability for shard in shards if shard.state.answered)
     return Coverage(share=min(1.0, answered), planned_share=min(1.0, planned), shards=tuple(shards))

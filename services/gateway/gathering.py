@@ -1,14 +1,14 @@
 """Carrying out a plan: the first wave, a second one when the first is weak, and filling up what came out short."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from services.gateway.budget import Budget
 from services.gateway.coverage import ShardState
 from services.gateway.filling import to_ask_exactly
 from services.gateway.merging import Hit, merge_top_k
-from services.gateway.plan import Plan, Scoring
-from services.gateway.scatter import Searchers, ShardAnswer, ShardQuery, scatter
+from services.gateway.plan import Plan, RankedShard, Scoring
+from services.gateway.scatter import Patience, Searchers, ShardAnswer, ShardQuery, scatter
 
 
 def merged(answers: Sequence[ShardAnswer], scoring: Scoring, top_k: int) -> tuple[Hit, ...]:
@@ -17,37 +17,72 @@ def merged(answers: Sequence[ShardAnswer], scoring: Scoring, top_k: int) -> tupl
     return merge_top_k([(hits, scoring.log_odds(shard, hits.similarities)) for shard, hits in found], top_k)
 
 
+@dataclass(frozen=True, slots=True)
+class GatherRules:
+    """How far to go for an answer.
+
+    Attributes:
+        light_mass: mass that may be missing from an answer rather than kept waiting for.
+        light_seconds: how long it is waited for all the same.
+    """
+
+    light_mass: float
+    light_seconds: float
+
+
 class Gatherer:
     """Asks the planned shards, wave by wave, within the budget."""
 
-    def __init__(self, searchers: Searchers, clock: Callable[[], float]) -> None:
+    def __init__(self, searchers: Searchers, rules: GatherRules, clock: Callable[[], float]) -> None:
         """Create it; `clock` gives seconds, monotonic."""
         self._searchers = searchers
+        self._rules = rules
         self._clock = clock
 
-    async def gather(self, plan: Plan, query: ShardQuery, budget: Budget) -> list[ShardAnswer]:
+    async def gather(
+        self, plan: Plan, query: ShardQuery, budget: Budget, *, minimum_coverage: float = 0.0, extras: bool = True
+    ) -> list[ShardAnswer]:
         """Return what became of every planned shard, likeliest first.
+
+        Args:
+            plan: which shards, in which waves.
+            query: what to ask them.
+            budget: of the request.
+            minimum_coverage: mass without which the answer is of no use: it is waited for, however light.
+            extras: whether there may be a second wave, hedges, and a second look at what came out short.
 
         Raises:
             DeadlineExceeded: no time was left for the first wave; what comes later is never an error.
         """
         began = self._clock()
-        answers = await scatter(self._searchers, plan.first, query, budget.for_scatter(began), clock=self._clock)
+        planned = sum(shard.probability for shard in (*plan.first, *plan.second))
+        spare = max(0.0, planned - minimum_coverage)
+
+        def patience(seconds: float) -> Patience:
+            return Patience(seconds, min(self._rules.light_mass, spare), self._rules.light_seconds, hedges=extras)
+
+        answers = await self._ask(plan.first, query, patience(budget.for_scatter(began)))
         best = merged(answers, plan.scoring, 1) if plan.second else ()
         if plan.continues(best[0].score if best else None):
-            answers += await self._second_wave(plan, query, budget, first_seconds=self._clock() - began)
-        return await self._filled(answers, query, budget)
+            seconds = budget.for_another_wave(self._clock(), self._clock() - began) if extras else None
+            if seconds is None:
+                answers += [_skipped(shard, extras=extras) for shard in plan.second]
+            else:
+                answers += await self._ask(plan.second, query, patience(seconds), wave=2)
+        return await self._filled(answers, query, budget, patience) if extras else answers
 
-    async def _second_wave(
-        self, plan: Plan, query: ShardQuery, budget: Budget, first_seconds: float
+    async def _ask(
+        self, shards: Sequence[RankedShard], query: ShardQuery, patience: Patience, wave: int = 1
     ) -> list[ShardAnswer]:
-        seconds = budget.for_another_wave(self._clock(), first_seconds)
-        if seconds is None:
-            why = "nothing convincing was found, and too little of the deadline was left to search further"
-            return [ShardAnswer(shard, None, ShardState.SKIPPED, 0.0, why, wave=2) for shard in plan.second]
-        return await scatter(self._searchers, plan.second, query, seconds, clock=self._clock, wave=2)
+        return await scatter(self._searchers, shards, query, patience, clock=self._clock, wave=wave)
 
-    async def _filled(self, answers: list[ShardAnswer], query: ShardQuery, budget: Budget) -> list[ShardAnswer]:
+    async def _filled(
+        self,
+        answers: list[ShardAnswer],
+        query: ShardQuery,
+        budget: Budget,
+        patience: Callable[[float], Patience],
+    ) -> list[ShardAnswer]:
         """Return the answers, with those of the shards that had more to give when they are short of products."""
         places = to_ask_exactly([answer.hits for answer in answers], query.top_k)
         slowest = max((answers[place].latency_seconds for place in places), default=0.0)
@@ -55,7 +90,7 @@ class Gatherer:
         if not places or seconds is None:
             return answers
         shards = [answers[place].shard for place in places]
-        again = await scatter(self._searchers, shards, replace(query, exact=True), seconds, clock=self._clock)
+        again = await self._ask(shards, replace(query, exact=True), patience(seconds))
         filled = list(answers)
         for place, fuller in zip(places, again, strict=True):
             before = answers[place]
@@ -65,3 +100,9 @@ class Gatherer:
                 latency_seconds=before.latency_seconds + fuller.latency_seconds,
             )
         return filled
+
+
+def _skipped(shard: RankedShard, *, extras: bool) -> ShardAnswer:
+    lack = "too little of the deadline was left" if extras else "the service is too busy"
+    why = f"nothing convincing was found, and {lack} to search further"
+    return ShardAnswer(shard, None, ShardState.SKIPPED, 0.0, why, wave=2)

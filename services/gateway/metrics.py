@@ -1,10 +1,14 @@
 """What the gateway counts, for Prometheus."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from services.common.admission import Admission
 from services.gateway.agreement import Agreement, Outcome
-from services.gateway.query import Policy
+from services.gateway.extra_calls import ExtraCalls
+from services.gateway.query import Answer, Policy
+from services.gateway.replicas import Replicas
 
+_LAG_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 _TENTHS = tuple(tenth / 10 for tenth in range(11))
 
 
@@ -41,3 +45,55 @@ class AgreementMetrics:
         """Note how a routed answer compares with the exact one."""
         self._best_product.labels(policy.value, str(agreement.best_product).lower()).inc()
         self._overlap.labels(policy.value).observe(agreement.overlap)
+
+
+class ServiceMetrics:
+    """What became of the photos, how many are in work, and whether the event loop keeps up."""
+
+    def __init__(
+        self, registry: CollectorRegistry, admission: Admission, extra: ExtraCalls, replicas: Replicas
+    ) -> None:
+        """Add them to the registry; gauges are read from the parts when somebody asks."""
+        self._answers = Counter(
+            "aisle_gateway_answers",
+            "Photos answered, by rung of degradation and whether any planned shard is missing.",
+            ("rung", "partial"),
+            registry=registry,
+        )
+        self._errors = Counter(
+            "aisle_gateway_errors", "Photos that ended with an error, by its reason.", ("reason",), registry=registry
+        )
+        self._shards = Counter(
+            "aisle_gateway_shards",
+            "Planned shards of answered photos, by what became of them.",
+            ("state",),
+            registry=registry,
+        )
+        self._loop_lag = Histogram(
+            "aisle_gateway_loop_lag_seconds",
+            "How late the event loop comes to what is due.",
+            buckets=_LAG_SECONDS,
+            registry=registry,
+        )
+        for name, text, read in (
+            ("in_flight", "Photos in work.", lambda: admission.in_flight),
+            ("waiting", "Photos that wait for their turn.", lambda: admission.waiting),
+            ("limit", "Photos that may be in work.", lambda: admission.limit),
+            ("extra_calls", "Calls to a second replica since the start.", lambda: extra.spent),
+            ("replicas_away", "Searchers that were lost and have answered nothing since.", lambda: len(replicas.away)),
+        ):
+            Gauge(f"aisle_gateway_{name}", text, registry=registry).set_function(read)
+
+    def answered(self, answer: Answer) -> None:
+        """Count an answer."""
+        self._answers.labels(answer.rung.value, str(answer.coverage.partial).lower()).inc()
+        for shard in answer.coverage.shards:
+            self._shards.labels(shard.state.value).inc()
+
+    def failed(self, reason: str) -> None:
+        """Count an error."""
+        self._errors.labels(reason).inc()
+
+    def loop_lag(self, seconds: float) -> None:
+        """Note a lag."""
+        self._loop_lag.observe(seconds)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from services.gateway.query import Verdict
 from services.relevance.scoring import Floats, PriorFusion, SimilarityMap
+from services.relevance.waves import reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,17 @@ class Plan:
     scoring: Scoring
     second: tuple[RankedShard, ...] = ()
     weak_below: float = 0.0
+
+    def narrowed(self, share: float, minimum_coverage: float) -> "Plan":
+        """Return the plan of one wave with the likeliest of the first wave's shards.
+
+        Args:
+            share: of the first wave's mass that they hold together, in (0, 1].
+            minimum_coverage: mass that they hold at least, as far as the first wave has it.
+        """
+        probabilities = [shard.probability for shard in self.first]
+        kept = reach(probabilities, max(share * sum(probabilities), minimum_coverage))
+        return Plan(self.first[:kept], self.scoring)
 
     def continues(self, best_score: float | None) -> bool:
         """Whether the second wave is due, given the best probability of the first; None when it found nothing."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from services.common.admission import Criticality
 from services.common.errors import InvalidArgument
 from services.gateway.coverage import Coverage
 from services.gateway.merging import Hit
@@ -30,6 +31,9 @@ class Rung(Enum):
 
     FULL = "full"
     NO_CLASSIFIER = "no_classifier"
+    NO_EXTRAS = "no_extras"
+    FEWER_SHARDS = "fewer_shards"
+    COARSE = "coarse"
 
 
 class Verdict(Enum):
@@ -53,6 +57,7 @@ class Query:
         categories: categories the caller already knows; they override the classifier when there are any.
         minimum_coverage: least coverage that is of use to the caller, 0 to 1.
         exact: whether shards compare with every picture instead of using their indexes.
+        criticality: who waits.
 
     Raises:
         InvalidArgument: a number outside its range; names the field.
@@ -66,6 +71,7 @@ class Query:
     categories: tuple[str, ...] = ()
     minimum_coverage: float = 0.0
     exact: bool = False
+    criticality: Criticality = Criticality.INTERACTIVE
 
     def __post_init__(self) -> None:
         if not 1 <= self.top_k <= MAX_TOP_K:

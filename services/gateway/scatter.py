@@ -1,13 +1,14 @@
-"""Asking shards: all of a wave at once, and what becomes of each is a value. Knows no gRPC."""
+"""Asking shards: all of a wave at once, each waited for by its worth; what becomes of it is a value. Knows no gRPC."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from services.common.errors import AisleError, DeadlineExceeded
 from services.common.telemetry import get_logger
 from services.gateway.coverage import ShardCoverage, ShardState
+from services.gateway.hedging import Reply
 from services.gateway.merging import ShardHits
 from services.gateway.plan import RankedShard
 
@@ -22,11 +23,15 @@ class ShardQuery:
         vector: the query vector, little-endian float32.
         top_k: distinct products wanted.
         exact: whether to compare with every picture instead of using the index.
+        coarse: whether the index may look less closely than usual.
+        batch: whether a job waits for it and no person.
     """
 
     vector: bytes
     top_k: int
     exact: bool
+    coarse: bool = False
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +71,59 @@ class ShardAnswer:
 class Searchers(Protocol):
     """The searchers, whichever process and replica a shard lives on."""
 
-    async def search(self, slug: str, query: ShardQuery, timeout_seconds: float) -> ShardHits:
-        """Return the best products of one shard; raise DeadlineExceeded when late and another AisleError when lost."""
+    async def search(
+        self, slug: str, query: ShardQuery, timeout_seconds: float, hedge_weight: float | None
+    ) -> Reply[ShardHits]:
+        """Return the best products of one shard.
+
+        Args:
+            slug: the shard.
+            query: what to ask.
+            timeout_seconds: how long it may take.
+            hedge_weight: what is lost without the answer, in [0, 1]: the more, the earlier a second replica is asked;
+                None for never.
+
+        Raises:
+            DeadlineExceeded: it is late.
+            AisleError: it is lost.
+        """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a wave waits, and for what.
+
+    Attributes:
+        timeout_seconds: for every shard, at most.
+        light_mass: shards that together stand for no more than this are not waited for long; 0 to wait for all.
+        light_seconds: how long they are, at least: as long as busy cores may keep any call waiting.
+        hedges: whether slow shards are asked again at another replica.
+    """
+
+    timeout_seconds: float
+    light_mass: float = 0.0
+    light_seconds: float = 0.0
+    hedges: bool = False
+
+    def leaves_at(self, missing_mass: float, slowest_seconds: float) -> float | None:
+        """Return when to leave those that are missing, in seconds from the start of the wave; None for their deadline.
+
+        Args:
+            missing_mass: what all that did not answer stand for together.
+            slowest_seconds: what the slowest of those that answered took: the light ones get as long again.
+        """
+        if self.light_mass == 0 or missing_mass > self.light_mass:
+            return None
+        seconds = max(self.light_seconds, 2 * slowest_seconds)
+        return seconds if seconds < self.timeout_seconds else None
 
 
 async def scatter(
     searchers: Searchers,
     shards: Sequence[RankedShard],
     query: ShardQuery,
-    timeout_seconds: float,
+    patience: Patience,
     *,
     clock: Callable[[], float],
     wave: int = 1,
@@ -86,23 +134,53 @@ async def scatter(
         searchers: whom to ask.
         shards: what to ask for.
         query: what to ask.
-        timeout_seconds: how long each may take.
+        patience: how long to wait.
         clock: seconds, monotonic.
         wave: the number of this wave.
     """
+    began = clock()
 
     async def ask(shard: RankedShard) -> ShardAnswer:
-        asked_at = clock()
+        weight = shard.probability if patience.hedges and shard.probability > patience.light_mass else None
         hits, state, detail = None, ShardState.ANSWERED, ""
         try:
-            hits = await searchers.search(shard.slug, query, timeout_seconds)
+            reply = await searchers.search(shard.slug, query, patience.timeout_seconds, weight)
+            hits, state = reply.value, ShardState.HEDGED if reply.hedged else ShardState.ANSWERED
         except DeadlineExceeded as late:
             state, detail = ShardState.LATE, late.message
         except AisleError as lost:
             state, detail = ShardState.FAILED, f"{lost.reason}: {lost.message}"
             _log.warning("shard_lost", shard=shard.slug, reason=lost.reason, error=lost.message)
-        return ShardAnswer(shard, hits, state, clock() - asked_at, detail, wave)
+        return ShardAnswer(shard, hits, state, clock() - began, detail, wave)
 
-    async with asyncio.TaskGroup() as group:
-        asked = [group.create_task(ask(shard)) for shard in shards]
-    return [task.result() for task in asked]
+    asked = {asyncio.create_task(ask(shard)): shard for shard in shards}
+    try:
+        await _wait(asked, patience, lambda: clock() - began)
+    finally:
+        for task in asked:
+            task.cancel()
+    return [task.result() if task.done() else _left(shard, clock() - began, wave) for task, shard in asked.items()]
+
+
+async def _wait(
+    asked: Mapping[asyncio.Task[ShardAnswer], RankedShard], patience: Patience, elapsed: Callable[[], float]
+) -> None:
+    """Wait until all have answered, or until what is missing is not worth more time."""
+    pending: set[asyncio.Task[ShardAnswer]] = set(asked)
+    while pending:
+        done = [task.result() for task in asked if task not in pending]
+        answered = [answer for answer in done if answer.state.answered]
+        missing = sum(shard.probability for shard in asked.values()) - sum(a.shard.probability for a in answered)
+        leaves_at = patience.leaves_at(missing, max((answer.latency_seconds for answer in answered), default=0.0))
+        finished, pending = await asyncio.wait(
+            pending,
+            timeout=None if leaves_at is None else max(0.0, leaves_at - elapsed()),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if not finished:
+            return
+
+
+def _left(shard: RankedShard, seconds: float, wave: int) -> ShardAnswer:
+    why = f"no answer in {seconds * 1000:.0f} ms, and {shard.probability:.3f} of the mass is not worth more waiting"
+    return ShardAnswer(shard, None, ShardState.LATE, seconds, why, wave)

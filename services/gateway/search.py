@@ -9,14 +9,17 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from services.common.errors import AisleError, CoverageTooLow, DeadlineExceeded, Overloaded
+from services.common.admission import Admission, Criticality
+from services.common.errors import AisleError, CoverageTooLow, DeadlineExceeded
+from services.common.recent_times import RecentTimes
 from services.common.telemetry import get_logger
 from services.gateway.agreement import ROUTED_POLICIES, Routed
 from services.gateway.budget import Budget, BudgetRules
 from services.gateway.catalog import Catalog
-from services.gateway.coverage import Coverage, cover
-from services.gateway.gathering import Gatherer, merged
-from services.gateway.merging import Hit
+from services.gateway.coverage import cover
+from services.gateway.gathering import Gatherer, GatherRules, merged
+from services.gateway.ladder import NARROWED_MASS, Ladder, has_extras, is_narrowed
+from services.gateway.plan import Plan
 from services.gateway.query import Answer, ModelVersion, Query, Rung
 from services.gateway.routing import plan_with_classifier, plan_without_classifier
 from services.gateway.scatter import Searchers, ShardQuery
@@ -28,7 +31,6 @@ _log = get_logger()
 
 # What a person can take in; the probabilities beyond these are close to 0.
 _SHOWN_CATEGORIES = 10
-_RETRY_AFTER_SECONDS = 0.1
 
 Embedding = npt.NDArray[np.float32]
 
@@ -62,13 +64,25 @@ class Models(Protocol):
         ...
 
 
+class Record(Protocol):
+    """Hears what became of every photo."""
+
+    def answered(self, answer: Answer) -> None:
+        """Count an answer."""
+        ...
+
+    def failed(self, reason: str) -> None:
+        """Count an error."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SearchRules:
-    """How the gateway decides: TOP_P's default mass, the budget, and how many photos it works on at once."""
+    """How the gateway decides: TOP_P's default mass, the budget, and how far it goes for an answer."""
 
     top_p_mass: float
     budget: BudgetRules
-    max_in_flight: int
+    gather: GatherRules
 
 
 class PhotoSearch:
@@ -82,7 +96,10 @@ class PhotoSearch:
         decoder: Decoder,
         models: Models,
         searchers: Searchers,
+        admission: Admission,
+        ladder: Ladder,
         rules: SearchRules,
+        record: Record,
         on_routed: Callable[[Routed, int], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -94,7 +111,10 @@ class PhotoSearch:
             decoder: turns bytes into pixels.
             models: embeds and classifies.
             searchers: search the shards.
+            admission: how many photos are worked on at once, and which.
+            ladder: how far to degrade under load.
             rules: how to decide.
+            record: hears what became of every photo.
             on_routed: hears of every complete answer for which the classifier chose the shards, and how many other
                 photos are in work; it must not wait.
             clock: seconds, monotonic.
@@ -103,11 +123,14 @@ class PhotoSearch:
         self.versions = versions
         self._decoder = decoder
         self._models = models
-        self._gatherer = Gatherer(searchers, clock)
+        self._gatherer = Gatherer(searchers, rules.gather, clock)
+        self._admission = admission
+        self._ladder = ladder
         self._rules = rules
+        self._record = record
         self._on_routed = on_routed
         self._clock = clock
-        self._in_flight = 0
+        self._embed_times = RecentTimes(clock)
 
     async def answer(self, query: Query, remaining_seconds: float | None) -> Answer:
         """Answer one photo.
@@ -119,22 +142,24 @@ class PhotoSearch:
         Raises:
             AisleError: see the status codes of `SearchService.Search`.
         """
-        budget = Budget.begin(self._clock(), remaining_seconds, self._rules.budget)
-        if self._in_flight >= self._rules.max_in_flight:
-            raise Overloaded(
-                f"{self._in_flight} photos are in work, which is all this gateway takes",
-                retry_after_seconds=_RETRY_AFTER_SECONDS,
-            )
-        self._in_flight += 1
         try:
-            return await self._within(budget, query)
-        finally:
-            self._in_flight -= 1
+            answer = await self._admitted(query, Budget.begin(self._clock(), remaining_seconds, self._rules.budget))
+        except AisleError as error:
+            self._record.failed(error.reason)
+            raise
+        self._record.answered(answer)
+        return answer
 
-    async def _within(self, budget: Budget, query: Query) -> Answer:
-        watch = Stopwatch(self._clock)
-        # Before any work: whoever asks for what this snapshot lacks should not have to wait for the models to hear it.
+    async def _admitted(self, query: Query, budget: Budget) -> Answer:
+        # Before any work: whoever asks for what this snapshot lacks should not have to wait to hear it.
         fixed_plan = plan_without_classifier(query, self.catalog)
+        async with self._admission.admitted(query.criticality, budget.remaining(self._clock())):
+            return await self._within(budget, query, fixed_plan)
+
+    async def _within(self, budget: Budget, query: Query, fixed_plan: Plan | None) -> Answer:
+        watch = Stopwatch(self._clock)
+        now = self._clock()
+        rung = self._ladder.rung(self._admission.pressure(now), now)
         with watch.stage("decode"):
             inputs = await self._decode(budget, query)
 
@@ -142,19 +167,22 @@ class PhotoSearch:
 
         with watch.stage("route"):
             ranked = () if probabilities is None else self.catalog.rank(probabilities)
-            rung = Rung.NO_CLASSIFIER if fixed_plan is None and probabilities is None else Rung.FULL
+            if fixed_plan is None and probabilities is None:
+                rung = Rung.NO_CLASSIFIER
             plan = fixed_plan or plan_with_classifier(query, self.catalog, ranked, self._rules.top_p_mass)
-        asked = ShardQuery(vector, query.top_k, query.exact)
+            if ranked and is_narrowed(rung):
+                plan = plan.narrowed(NARROWED_MASS, query.minimum_coverage)
+        coarse, batch = rung is Rung.COARSE, query.criticality is Criticality.BATCH
+        asked = ShardQuery(vector, query.top_k, query.exact, coarse=coarse, batch=batch)
         with watch.stage("scatter"):
-            answers = await self._gatherer.gather(plan, asked, budget)
+            answers = await self._gatherer.gather(
+                plan, asked, budget, minimum_coverage=query.minimum_coverage, extras=has_extras(rung)
+            )
         with watch.stage("merge"):
             hits = merged(answers, plan.scoring, query.top_k)
             coverage = cover([answer.coverage for answer in answers])
 
-        _require(coverage, query.minimum_coverage, hits)
-        if ranked and query.policy in ROUTED_POLICIES and not coverage.partial:
-            self._on_routed(Routed(query.policy, asked, ranked, plan.scoring, hits), self._in_flight - 1)
-        return Answer(
+        answer = Answer(
             hits=hits,
             categories=tuple((shard.category, shard.probability) for shard in ranked[:_SHOWN_CATEGORIES]),
             coverage=coverage,
@@ -165,6 +193,10 @@ class PhotoSearch:
             rung=rung,
             verdict=plan.scoring.verdict(hits[0].score if hits else None),
         )
+        _require(answer, query.minimum_coverage)
+        if ranked and query.policy in ROUTED_POLICIES and has_extras(rung) and not coverage.partial:
+            self._on_routed(Routed(query.policy, asked, ranked, plan.scoring, hits), self._admission.in_flight - 1)
+        return answer
 
     async def _decode(self, budget: Budget, query: Query) -> ModelInputs:
         try:
@@ -177,13 +209,15 @@ class PhotoSearch:
         self, budget: Budget, watch: Stopwatch, inputs: ModelInputs, *, wants_classifier: bool
     ) -> tuple[bytes, npt.NDArray[np.float32] | None]:
         """Return the query vector's bytes and the classifier's probabilities, None when it was lost or not asked."""
-        timeout_seconds = budget.for_models(self._clock())
+        timeout_seconds = budget.for_models(self._clock(), self._embed_times.median or 0.0)
         classifying = (
             asyncio.create_task(self._classify(watch, inputs.classifier, timeout_seconds)) if wants_classifier else None
         )
         try:
+            began = self._clock()
             with watch.stage("embed"):
                 vectors = await self._models.embed(inputs.embedder, timeout_seconds)
+            self._embed_times.add(self._clock() - began)
             probabilities = None if classifying is None else await classifying
         finally:
             if classifying is not None:
@@ -203,10 +237,12 @@ class PhotoSearch:
         return first
 
 
-def _require(coverage: Coverage, minimum: float, hits: tuple[Hit, ...]) -> None:
-    if not coverage.reaches(minimum):
-        raise CoverageTooLow(
-            f"the answer covers {coverage.share:.3f} of the probability mass, less than the minimum of {minimum:.3f}; "
-            f"{len(hits)} products were found",
+def _require(answer: Answer, minimum: float) -> None:
+    if not answer.coverage.reaches(minimum):
+        too_low = CoverageTooLow(
+            f"the answer covers {answer.coverage.share:.3f} of the probability mass, less than the minimum of "
+            f"{minimum:.3f}; {len(answer.hits)} products were found",
             field="minimum_coverage",
         )
+        too_low.found = answer
+        raise too_low

@@ -1,8 +1,9 @@
 """The adapter to the searchers: one call per shard, its deadline always set, its failure an error of ours."""
 
 import asyncio
-import itertools
-from collections.abc import Mapping, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 
 import grpc
 import grpc.aio
@@ -10,8 +11,18 @@ import numpy as np
 from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
 
 from services.common.channels import channel_options
-from services.common.errors import AisleError, DeadlineExceeded, Internal, ShardNotServed, SpaceMismatch, Unavailable
+from services.common.errors import (
+    AisleError,
+    DeadlineExceeded,
+    Internal,
+    Overloaded,
+    ShardNotServed,
+    SpaceMismatch,
+    Unavailable,
+)
+from services.common.recent_times import RecentTimes
 from services.common.status import failure_of
+from services.gateway.hedging import Hedging, Reply, hedge_after
 from services.gateway.merging import ShardHits
 from services.gateway.scatter import ShardQuery
 from services.snapshot.manifest import Manifest
@@ -20,40 +31,48 @@ from services.snapshot.manifest import Manifest
 class SearcherClient:
     """Searches shards wherever they are. Make it and close it in the same event loop.
 
-    Replicas of a shard take turns. Searchers that serve several shards share one channel.
+    Searchers that serve several shards share one channel.
     """
 
-    def __init__(self, topology: Mapping[str, Sequence[str]], manifest: Manifest) -> None:
+    def __init__(
+        self,
+        topology: Mapping[str, Sequence[str]],
+        manifest: Manifest,
+        hedging: Hedging,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Open a channel per target; nothing is sent yet.
 
         Args:
             topology: per shard's slug the targets of its replicas.
             manifest: the snapshot that is planned with; searchers refuse to answer from another.
+            hedging: chooses among the replicas.
+            clock: seconds, monotonic.
         """
-        targets = {target for replicas in topology.values() for target in replicas}
-        self._channels = {target: grpc.aio.insecure_channel(target, channel_options()) for target in targets}
-        self._manifest = manifest
-        self._turns = {
-            slug: itertools.cycle([shard_pb2_grpc.ShardServiceStub(self._channels[target]) for target in replicas])
-            for slug, replicas in topology.items()
-            if replicas
+        self._channels = {
+            target: grpc.aio.insecure_channel(target, channel_options()) for target in targets_of(topology)
         }
+        self._stubs = {target: shard_pb2_grpc.ShardServiceStub(channel) for target, channel in self._channels.items()}
+        self._topology = topology
+        self._manifest = manifest
+        self._hedging = hedging
+        self._clock = clock
+        self._times: defaultdict[str, RecentTimes] = defaultdict(lambda: RecentTimes(clock))
 
-    async def search(self, slug: str, query: ShardQuery, timeout_seconds: float) -> ShardHits:
-        """Return the best products of one shard.
-
-        Args:
-            slug: the shard.
-            query: what to ask; its vector is of the space's dimension.
-            timeout_seconds: the call's deadline.
+    async def search(
+        self, slug: str, query: ShardQuery, timeout_seconds: float, hedge_weight: float | None
+    ) -> Reply[ShardHits]:
+        """Return the best products of one shard; arguments as `scatter.Searchers` says.
 
         Raises:
             ShardNotServed: the topology has no searcher for it.
             DeadlineExceeded: no answer in time.
             AisleError: the searcher can't be reached or refused.
         """
-        if slug not in self._turns:
+        targets = self._topology.get(slug)
+        if not targets:
             raise ShardNotServed(f"no searcher is known for shard {slug}")
+        deadline = self._clock() + timeout_seconds
         request = shard_pb2.SearchRequest(
             shard=slug,
             query_vectors=query.vector,
@@ -63,12 +82,20 @@ class SearcherClient:
             snapshot_id=self._manifest.snapshot_id,
             space_id=self._manifest.space_id,
             exact=query.exact,
+            coarse=query.coarse,
+            batch=query.batch,
         )
-        try:
-            response = await next(self._turns[slug]).Search(request, timeout=timeout_seconds)
-        except grpc.aio.AioRpcError as call:
-            raise _error_of(slug, call) from None
-        return self._hits(slug, response)
+
+        async def ask(target: str) -> ShardHits:
+            try:
+                response = await self._stubs[target].Search(request, timeout=max(0.0, deadline - self._clock()))
+            except grpc.aio.AioRpcError as call:
+                raise _error_of(slug, call) from None
+            return self._hits(slug, response)
+
+        times = self._times[slug]
+        after_seconds = None if hedge_weight is None else hedge_after(times, hedge_weight)
+        return await self._hedging.ask(targets, ask, times=times, after_seconds=after_seconds)
 
     def _hits(self, slug: str, response: shard_pb2.SearchResponse) -> ShardHits:
         """Convert an answer, refusing what can't be one: a wrong answer is worse than a missing one."""
@@ -105,4 +132,12 @@ class SearcherClient:
 def _error_of(slug: str, call: grpc.aio.AioRpcError) -> AisleError:
     failure = failure_of(call)
     message = f"shard {slug}: {failure.reason or failure.code}: {failure.message}"
-    return DeadlineExceeded(message) if failure.code == "DEADLINE_EXCEEDED" else Unavailable(message)
+    return _CLASSES.get(failure.code, Unavailable)(message)
+
+
+_CLASSES: dict[str, type[AisleError]] = {"DEADLINE_EXCEEDED": DeadlineExceeded, "RESOURCE_EXHAUSTED": Overloaded}
+
+
+def targets_of(topology: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """Return every searcher of a shard map once, in order."""
+    return sorted({target for replicas in topology.values() for target in replicas})

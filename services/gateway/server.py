@@ -3,24 +3,31 @@
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 import grpc.aio
 from aisle.search.v1 import search_pb2, search_pb2_grpc
 from prometheus_client import CollectorRegistry
 
+from services.common.admission import Admission
 from services.common.errors import ModelUnavailable, SettingsInvalid, SpaceMismatch
+from services.common.loop_lag import LoopLag
 from services.common.metrics import Exposition
 from services.common.telemetry import get_logger
 from services.gateway.agreement import AgreementCheck
 from services.gateway.catalog import Catalog
 from services.gateway.config import GatewaySettings
 from services.gateway.decoder import ThreadedDecoder
-from services.gateway.metrics import AgreementMetrics
+from services.gateway.extra_calls import ExtraCalls, ExtraRules
+from services.gateway.hedging import Hedging
+from services.gateway.ladder import Ladder
+from services.gateway.metrics import AgreementMetrics, ServiceMetrics
+from services.gateway.model_replicas import ModelReplicas
 from services.gateway.query import ModelVersion
+from services.gateway.replicas import EjectionRules, Replicas
 from services.gateway.search import PhotoSearch
-from services.gateway.searcher_client import SearcherClient
+from services.gateway.searcher_client import SearcherClient, targets_of
 from services.gateway.servicer import SearchServicer
 from services.gateway.topology import read_topology
 from services.models.client import CLASSIFIER, EMBEDDER, TritonModels
@@ -68,10 +75,12 @@ class Gateway:
         manifest = await asyncio.to_thread(store.manifest, settings.snapshot_id or None)
         topology = await asyncio.to_thread(read_topology, settings.topology)
 
-        models = TritonModels(settings.triton)
-        self._resources.push_async_callback(models.close)
-        await _wait_for(models, settings)
-        embedder, classifier = await models.describe(EMBEDDER), await models.describe(CLASSIFIER)
+        tritons = {target: TritonModels(target) for target in settings.triton}
+        for triton in tritons.values():
+            self._resources.push_async_callback(triton.close)
+        embedder, classifier = await _meet(
+            tritons, settings.start_timeout_seconds, others_seconds=settings.searcher_wait_seconds
+        )
         _check_space(manifest, embedder, classifier)
         catalog = _join(manifest, classifier)
 
@@ -80,7 +89,9 @@ class Gateway:
         unserved = [shard.slug for shard in manifest.shards if not topology.shards.get(shard.slug)]
         if unserved:
             _log.warning("shards_without_searcher", shards=unserved)
-        searchers = SearcherClient(topology.shards, manifest)
+        extra = ExtraCalls(ExtraRules(share=settings.hedge_share), time.monotonic)
+        replicas = _replicas(targets_of(topology.shards))
+        searchers = SearcherClient(topology.shards, manifest, Hedging(replicas, extra, time.monotonic))
         self._resources.push_async_callback(searchers.close)
         unreachable = await searchers.connect(settings.searcher_wait_seconds)
         if unreachable:
@@ -95,14 +106,20 @@ class Gateway:
             clock=time.monotonic,
         )
         self._resources.push_async_callback(self._agreement.close)
+        admission = Admission(settings.admission_rules, time.monotonic)
+        metrics = ServiceMetrics(registry, admission, extra, replicas)
+        self._resources.push_async_callback(LoopLag(metrics.loop_lag).close)
         self._servicer.serve(
             PhotoSearch(
                 catalog=catalog,
                 versions=(_version(embedder), _version(classifier)),
                 decoder=decoder,
-                models=models,
+                models=ModelReplicas(tritons, Hedging(_replicas(settings.triton), extra, time.monotonic)),
                 searchers=searchers,
+                admission=admission,
+                ladder=Ladder(settings.ladder_rules),
                 rules=settings.search_rules,
+                record=metrics,
                 on_routed=self._agreement.consider,
             )
         )
@@ -125,15 +142,48 @@ class Gateway:
             _log.info("metrics", host=host, port=port)
 
 
-async def _wait_for(models: TritonModels, settings: GatewaySettings) -> None:
+def _replicas(targets: Iterable[str]) -> Replicas:
+    return Replicas(targets, EjectionRules(), clock=time.monotonic, lot=random.SystemRandom().random)
+
+
+async def _meet(
+    tritons: Mapping[str, TritonModels], timeout_seconds: float, others_seconds: float
+) -> tuple[ModelInfo, ModelInfo]:
+    """Return what the embedder and the classifier say about themselves.
+
+    Args:
+        tritons: by target.
+        timeout_seconds: how long the first one may take to be ready.
+        others_seconds: how long the others may take after it; a missing one does not keep us from serving.
+
+    Raises:
+        ModelUnavailable: none is ready.
+        SpaceMismatch: they serve different models.
+    """
+    waiting = {asyncio.create_task(_ready(triton)): target for target, triton in tritons.items()}
     try:
-        async with asyncio.timeout(settings.start_timeout_seconds):
-            while not await models.ready():  # noqa: ASYNC110 - Triton has no event to wait for
-                await asyncio.sleep(_POLL_SECONDS)
-    except TimeoutError:
-        raise ModelUnavailable(
-            f"Triton at {settings.triton} was not ready within {settings.start_timeout_seconds:g} s"
-        ) from None
+        done, _ = await asyncio.wait(waiting, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            raise ModelUnavailable(f"no Triton of {', '.join(tritons)} was ready within {timeout_seconds:g} s")
+        done, missing = await asyncio.wait(waiting, timeout=others_seconds)
+    finally:
+        for task in waiting:
+            task.cancel()
+    if missing:
+        _log.warning("tritons_not_ready", targets=sorted(waiting[task] for task in missing))
+    met = [await _describe(tritons[waiting[task]]) for task in done]
+    if len({tuple(model.sha256 for model in models) for models in met}) > 1:
+        raise SpaceMismatch(f"the Tritons {', '.join(tritons)} serve different models; let them serve the same")
+    return met[0]
+
+
+async def _ready(triton: TritonModels) -> None:
+    while not await triton.ready():  # noqa: ASYNC110 - Triton has no event to wait for
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _describe(triton: TritonModels) -> tuple[ModelInfo, ModelInfo]:
+    return await triton.describe(EMBEDDER), await triton.describe(CLASSIFIER)
 
 
 def _check_space(manifest: Manifest, embedder: ModelInfo, classifier: ModelInfo) -> None:

@@ -9,10 +9,10 @@ import grpc.aio
 from aisle.search.v1 import search_pb2 as pb
 from aisle.search.v1 import search_pb2_grpc
 
-from services.common.errors import InvalidArgument, NotServing
+from services.common.errors import CoverageTooLow, InvalidArgument, NotServing
 from services.common.interceptors import as_aisle_error
 from services.common.paging import page_of
-from services.gateway.conversion import model_from, query_from, response_from, stream_error_from
+from services.gateway.conversion import found_of, model_from, query_from, response_from, stream_error_from
 from services.gateway.search import PhotoSearch
 from services.gateway.streaming import answers_of
 
@@ -81,7 +81,12 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         )
 
     async def _answer(self, request: pb.SearchRequest, remaining_seconds: float | None) -> pb.SearchResponse:
-        return response_from(await self._serving().answer(query_from(request), remaining_seconds))
+        try:
+            return response_from(await self._serving().answer(query_from(request), remaining_seconds))
+        except CoverageTooLow as too_low:
+            found = found_of(too_low)
+            too_low.details = () if found is None else (found,)
+            raise
 
     async def _answer_one_of_many(self, request: pb.SearchStreamRequest, context: Context) -> pb.SearchStreamResponse:
         try:

@@ -1,17 +1,15 @@
-"""The bounded executor that searches run in: so many at once, so many waiting, none that nobody waits for."""
+"""The threads that searches run in: as many at once as there are threads, and none that nobody waits for."""
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from services.common.errors import DeadlineExceeded, Overloaded
+from services.common.admission import Admission, AdmissionRules, Criticality
+from services.common.concurrency_limit import LimitRules
 
 T = TypeVar("T")
-
-_MIN_RETRY_SECONDS = 0.01
 
 
 class SearchPool:
@@ -34,46 +32,31 @@ class SearchPool:
             clock: seconds, monotonic.
         """
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="search", initializer=prepare_thread)
-        self._places = threading.Semaphore(threads + max_waiting)
-        self._threads = threads
-        self._max_waiting = max_waiting
-        self._clock = clock
-        self._seconds_per_search = 0.0
+        # A search needs one core and nothing else: more than there are threads can't run, so there is no limit to find.
+        self._admission = Admission(AdmissionRules(LimitRules(least=threads, most=threads), max_waiting), clock)
 
-    async def run(self, search: Callable[[], T], time_remaining_seconds: float | None = None) -> T:
+    async def run(
+        self,
+        search: Callable[[], T],
+        time_remaining_seconds: float | None = None,
+        criticality: Criticality = Criticality.INTERACTIVE,
+    ) -> T:
         """Run a search in a thread; when the caller is cancelled before it starts, it never does.
 
         Args:
             search: blocking work without arguments.
             time_remaining_seconds: until the caller's deadline; None when it has none.
+            criticality: who waits for it.
 
         Raises:
-            Overloaded: too many searches wait already.
-            DeadlineExceeded: the deadline passed before a thread was free; the search was not run.
+            Overloaded: too many searches wait already, or it would wait too long.
+            DeadlineExceeded: less time is left than searches take; it was not run.
+            NotServing: the pool was closed while it waited.
         """
-        if not self._places.acquire(blocking=False):
-            raise Overloaded(
-                f"{self._max_waiting} searches wait already; ask another replica or come back later",
-                retry_after_seconds=self._seconds_to_empty_the_queue(),
-            )
-        deadline = None if time_remaining_seconds is None else self._clock() + time_remaining_seconds
-        work = self._executor.submit(self._run_unless_late, search, deadline)
-        work.add_done_callback(lambda _: self._places.release())
-        return await asyncio.wrap_future(work)
+        async with self._admission.admitted(criticality, time_remaining_seconds):
+            return await asyncio.get_running_loop().run_in_executor(self._executor, search)
 
     async def close(self) -> None:
         """Wait for the searches that run, drop those that wait."""
+        self._admission.close()
         await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
-
-    def _run_unless_late(self, search: Callable[[], T], deadline: float | None) -> T:
-        started = self._clock()
-        if deadline is not None and started >= deadline:
-            raise DeadlineExceeded("the deadline passed while the search waited for a thread; it was not run")
-        try:
-            return search()
-        finally:
-            # A moving average over about ten searches; that two threads may lose one sample does no harm.
-            self._seconds_per_search += (self._clock() - started - self._seconds_per_search) / 10
-
-    def _seconds_to_empty_the_queue(self) -> float:
-        return max(_MIN_RETRY_SECONDS, self._seconds_per_search * (self._max_waiting + 1) / self._threads)

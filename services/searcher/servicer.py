@@ -5,6 +5,7 @@ from typing import Any
 import grpc.aio
 from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
 
+from services.common.admission import Criticality
 from services.common.errors import NotServing
 from services.common.paging import page_of
 from services.searcher.conversion import (
@@ -46,9 +47,11 @@ class ShardServicer(shard_pb2_grpc.ShardServiceServicer):
         query_vectors = query_vectors_of(request, loaded.dimension)
 
         def search() -> shard_pb2.SearchResponse:  # the message is made in the thread too: it may hold 100,000 hits
-            return search_response(shard.search(query_vectors, top_k, exact=request.exact), loaded.snapshot_id)
+            hits = shard.search(query_vectors, top_k, exact=request.exact, coarse=request.coarse)
+            return search_response(hits, loaded.snapshot_id)
 
-        return await self._pool.run(search, context.time_remaining())
+        criticality = Criticality.BATCH if request.batch else Criticality.INTERACTIVE
+        return await self._pool.run(search, context.time_remaining(), criticality)
 
     async def Describe(  # noqa: N802 - named by the proto
         self, request: shard_pb2.DescribeRequest, _context: Context

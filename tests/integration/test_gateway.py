@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import grpc.aio
+import numpy as np
 import pytest
 from aisle.search.v1 import search_pb2 as pb
 from PIL import Image
 
+from services.common.loop_lag import LoopLag
 from services.common.status import Failure, failure_of
 from services.models.process import TritonProcess
 from services.photo.region import Region
@@ -289,6 +291,10 @@ async def test_one_stopped_searcher_makes_a_partial_answer(tmp_path: Path, tiny_
         assert response.coverage.share == pytest.approx(1.0 - probabilities_of(photo(0))["coat"], abs=1e-5)
         refused = await failed(shop.search(photo(0), routing=asked(pb.POLICY_ALL), minimum_coverage=1.0))
         assert (refused.code, refused.reason) == ("FAILED_PRECONDITION", "COVERAGE_TOO_LOW")
+        found = pb.SearchResponse()
+        assert [detail.Unpack(found) for detail in refused.details] == [True]
+        assert found.hits
+        assert found.coverage.partial
 
 
 async def test_a_shard_that_nobody_serves_is_said_to_be_missing(tmp_path: Path, tiny_triton: TritonProcess) -> None:
@@ -310,7 +316,7 @@ async def test_more_photos_than_fit_are_refused_with_a_time_to_come_back(
     tmp_path: Path, tiny_triton: TritonProcess
 ) -> None:
     """Some are answered, the others know at once; afterwards there is room."""
-    async with cluster(tmp_path, publish(tmp_path), tiny_triton.command.target, max_in_flight=2) as shop:
+    async with cluster(tmp_path, publish(tmp_path), tiny_triton.command.target, max_in_flight=2, max_waiting=0) as shop:
         outcomes = await asyncio.gather(*(shop.search(photo(0)) for _ in range(10)), return_exceptions=True)
         refused = [failure_of(outcome) for outcome in outcomes if isinstance(outcome, grpc.aio.AioRpcError)]
         assert 1 <= len(refused) <= 8
@@ -367,3 +373,16 @@ async def test_a_wrong_page_is_refused(shop: Cluster, request_: pb.GetCatalogReq
     """Size and token are checked like everything else."""
     failure = await failed(shop.stub.GetCatalog(request_))
     assert (failure.code, failure.field) == ("INVALID_ARGUMENT", field)
+
+
+async def test_nothing_blocks_the_event_loop(shop: Cluster) -> None:
+    """While a photo is decoded for long, and shards are searched, the loop comes to everything else in time."""
+    squares = Image.fromarray(np.random.default_rng(1).integers(0, 256, (300, 400, 3), dtype=np.uint8))
+    data = encoded(squares.resize((8_000, 6_000), Image.Resampling.NEAREST), "PNG")
+    lags: list[float] = []
+    lag = LoopLag(lags.append)
+    response = await shop.search(data, routing=asked(pb.POLICY_ALL))
+    await lag.close()
+    decoding = next(timing.duration.ToTimedelta() for timing in response.timings if timing.stage == "decode")
+    assert decoding.total_seconds() > 0.1
+    assert max(lags) < decoding.total_seconds() / 2

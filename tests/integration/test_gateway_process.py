@@ -62,6 +62,7 @@ def arguments(root: Path, topology: Path, triton: str) -> list[str]:
         "triton": triton,
         "start-timeout-seconds": 5,
         "drain-seconds": 1,
+        "light-mass": 0,  # forty photos at once make light shards late
     }
     return [word for name, value in settings.items() for word in (f"--{name}", str(value))]
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.triton
 async def shop(tmp_path_factory: pytest.TempPathFactory, tiny_triton: TritonProcess) -> AsyncIterator[Cluster]:
     """A complete cluster that no test harms."""
     folder = tmp_path_factory.mktemp("shop")
-    async with cluster(folder, publish(folder), tiny_triton.command.target) as running:
+    async with cluster(folder, publish(folder), tiny_triton.command.target, least_in_flight=64) as running:
         yield running
 
 

@@ -171,7 +171,7 @@ class Cluster:
     def in_flight(self) -> int:
         """Photos in work right now."""
         search = self.gateway._servicer._search
-        return 0 if search is None else search._in_flight
+        return 0 if search is None else search._admission.in_flight
 
 
 @asynccontextmanager

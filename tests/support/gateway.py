@@ -1,22 +1,27 @@
-"""What the gateway's use case stands on, in memory: a manifest, a clock that is set by hand, and fakes of its ports.
+"""What the gateway's use case stands on, in memory: a manifest, and fakes of its ports.
 
 Every fake keeps a diary of what was asked of it and of what was cancelled; a test makes it fail by giving it an error.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.admission import Admission, AdmissionRules
+from services.common.concurrency_limit import LimitRules
 from services.common.errors import AisleError
 from services.gateway.agreement import Routed
 from services.gateway.budget import BudgetRules
 from services.gateway.catalog import Catalog
+from services.gateway.gathering import GatherRules
+from services.gateway.hedging import Reply
+from services.gateway.ladder import Ladder, LadderRules
 from services.gateway.merging import ShardHits
-from services.gateway.query import ModelVersion, Policy, Query
+from services.gateway.query import Answer, ModelVersion, Policy, Query
 from services.gateway.scatter import ShardQuery
 from services.gateway.search import ModelInputs, PhotoSearch, SearchRules
 from services.photo.intake import PhotoReport, Pixels
@@ -24,6 +29,7 @@ from services.photo.region import Region
 from services.relevance.scoring import PriorFusion, SimilarityMap
 from services.relevance.waves import Waves
 from services.snapshot.manifest import BASELINE_SLUG, EmbedderEntry, FusionEntry, Manifest, Relevance
+from tests.support.clocks import ManualClock
 from tests.support.shards import entry_of
 
 CATEGORIES = ("Bags", "Coats", "Shirts", "Shoes")
@@ -34,8 +40,9 @@ WAVES = Waves(first_mass=0.7, weak_below=0.5, second_mass=0.95)
 RULES = SearchRules(
     top_p_mass=0.9,
     budget=BudgetRules(default_seconds=2.0, max_seconds=30.0, reserve_seconds=0.005, scatter_share=0.2),
-    max_in_flight=8,
+    gather=GatherRules(light_mass=0.0, light_seconds=0.0),
 )
+ADMISSION = AdmissionRules(LimitRules(least=8, most=8), max_waiting=0)
 
 
 def manifest_of(
@@ -86,20 +93,6 @@ def hits_of(products: Mapping[str, float], category: str = "A", *, exhausted: bo
         similarities=np.array(list(products.values()), dtype=np.float32),
         exhausted=exhausted,
     )
-
-
-class ManualClock:
-    """A clock that stands still until it is told to go on."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        """Go on."""
-        self.now += seconds
 
 
 class Gate:
@@ -204,6 +197,8 @@ class FakeSearchers:
         gates: calls wait at them, by slug.
         asked: how often each shard was asked.
         timeouts: the seconds that each shard was given.
+        weights: what would be lost without it, as they were told; None for one that must not be hedged.
+        hedged: shards whose answers are those of a second replica.
         queries: what they were asked.
     """
 
@@ -214,12 +209,17 @@ class FakeSearchers:
     gates: Mapping[str, Gate] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
     timeouts: dict[str, float] = field(default_factory=dict)
+    weights: dict[str, float | None] = field(default_factory=dict)
+    hedged: Collection[str] = ()
     queries: list[ShardQuery] = field(default_factory=list)
 
-    async def search(self, slug: str, query: ShardQuery, timeout_seconds: float) -> ShardHits:
+    async def search(
+        self, slug: str, query: ShardQuery, timeout_seconds: float, hedge_weight: float | None
+    ) -> Reply[ShardHits]:
         """Return at most `top_k` products."""
         self.asked[slug] += 1
         self.timeouts[slug] = timeout_seconds
+        self.weights[slug] = hedge_weight
         self.queries.append(query)
         if slug in self.gates:
             await self.gates[slug].passage()
@@ -230,7 +230,29 @@ class FakeSearchers:
         products = self.products.get(slug, {f"{slug}-product": 0.5})
         most = query.top_k if query.exact else min(query.top_k, self.reach.get(slug, query.top_k))
         found = dict(list(products.items())[:most])
-        return hits_of(found, slug.capitalize(), exhausted=len(found) == len(products))
+        hits = hits_of(found, slug.capitalize(), exhausted=len(found) == len(products))
+        return Reply(hits, hedged=slug in self.hedged)
+
+
+@dataclass
+class FakeRecord:
+    """Remembers what became of the photos.
+
+    Attributes:
+        answers: the answers.
+        reasons: the errors' reasons.
+    """
+
+    answers: list[Answer] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    def answered(self, answer: Answer) -> None:
+        """Keep it."""
+        self.answers.append(answer)
+
+    def failed(self, reason: str) -> None:
+        """Keep it."""
+        self.reasons.append(reason)
 
 
 def photo_search(
@@ -241,19 +263,26 @@ def photo_search(
     models: FakeModels | None = None,
     searchers: FakeSearchers | None = None,
     rules: SearchRules = RULES,
+    admission: AdmissionRules = ADMISSION,
+    ladder: LadderRules | None = None,
+    record: FakeRecord | None = None,
     on_routed: Callable[[Routed, int], None] = lambda *_: None,
     clock: Callable[[], float] | None = None,
 ) -> PhotoSearch:
     """Return the use case over fakes; whatever is not given works at once."""
+    clock = clock or ManualClock()
     return PhotoSearch(
         catalog=Catalog.join(manifest or manifest_of(), labels, VERSIONS[1].sha256),
         versions=VERSIONS,
         decoder=decoder or FakeDecoder(),
         models=models or FakeModels(),
         searchers=searchers or FakeSearchers(),
+        admission=Admission(admission, clock),
+        ladder=Ladder(ladder or LadderRules()),
         rules=rules,
+        record=record or FakeRecord(),
         on_routed=on_routed,
-        clock=clock or ManualClock(),
+        clock=clock,
     )
 
 

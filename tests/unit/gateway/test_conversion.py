@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 from aisle.search.v1 import search_pb2 as pb
 
-from services.common.errors import ImageTooLarge, InvalidArgument, Overloaded, RegionInvalid, UnknownCategory
+from services.common.admission import Criticality
+from services.common.errors import (
+    CoverageTooLow,
+    ImageTooLarge,
+    InvalidArgument,
+    Overloaded,
+    RegionInvalid,
+    UnknownCategory,
+)
 from services.gateway.conversion import query_from, response_from, stream_error_from
 from services.gateway.coverage import ShardCoverage, ShardState, cover
 from services.gateway.merging import Hit
@@ -48,7 +56,7 @@ REQUEST = pb.SearchRequest(
 
 
 def test_every_field_of_a_request_reaches_the_query() -> None:
-    """All but the criticality, which no rule of this release uses."""
+    """None is left out."""
     assert query_from(REQUEST) == Query(
         image=b"photo",
         region=Region(0.125, 0.25, 0.5, 1.0),
@@ -58,6 +66,7 @@ def test_every_field_of_a_request_reaches_the_query() -> None:
         categories=("Shoes", "Bags"),
         minimum_coverage=0.5,
         exact=True,
+        criticality=Criticality.BATCH,
     )
 
 
@@ -109,10 +118,24 @@ def test_every_verdict_is_mapped(verdict: Verdict) -> None:
 
 
 def test_what_the_proto_has_beyond_our_own_states_is_said_to_be_not_sent() -> None:
-    """The zero of each, and the state of shards that is kept for hedging."""
-    assert len(pb.ShardState.values()) == len(ShardState) + 2
+    """The zero of each."""
+    assert len(pb.ShardState.values()) == len(ShardState) + 1
     assert len(pb.Rung.values()) == len(Rung) + 1
     assert len(pb.Verdict.values()) == len(Verdict)
+
+
+def test_what_covers_too_little_fits_into_an_error() -> None:
+    """The ten best hits and the ten likeliest shards, whatever there was."""
+    thousand = dataclasses.replace(
+        ANSWER,
+        hits=ANSWER.hits[:1] * 1_000,
+        coverage=dataclasses.replace(ANSWER.coverage, shards=ANSWER.coverage.shards[:1] * 1_000),
+    )
+    error = CoverageTooLow("too low")
+    error.found = thousand
+    found = stream_error_from(error).found
+    assert (len(found.hits), len(found.coverage.shards)) == (10, 10)
+    assert found.ByteSize() < 6_000
 
 
 def test_the_error_of_one_photo_says_when_to_come_back() -> None:

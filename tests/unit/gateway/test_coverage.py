@@ -16,8 +16,8 @@ def test_each_state_counts_or_does_not(state: ShardState) -> None:
     """Late, failed and skipped shards are missing."""
     coverage = cover([shard(0.6), shard(0.3, state)])
     assert coverage.planned_share == pytest.approx(0.9)
-    assert coverage.share == pytest.approx(0.9 if state is ShardState.ANSWERED else 0.6)
-    assert coverage.partial is (state is not ShardState.ANSWERED)
+    assert coverage.share == pytest.approx(0.9 if state.answered else 0.6)
+    assert coverage.partial is not state.answered
 
 
 def test_an_unlikely_shard_makes_an_answer_partial_too() -> None:

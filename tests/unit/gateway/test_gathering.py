@@ -1,7 +1,7 @@
 """Carrying out plans over fakes, and the fused ranking against one flat list of everything."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from services.common.errors import DeadlineExceeded, Unavailable
 from services.gateway.budget import Budget
 from services.gateway.coverage import ShardState
-from services.gateway.gathering import Gatherer, merged
+from services.gateway.gathering import Gatherer, GatherRules, merged
+from services.gateway.hedging import Reply
 from services.gateway.merging import ShardHits
 from services.gateway.plan import Plan, RankedShard, Scoring
 from services.gateway.scatter import ShardAnswer, ShardQuery
 from services.relevance.scoring import UNFITTED, PriorFusion, SimilarityMap, probability
-from tests.support.gateway import RULES, FakeSearchers, Gate, ManualClock, hits_of
+from tests.support.clocks import ManualClock
+from tests.support.gateway import RULES, FakeSearchers, Gate, hits_of, until
 
 SLUGS = ("bags", "coats", "hats", "shoes")
 
@@ -37,12 +39,18 @@ async def gathered(
     *,
     top_k: int = 3,
     exact: bool = False,
-    clock: ManualClock | None = None,
+    clock: Callable[[], float] | None = None,
     seconds: float = 1.0,
+    rules: GatherRules = RULES.gather,
+    minimum_coverage: float = 0.0,
+    extras: bool = True,
 ) -> list[ShardAnswer]:
     clock = clock or ManualClock()
     query = ShardQuery(b"vector", top_k, exact)
-    return await Gatherer(searchers, clock).gather(plan, query, Budget.begin(clock(), seconds, RULES.budget))
+    budget = Budget.begin(clock(), seconds, RULES.budget)
+    return await Gatherer(searchers, rules, clock).gather(
+        plan, query, budget, minimum_coverage=minimum_coverage, extras=extras
+    )
 
 
 def states(answers: Sequence[ShardAnswer]) -> list[tuple[str, ShardState, int]]:
@@ -141,13 +149,15 @@ async def test_a_shard_that_was_asked_twice_took_both_times() -> None:
     clock, searchers = ManualClock(), FakeSearchers({"coats": {"loden": 0.8, "parka": 0.7}}, reach={"coats": 1})
 
     class Slow:
-        async def search(self, slug: str, query: ShardQuery, timeout_seconds: float) -> ShardHits:
+        async def search(
+            self, slug: str, query: ShardQuery, timeout_seconds: float, hedge_weight: float | None
+        ) -> Reply[ShardHits]:
             clock.advance(0.2 if query.exact else 0.1)
-            return await searchers.search(slug, query, timeout_seconds)
+            return await searchers.search(slug, query, timeout_seconds, hedge_weight)
 
     budget = Budget.begin(clock(), 1.0, RULES.budget)
     plan = Plan(ranked("coats"), Scoring())
-    (answer,) = await Gatherer(Slow(), clock).gather(plan, ShardQuery(b"vector", 3, exact=False), budget)
+    (answer,) = await Gatherer(Slow(), RULES.gather, clock).gather(plan, ShardQuery(b"vector", 3, exact=False), budget)
     assert answer.latency_seconds == pytest.approx(0.3)
 
 
@@ -172,6 +182,81 @@ async def test_filling_needs_time() -> None:
     gate.open()
     await gathering
     assert searchers.asked == {"coats": 1}
+
+
+async def test_a_busy_service_does_what_it_must_and_no_more() -> None:
+    """No second wave, which is said to be skipped; no hedges, and nothing is asked twice."""
+    searchers = FakeSearchers({"bags": {"tote": 0.1}, "coats": {"loden": 0.1}}, reach={"bags": 0})
+    answers = await gathered(two_waves(), searchers, extras=False)
+    assert searchers.asked == {"bags": 1, "coats": 1}
+    assert set(searchers.weights.values()) == {None}
+    assert [state for _, state, _ in states(answers)] == [ShardState.ANSWERED] * 2 + [ShardState.SKIPPED] * 2
+    assert "busy" in answers[2].detail
+
+
+def of_masses(**masses: float) -> Plan:
+    """One wave of shards with these probabilities."""
+    shards = (RankedShard(slug, slug.capitalize(), mass, UNFITTED) for slug, mass in masses.items())
+    return Plan(tuple(shards), Scoring())
+
+
+IMPATIENT = GatherRules(light_mass=0.05, light_seconds=0.02)
+
+
+async def test_a_light_shard_is_not_waited_for_long() -> None:
+    """The answer is there after the 20 ms that it has, and says what is missing; the call is given up."""
+    gate = Gate(is_open=False)
+    searchers = FakeSearchers(gates={"hats": gate})
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    answers = await gathered(of_masses(bags=0.9, coats=0.06, hats=0.04), searchers, rules=IMPATIENT, clock=clock)
+    assert 0.015 < clock() - began < 0.5
+    assert states(answers)[2] == ("hats", ShardState.LATE, 1)
+    assert "0.040 of the mass" in answers[2].detail
+    await until(lambda: gate.cancelled == 1)
+
+
+@pytest.mark.parametrize("minimum_coverage", [0.0, 0.99])
+async def test_what_is_needed_is_waited_for(minimum_coverage: float) -> None:
+    """A heavy shard, two light ones that are heavy together, or a light one without which coverage is too low."""
+    gates = {slug: Gate(is_open=False) for slug in (("hats",) if minimum_coverage else ("coats", "hats"))}
+    searchers = FakeSearchers(gates=gates)
+    plan = of_masses(bags=0.92, coats=0.04, hats=0.04)
+    gathering = asyncio.create_task(
+        gathered(
+            plan, searchers, rules=IMPATIENT, clock=asyncio.get_running_loop().time, minimum_coverage=minimum_coverage
+        )
+    )
+    await asyncio.sleep(0.1)
+    assert not gathering.done()
+    for gate in gates.values():
+        gate.open()
+    assert {state for _, state, _ in states(await gathering)} == {ShardState.ANSWERED}
+
+
+async def test_who_waits_for_all_waits_for_the_weightless_too() -> None:
+    """A category that the classifier does not know stands for nothing, and ALL means all."""
+    gate = Gate(is_open=False)
+    searchers = FakeSearchers(gates={"hats": gate})
+    gathering = asyncio.create_task(gathered(of_masses(bags=1.0, hats=0.0), searchers))
+    await asyncio.sleep(0.05)
+    assert not gathering.done()
+    gate.open()
+    assert {state for _, state, _ in states(await gathering)} == {ShardState.ANSWERED}
+
+
+async def test_the_heavier_a_shard_the_earlier_it_is_hedged_and_light_ones_never() -> None:
+    """What is not waited for need not be asked twice."""
+    searchers = FakeSearchers()
+    await gathered(of_masses(bags=0.9, coats=0.06, hats=0.04), searchers, rules=IMPATIENT)
+    assert searchers.weights == {"bags": 0.9, "coats": 0.06, "hats": None}
+
+
+async def test_an_answer_of_a_second_replica_is_an_answer() -> None:
+    """And says so."""
+    answers = await gathered(of_masses(bags=1.0), FakeSearchers(hedged=("bags",)))
+    assert states(answers) == [("bags", ShardState.HEDGED, 1)]
+    assert answers[0].hits is not None
 
 
 async def test_exact_is_passed_on() -> None:

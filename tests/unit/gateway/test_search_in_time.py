@@ -2,24 +2,24 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
+from services.common.admission import AdmissionRules
+from services.common.concurrency_limit import LimitRules
 from services.common.errors import (
     DeadlineExceeded,
     ImageUnreadable,
     InvalidArgument,
     Overloaded,
 )
+from tests.support.clocks import ManualClock
 from tests.support.gateway import (
     CATEGORIES,
-    RULES,
     FakeDecoder,
     FakeModels,
     FakeSearchers,
     Gate,
-    ManualClock,
     photo_search,
     query,
     until,
@@ -70,6 +70,11 @@ async def test_a_photo_that_takes_too_long_to_decode_is_given_up() -> None:
     assert decoder.gate.cancelled == 1
 
 
+def admission(places: int) -> AdmissionRules:
+    """So many at once, and nobody waits."""
+    return AdmissionRules(LimitRules(least=places, most=places), max_waiting=0)
+
+
 Stuck = Callable[[], tuple[FakeDecoder, FakeModels, FakeSearchers, list[Gate]]]
 
 
@@ -97,7 +102,7 @@ def _in_shards() -> tuple[FakeDecoder, FakeModels, FakeSearchers, list[Gate]]:
 async def test_a_cancelled_caller_cancels_every_child(stuck: Stuck) -> None:
     """In whatever stage it is, nothing goes on for nobody, and its place is free again."""
     decoder, models, searchers, gates = stuck()
-    search = photo_search(decoder=decoder, models=models, searchers=searchers, rules=replace(RULES, max_in_flight=1))
+    search = photo_search(decoder=decoder, models=models, searchers=searchers, admission=admission(1))
     answering = asyncio.create_task(search.answer(query(), None))
     for gate in gates:
         await gate.was_entered()
@@ -114,17 +119,16 @@ async def test_a_defect_of_one_shard_s_call_cancels_the_others() -> None:
     """What is no error of ours ends the answer, and leaves no call behind."""
     gate = Gate(is_open=False)
     searchers = FakeSearchers(errors={"coats": ZeroDivisionError()}, gates={"shoes": gate})
-    with pytest.raises(ExceptionGroup) as failed:
+    with pytest.raises(ZeroDivisionError):
         await photo_search(searchers=searchers).answer(query(), None)
-    assert failed.group_contains(ZeroDivisionError)
-    assert gate.cancelled == 1
+    await until(lambda: gate.cancelled == 1)
 
 
 async def test_more_photos_than_fit_are_refused_at_once() -> None:
     """The one too many is told when to come back; when one has gone there is room again, also after an error."""
     gate = Gate(is_open=False)
     decoder = FakeDecoder(gate=gate)
-    search = photo_search(decoder=decoder, rules=replace(RULES, max_in_flight=2))
+    search = photo_search(decoder=decoder, admission=admission(2))
     working = [asyncio.create_task(search.answer(query(), None)) for _ in range(2)]
     await gate.was_entered(2)
     with pytest.raises(Overloaded) as refused:

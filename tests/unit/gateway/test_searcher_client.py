@@ -6,15 +6,21 @@ import pytest
 from aisle.shard.v1 import shard_pb2 as pb
 
 from services.common.errors import AisleError, Internal, ShardNotServed, SpaceMismatch
+from services.gateway.extra_calls import ExtraCalls, ExtraRules
+from services.gateway.hedging import Hedging
+from services.gateway.replicas import EjectionRules, Replicas
 from services.gateway.scatter import ShardQuery
 from services.gateway.searcher_client import SearcherClient
+from tests.support.clocks import ManualClock
 from tests.support.gateway import manifest_of
 
 MANIFEST = manifest_of()
 
 
 def client() -> SearcherClient:
-    return SearcherClient({"shoes": ()}, MANIFEST)
+    clock = ManualClock()
+    replicas = Replicas((), EjectionRules(), clock=clock, lot=lambda: 0.0)
+    return SearcherClient({"shoes": ()}, MANIFEST, Hedging(replicas, ExtraCalls(ExtraRules(), clock), clock), clock)
 
 
 def neighbours(
@@ -67,4 +73,4 @@ async def test_an_impossible_answer_is_none(answer: pb.SearchResponse, error: ty
 async def test_a_shard_without_searcher_is_said_at_once(slug: str) -> None:
     """Whether the topology lists it without replicas or not at all."""
     with pytest.raises(ShardNotServed, match=slug):
-        await client().search(slug, ShardQuery(b"", 10, exact=False), 1.0)
+        await client().search(slug, ShardQuery(b"", 10, exact=False), 1.0, None)

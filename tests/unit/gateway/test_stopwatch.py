@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from services.gateway.stopwatch import Stopwatch
-from tests.support.gateway import ManualClock
+from tests.support.clocks import ManualClock
 
 
 def test_stages_may_overlap_and_the_total_counts_once() -> None:

@@ -39,6 +39,9 @@ class Rung(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RUNG_UNSPECIFIED: _ClassVar[Rung]
     RUNG_FULL: _ClassVar[Rung]
     RUNG_NO_CLASSIFIER: _ClassVar[Rung]
+    RUNG_NO_EXTRAS: _ClassVar[Rung]
+    RUNG_FEWER_SHARDS: _ClassVar[Rung]
+    RUNG_COARSE: _ClassVar[Rung]
 
 class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -63,6 +66,9 @@ SHARD_STATE_SKIPPED: ShardState
 RUNG_UNSPECIFIED: Rung
 RUNG_FULL: Rung
 RUNG_NO_CLASSIFIER: Rung
+RUNG_NO_EXTRAS: Rung
+RUNG_FEWER_SHARDS: Rung
+RUNG_COARSE: Rung
 VERDICT_UNSPECIFIED: Verdict
 VERDICT_MATCH: Verdict
 VERDICT_NO_GOOD_MATCH: Verdict
@@ -226,18 +232,20 @@ class SearchStreamRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., request: _Optional[_Union[SearchRequest, _Mapping]] = ...) -> None: ...
 
 class StreamError(_message.Message):
-    __slots__ = ("code", "reason", "message", "field", "retry_delay")
+    __slots__ = ("code", "reason", "message", "field", "retry_delay", "found")
     CODE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     FIELD_FIELD_NUMBER: _ClassVar[int]
     RETRY_DELAY_FIELD_NUMBER: _ClassVar[int]
+    FOUND_FIELD_NUMBER: _ClassVar[int]
     code: int
     reason: str
     message: str
     field: str
     retry_delay: _duration_pb2.Duration
-    def __init__(self, code: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., field: _Optional[str] = ..., retry_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    found: SearchResponse
+    def __init__(self, code: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., field: _Optional[str] = ..., retry_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., found: _Optional[_Union[SearchResponse, _Mapping]] = ...) -> None: ...
 
 class SearchStreamResponse(_message.Message):
     __slots__ = ("request_id", "response", "error")

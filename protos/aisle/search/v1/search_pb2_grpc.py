@@ -71,8 +71,10 @@ class SearchServiceServicer:
         INVALID_ARGUMENT: the photo or a parameter is unusable; `BadRequest` names the field; mend it, don't retry.
         FAILED_PRECONDITION: the policy needs something that this snapshot lacks (BASELINE without its index), or the answer
         covers less than `minimum_coverage`; ask for less, or later.
-        RESOURCE_EXHAUSTED: the photo is over a size limit (send a smaller one), or the service is full (`RetryInfo`).
-        DEADLINE_EXCEEDED: no answer was possible in the time left; allow more.
+        RESOURCE_EXHAUSTED: the photo is over a size limit (send a smaller one), or the service is full (`RetryInfo`): it is
+        refused at once, for the answer would come too late.
+        DEADLINE_EXCEEDED: no answer was possible in the time left, or the time left was less than answers usually take;
+        allow more.
         UNAVAILABLE: not ready, draining, or the models can't be reached; retry with back-off.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SearchRequest(_message.Message):
-    __slots__ = ("shard", "query_vectors", "rows", "dimension", "top_k", "snapshot_id", "space_id", "exact")
+    __slots__ = ("shard", "query_vectors", "rows", "dimension", "top_k", "snapshot_id", "space_id", "exact", "coarse", "batch")
     SHARD_FIELD_NUMBER: _ClassVar[int]
     QUERY_VECTORS_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
@@ -16,6 +16,8 @@ class SearchRequest(_message.Message):
     SNAPSHOT_ID_FIELD_NUMBER: _ClassVar[int]
     SPACE_ID_FIELD_NUMBER: _ClassVar[int]
     EXACT_FIELD_NUMBER: _ClassVar[int]
+    COARSE_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
     shard: str
     query_vectors: bytes
     rows: int
@@ -24,7 +26,9 @@ class SearchRequest(_message.Message):
     snapshot_id: str
     space_id: str
     exact: bool
-    def __init__(self, shard: _Optional[str] = ..., query_vectors: _Optional[bytes] = ..., rows: _Optional[int] = ..., dimension: _Optional[int] = ..., top_k: _Optional[int] = ..., snapshot_id: _Optional[str] = ..., space_id: _Optional[str] = ..., exact: _Optional[bool] = ...) -> None: ...
+    coarse: bool
+    batch: bool
+    def __init__(self, shard: _Optional[str] = ..., query_vectors: _Optional[bytes] = ..., rows: _Optional[int] = ..., dimension: _Optional[int] = ..., top_k: _Optional[int] = ..., snapshot_id: _Optional[str] = ..., space_id: _Optional[str] = ..., exact: _Optional[bool] = ..., coarse: _Optional[bool] = ..., batch: _Optional[bool] = ...) -> None: ...
 
 class Neighbours(_message.Message):
     __slots__ = ("product_ids", "image_ids", "image_paths", "similarities", "categories", "exhausted")

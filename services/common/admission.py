@@ -1,0 +1,219 @@
+"""Who may come in: as many as can be worked on, a short queue, and nobody whose answer would come too late."""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+
+from services.common.concurrency_limit import ConcurrencyLimit, LimitRules
+from services.common.errors import DeadlineExceeded, NotServing, Overloaded
+from services.common.recent_times import RecentTimes
+
+
+class Criticality(Enum):
+    """Who waits for the answer."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionRules:
+    """How many come in.
+
+    Attributes:
+        limit: how many are worked on at once.
+        max_waiting: how many may wait for their turn.
+    """
+
+    limit: LimitRules
+    max_waiting: int
+
+
+_LEAST_RETRY_SECONDS = 0.05
+_PRESSURE_SECONDS = 1.0
+_LIFO_PRESSURE = 0.5
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    """One who waits; `turn` is set when there is a place, or to the reason why there will be none."""
+
+    turn: "asyncio.Future[None]"
+    deadline: float
+
+    def send_away(self, why: Exception) -> None:
+        """End the waiting, unless the waiter has gone already."""
+        if not self.turn.done():
+            self.turn.set_exception(why)
+
+
+class Admission:
+    """The door. Make it and use it in one event loop.
+
+    People come before jobs, and a person who finds the queue full takes the place of the job that came last. Among
+    people it is first come, first served, while there is little waiting; under sustained overload the newest goes first
+    (adaptive LIFO: Maurer, "Fail at scale", ACM Queue, 2015), for the oldest is the one whose deadline is nearest, and
+    serving it too late serves nobody. Jobs leave a place free for people for as long as there have been any lately.
+    """
+
+    def __init__(self, rules: AdmissionRules, clock: Callable[[], float]) -> None:
+        """Create it, empty; `clock` gives seconds, monotonic."""
+        self._rules = rules
+        self._clock = clock
+        self._limit = ConcurrencyLimit(rules.limit)
+        self._times = RecentTimes(clock, size=64)
+        self._queues: dict[Criticality, deque[_Waiter]] = {each: deque() for each in Criticality}
+        self._last_person = float("-inf")
+        self._pressure = 0.0
+        self._pressure_at = clock()
+        self.in_flight = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return sum(len(queue) for queue in self._queues.values())
+
+    @property
+    def limit(self) -> int:
+        """How many may be worked on at once, now."""
+        return self._limit.limit
+
+    def pressure(self, now: float) -> float:
+        """Return which share of those who came in the last second or so had to wait or were sent away, in [0, 1]."""
+        return self._pressure * math.exp(-(now - self._pressure_at) / _PRESSURE_SECONDS)
+
+    @asynccontextmanager
+    async def admitted(self, criticality: Criticality, remaining_seconds: float | None) -> AsyncIterator[None]:
+        """Hold a place for the time of the context, once there is one.
+
+        Args:
+            criticality: who waits for the answer.
+            remaining_seconds: until the caller's deadline; None for no deadline.
+
+        Raises:
+            Overloaded: there is no place, and waiting would not bring one in time.
+            NotServing: it was closed meanwhile.
+            DeadlineExceeded: what remains is less than the work takes at the median: it is refused before it starts.
+        """
+        deadline = math.inf if remaining_seconds is None else self._clock() + remaining_seconds
+        if criticality is Criticality.INTERACTIVE:
+            self._last_person = self._clock()
+        self._refuse_dead_work(deadline)
+        if self._ahead_of(criticality) or not self._has_place(criticality):
+            await self._wait(criticality, deadline)
+        else:
+            self._felt(0.0)
+            self._enter()
+        began = self._clock()
+        try:
+            yield
+        except (Overloaded, DeadlineExceeded):
+            self._limit.refused_below()
+            raise
+        else:
+            seconds = self._clock() - began
+            self._times.add(seconds)
+            self._limit.finished(self._clock(), seconds, self.in_flight)
+        finally:
+            self._leave()
+
+    def close(self) -> None:
+        """Send away all who wait; who is inside stays until it is done."""
+        for queue in self._queues.values():
+            while queue:
+                queue.pop().send_away(NotServing("this process is ending; ask another one"))
+
+    async def _wait(self, criticality: Criticality, deadline: float) -> None:
+        self._felt(1.0)
+        self._refuse_hopeless(criticality, deadline)
+        waiter = _Waiter(asyncio.get_running_loop().create_future(), deadline)
+        queue = self._queues[criticality]
+        queue.append(waiter)
+        latest = deadline - (self._times.median or 0.0)
+        try:
+            async with asyncio.timeout(None if math.isinf(latest) else latest - self._clock()):
+                await waiter.turn
+        except BaseException as gone:
+            if waiter in queue:
+                queue.remove(waiter)
+            elif waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.exception() is None:
+                self._leave()  # the place was ours already
+            if isinstance(gone, TimeoutError):
+                raise self._overloaded("none became free in time", self._seconds_until(self.waiting)) from None
+            raise
+
+    def _refuse_hopeless(self, criticality: Criticality, deadline: float) -> None:
+        batch = self._queues[Criticality.BATCH]
+        wait_seconds = self._seconds_until(self._ahead_of(criticality))
+        if self._clock() + wait_seconds + (self._times.median or 0.0) > deadline:
+            raise self._overloaded("the answer would come after the deadline", wait_seconds)
+        if self.waiting < self._rules.max_waiting:
+            return
+        if criticality is Criticality.INTERACTIVE and batch:
+            batch.pop().send_away(self._overloaded("people come before jobs", wait_seconds))
+            return
+        raise self._overloaded(f"{self.waiting} wait already", wait_seconds)
+
+    def _overloaded(self, why: str, wait_seconds: float) -> Overloaded:
+        return Overloaded(
+            f"{self.in_flight} photos or searches are in work, all that is worked on at once, and {why}",
+            retry_after_seconds=max(_LEAST_RETRY_SECONDS, wait_seconds),
+        )
+
+    def _refuse_dead_work(self, deadline: float) -> None:
+        # When nothing is in work, what it took under load may no longer hold: only trying can tell.
+        needed = (self._times.median or 0.0) if self.in_flight else 0.0
+        left = deadline - self._clock()
+        if left <= 0 or left < needed:
+            raise DeadlineExceeded(
+                f"{max(0.0, left) * 1000:.0f} ms were left, and it takes {needed * 1000:.0f} ms at the median; allow "
+                "more time"
+            )
+
+    def _seconds_until(self, before: int) -> float:
+        """Return how long until so many have come in, if those in work leave as fast as of late."""
+        return (before + 1) * (self._times.median or 0.0) / max(1, self.limit)
+
+    def _ahead_of(self, criticality: Criticality) -> int:
+        """Return how many wait that come before a newcomer."""
+        people = len(self._queues[Criticality.INTERACTIVE])
+        return people if criticality is Criticality.INTERACTIVE else self.waiting
+
+    def _has_place(self, criticality: Criticality) -> bool:
+        if criticality is Criticality.BATCH and self._clock() - self._last_person < _PRESSURE_SECONDS:
+            return self.in_flight < self.limit - 1 or self.in_flight == 0
+        return self.in_flight < self.limit
+
+    def _enter(self) -> None:
+        self.in_flight += 1
+
+    def _leave(self) -> None:
+        self.in_flight -= 1
+        self._call_next()
+
+    def _call_next(self) -> None:
+        """Give the free places to those who wait; who would be too late now is told so."""
+        for criticality in Criticality:
+            queue = self._queues[criticality]
+            while queue and self._has_place(criticality):
+                newest_first = self.pressure(self._clock()) > _LIFO_PRESSURE
+                waiter = queue.pop() if newest_first else queue.popleft()
+                if waiter.turn.done():
+                    continue
+                try:
+                    self._refuse_dead_work(waiter.deadline)
+                except DeadlineExceeded as late:
+                    waiter.send_away(late)
+                    continue
+                self._enter()
+                waiter.turn.set_result(None)
+
+    def _felt(self, pressed: float) -> None:
+        now = self._clock()
+        weight = 0.1  # of the newest: about the last ten, decaying with time besides
+        self._pressure = (1 - weight) * self.pressure(now) + weight * pressed
+        self._pressure_at = now

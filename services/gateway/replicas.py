@@ -1,0 +1,111 @@
+"""Which replica is asked: the less busy of two drawn by lot, and none that seems to be lost. Pure.
+
+Power of two choices: Mitzenmacher, "The power of two choices in randomized load balancing", 2001. Ejection counts
+losses in a row, as Envoy's outlier detection can, for statistics over replicas mean nothing where there are two.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EjectionRules:
+    """When a replica counts as lost, and for how long.
+
+    Attributes:
+        losses: calls in a row that it failed, or was too slow for, until it is passed over.
+        first_seconds: how long it is passed over then; twice as long after each further loss.
+        longest_seconds: how long at most: so soon at the latest is a replica that came back used again.
+    """
+
+    losses: int = 3
+    first_seconds: float = 0.5
+    longest_seconds: float = 8.0
+
+
+class Replica:
+    """What is known of one process, whatever shards it serves.
+
+    Attributes:
+        target: its address.
+        in_flight: calls that it has not answered.
+    """
+
+    __slots__ = ("_losses", "away_until", "in_flight", "target")
+
+    def __init__(self, target: str) -> None:
+        """Know nothing yet: it is as good as any."""
+        self.target = target
+        self.in_flight = 0
+        self.away_until = 0.0
+        self._losses = 0
+
+    def answered(self) -> None:
+        """It is well: whatever it lost before is forgotten."""
+        self._losses = 0
+        self.away_until = 0.0
+
+    def lost(self, now: float, rules: EjectionRules) -> None:
+        """It failed a call, or another replica was faster although it was asked later."""
+        self._losses += 1
+        beyond = self._losses - rules.losses
+        if beyond >= 0:
+            self.away_until = now + min(rules.longest_seconds, rules.first_seconds * 2.0 ** min(beyond, 30))
+
+
+class Replicas:
+    """All replicas of all shards."""
+
+    def __init__(
+        self, targets: Iterable[str], rules: EjectionRules, *, clock: Callable[[], float], lot: Callable[[], float]
+    ) -> None:
+        """Create it.
+
+        Args:
+            targets: the addresses of all of them.
+            rules: when one is passed over.
+            clock: seconds, monotonic.
+            lot: random numbers in [0, 1).
+        """
+        self._replicas = {target: Replica(target) for target in targets}
+        self._rules = rules
+        self._clock = clock
+        self._lot = lot
+
+    def choose(self, targets: Sequence[str], avoid: Collection[str] = ()) -> Replica | None:
+        """Return the replica to ask, None when there is none but those to avoid.
+
+        Args:
+            targets: the replicas that would do.
+            avoid: those that were asked already.
+
+        One that was passed over long enough is tried with one call at a time. When all are passed over, the one that
+        has been longest is asked: it may be back, and no answer is lost by trying.
+        """
+        candidates = [self._replicas[target] for target in targets if target not in avoid]
+        now = self._clock()
+        usable = [each for each in candidates if _is_usable(each, now)]
+        if not usable:
+            return min(candidates, key=lambda each: each.away_until, default=None)
+        drawn = usable if len(usable) <= 2 else [usable[place] for place in self._two_of(len(usable))]  # noqa: PLR2004
+        return min(drawn, key=lambda each: (each.in_flight, self._lot()))
+
+    def lost(self, replica: Replica) -> None:
+        """Note that a replica failed a call, or was too slow for it."""
+        replica.lost(self._clock(), self._rules)
+
+    @property
+    def away(self) -> tuple[str, ...]:
+        """The replicas that were passed over and have answered nothing since."""
+        return tuple(each.target for each in self._replicas.values() if each.away_until > 0)
+
+    def _two_of(self, count: int) -> tuple[int, int]:
+        first = int(self._lot() * count)
+        second = int(self._lot() * (count - 1))
+        return first, second + (second >= first)
+
+
+def _is_usable(replica: Replica, now: float) -> bool:
+    if replica.away_until == 0.0:
+        return True
+    return replica.away_until <= now and replica.in_flight == 0

@@ -1,0 +1,101 @@
+"""Situations of too much work, with the demo's models: what is answered in time, what is refused, and how soon."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from services.benchmarks.targets import Target
+from services.cli.machine import free_ports
+from services.client import Criticality, Policy
+from tests.e2e.faults.measuring import Situation, capacity, gauge, seconds_of, share
+from tests.support.faults.history import History, Question, asked, poisson
+from tests.support.faults.system import running
+
+DEADLINE_SECONDS: Final = 0.25
+CASCADE: Final = Question(0, 0.0, 0, Policy.TOP_P)
+IMPATIENT: Final = replace(CASCADE, timeout_seconds=DEADLINE_SECONDS)
+_SECONDS = 20.0
+
+
+def in_time(history: History) -> float:
+    """Return how many were answered within the deadline, counted from when they should have been asked, a second."""
+    good = [each for each in history.outcomes if each.found and each.late_by + each.seconds <= DEADLINE_SECONDS]
+    return len(good) / _SECONDS
+
+
+async def overloaded(folder: Path, seed: int) -> list[Target]:
+    """Once and a half, twice and five times as much as the system can do."""
+    targets = []
+    async with running(folder, demo=True, gateways=1, tritons=1) as system:
+        peak = await capacity(system.target, Policy.TOP_P, seconds=8.0)
+        for factor, least in ((1.5, 85.0), (2.0, 85.0), (5.0, 70.0)):
+            history = await asked(system.target, list(poisson(factor * peak, _SECONDS, seed, IMPATIENT)))
+            calm = await asked(system.target, list(poisson(0.5 * peak, 15.0, seed, IMPATIENT)))
+            accepted = [each.seconds for each in history.outcomes if each.found]
+            refused = [each.seconds for each in history.outcomes if each.code == "RESOURCE_EXHAUSTED"]
+            after = calm.between(10.0, 15.0)
+            figures = {
+                "in_time_percent": 100.0 * in_time(history) / peak,
+                "accepted_p99_seconds": float(np.quantile(accepted, 0.99)) if accepted else 0.0,
+                "refused_p50_seconds": float(np.median(refused)) if refused else 0.0,
+                "normal_after_10_s_percent": share(after.full, after.outcomes),
+            }
+            reach = {
+                "in_time_percent": least,
+                "accepted_p99_seconds": DEADLINE_SECONDS,
+                "refused_p50_seconds": 0.005,
+                "normal_after_10_s_percent": 99.0,
+            }
+            name = f"{factor:g}x the capacity ({peak:.0f}/s) offered, 250 ms"
+            targets.append(Target(name, reach, figures, ["accepted_p99_seconds", "refused_p50_seconds"]))
+    return targets
+
+
+async def batch_fills(folder: Path, seed: int) -> list[Target]:
+    """Jobs take all that people leave."""
+    async with running(folder, demo=True, gateways=1, tritons=1) as system:
+        peak = await capacity(system.target, Policy.TOP_P)
+        people = list(poisson(0.3 * peak, _SECONDS, seed, CASCADE))
+        alone = await asked(system.target, people)
+        jobs = replace(CASCADE, timeout_seconds=2.0, criticality=Criticality.BATCH)
+        flood = asyncio.create_task(asked(system.target, list(poisson(1.5 * peak, _SECONDS + 2.0, seed + 1, jobs))))
+        await asyncio.sleep(1.0)
+        together = await asked(system.target, people)
+        await flood
+    ratio = seconds_of(together, 0.99) / seconds_of(alone, 0.99)
+    return [
+        Target("batch fills the system: interactive p99, with it to alone", {"ratio": 1.2}, {"ratio": ratio}, ["ratio"])
+    ]
+
+
+async def frozen_model(folder: Path, seed: int) -> list[Target]:
+    """The models hang for two seconds."""
+    [port] = free_ports(1)
+    triton_options = ("--metrics-port", str(port))
+    async with running(folder, demo=True, gateways=1, tritons=1, triton_options=triton_options) as system:
+        rate = 0.5 * await capacity(system.target, Policy.TOP_P)
+        before = await gauge(port, "nv_inference_count")
+        loading = asyncio.create_task(asked(system.target, list(poisson(rate, 10.0, seed, IMPATIENT))))
+        await asyncio.sleep(3.0)
+        system.members["triton-0"].stop()
+        await asyncio.sleep(2.0)
+        system.members["triton-0"].go_on()
+        history = await loading
+        computed = await gauge(port, "nv_inference_count") - before
+    answered = [each for each in history.outcomes if each.found]
+    late = [each for each in history.outcomes if each.seconds > DEADLINE_SECONDS + 0.02]
+    figures = {"computed_for_nobody": computed - 2.0 * len(answered), "late": float(len(late))}
+    # What the two models' instances were working on when they were stopped is computed, whoever waits for it.
+    reach = {"computed_for_nobody": 4.0, "late": 0.0}
+    return [Target("a model frozen for 2 s, 250 ms", reach, figures, list(reach))]
+
+
+SITUATIONS: Final[Mapping[str, Situation]] = {
+    "overload": overloaded,
+    "batch-fills": batch_fills,
+    "frozen-model": frozen_model,
+}

@@ -1,0 +1,189 @@
+"""Open-loop load on a system, and the history of what became of it."""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from services.client import AisleClient, Criticality, Policy, SearchOptions, SearchResult
+from services.common.errors import AisleError
+from tests.support.cluster import photo
+
+PHOTOS = 24
+"""Different photos that are sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One photo to be sent.
+
+    Attributes:
+        number: its place in the history.
+        at: when, seconds from the start of the load.
+        photo: the seed of its picture.
+        policy: how to search.
+        top_k: products wanted.
+        timeout_seconds: the caller's deadline.
+        criticality: who waits.
+    """
+
+    number: int
+    at: float
+    photo: int
+    policy: Policy = Policy.ADAPTIVE
+    top_k: int = 5
+    timeout_seconds: float = 1.0
+    criticality: Criticality = Criticality.INTERACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an answer said, as far as it can be checked.
+
+    Attributes:
+        hits: product, category and similarity, best first.
+        shards: category and state of each planned shard.
+        probabilities: of the shards, in the same order.
+        share: the probability mass that answered.
+        partial: whether it says that something is missing.
+        rung: how far the service had degraded.
+        snapshot_id: what was searched.
+        categories: the classifier's view; nothing when it was not asked or lost.
+    """
+
+    hits: tuple[tuple[str, str, float], ...]
+    shards: tuple[tuple[str, str], ...]
+    probabilities: tuple[float, ...]
+    share: float
+    partial: bool
+    rung: str
+    snapshot_id: str
+    categories: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a question.
+
+    Attributes:
+        question: which one.
+        late_by: how much later than intended it was sent: the load generator's own lag, seconds.
+        seconds: from sending to the end.
+        found: the answer; None for an error.
+        code: the error's gRPC status code; "OK" for an answer.
+        reason: the error's reason.
+        says_when: whether an error says when to come back.
+    """
+
+    question: Question
+    late_by: float
+    seconds: float
+    found: Found | None
+    code: str = "OK"
+    reason: str = ""
+    says_when: bool = False
+
+
+@dataclass(frozen=True)
+class History:
+    """All outcomes, by their questions' numbers, and the faults with the times at which they began."""
+
+    outcomes: Sequence[Outcome]
+    faults: Sequence[tuple[float, str]] = ()
+    lag_seconds: float = field(default=0.0)
+    """The worst lag of the load generator's own event loop."""
+
+    @property
+    def full(self) -> list[Outcome]:
+        """Answers from which nothing is missing."""
+        return [each for each in self.outcomes if each.found is not None and not each.found.partial]
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """Questions without an answer."""
+        return [each for each in self.outcomes if each.found is None]
+
+    def between(self, start: float, end: float) -> "History":
+        """Return what was asked in a time."""
+        return replace(self, outcomes=[each for each in self.outcomes if start <= each.question.at < end])
+
+    def write(self, path: Path) -> None:
+        """Write a line of JSON per outcome."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = [json.dumps({"at": at, "fault": what}) for at, what in self.faults]
+        path.write_text("\n".join([*lines, *(json.dumps(asdict(each)) for each in self.outcomes)]) + "\n")
+
+
+def poisson(rate: float, seconds: float, seed: int, *like: Question) -> Iterator[Question]:
+    """Yield questions at random times, `rate` a second on average; what they ask is drawn from `like`."""
+    lot = random.Random(seed)
+    at, number = 0.0, 0
+    while (at := at + lot.expovariate(rate)) < seconds:
+        yield replace(lot.choice(like), number=number, at=at, photo=lot.randrange(PHOTOS))
+        number += 1
+
+
+MIXED = (
+    Question(0, 0.0, 0),
+    Question(0, 0.0, 0, top_k=9),
+    Question(0, 0.0, 0, Policy.ALL),
+    Question(0, 0.0, 0, Policy.TOP_1),
+    Question(0, 0.0, 0, Policy.TOP_P),
+    Question(0, 0.0, 0, Policy.BASELINE),
+    Question(0, 0.0, 0, timeout_seconds=0.1),
+    Question(0, 0.0, 0, criticality=Criticality.BATCH),
+)
+"""Every policy, short deadlines, and jobs."""
+
+
+async def asked(target: str, questions: Sequence[Question]) -> History:
+    """Send each question at its time, whatever becomes of those before it, and return what became of all."""
+    for seed in range(PHOTOS):
+        photo(seed)  # drawn before the clock runs
+    client, outcomes, lags = AisleClient(target), list[Outcome](), [0.0]
+    began = time.monotonic()
+
+    async def ask(question: Question) -> None:
+        await asyncio.sleep(began + question.at - time.monotonic())
+        sent = time.monotonic()
+        late_by = sent - began - question.at
+        lags.append(late_by)
+        options: SearchOptions = {
+            "policy": question.policy,
+            "top_k": question.top_k,
+            "criticality": question.criticality,
+        }
+        try:
+            result = await client.search(photo(question.photo), timeout_seconds=question.timeout_seconds, **options)
+        except AisleError as error:
+            says_when = error.retry_after_seconds is not None
+            took = time.monotonic() - sent
+            outcomes.append(Outcome(question, late_by, took, None, error.code, error.reason, says_when))
+        else:
+            outcomes.append(Outcome(question, late_by, time.monotonic() - sent, found_in(result)))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for question in questions:
+                group.create_task(ask(question))
+    finally:
+        await client.close()
+    return History(sorted(outcomes, key=lambda each: each.question.number), lag_seconds=max(lags))
+
+
+def found_in(result: SearchResult) -> Found:
+    """Keep what can be checked."""
+    shards = result.coverage.shards
+    return Found(
+        hits=tuple((hit.product_id, hit.category, hit.similarity) for hit in result.hits),
+        shards=tuple((shard.category, shard.state.value) for shard in shards),
+        probabilities=tuple(shard.probability for shard in shards),
+        share=result.coverage.share,
+        partial=result.coverage.partial,
+        rung=result.rung.value,
+        snapshot_id=result.snapshot_id,
+        categories=tuple((each.category, each.probability) for each in result.categories),
+    )

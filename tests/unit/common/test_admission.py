@@ -1,0 +1,286 @@
+"""The door: never more than the limit inside, people before jobs, nobody lost, and nobody let in who would be late."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.common.admission import Admission, AdmissionRules, Criticality
+from services.common.concurrency_limit import LimitRules
+from services.common.errors import DeadlineExceeded, Overloaded
+from tests.support.clocks import ManualClock
+
+PERSON, JOB = Criticality.INTERACTIVE, Criticality.BATCH
+
+
+def door(clock: ManualClock, places: int = 1, max_waiting: int = 3) -> Admission:
+    """A door whose limit stays where it is."""
+    return Admission(AdmissionRules(LimitRules(least=places, most=places), max_waiting), clock)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that is set by hand."""
+    return ManualClock()
+
+
+async def settle() -> None:
+    """Let everything go on that can."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def teach(admission: Admission, clock: ManualClock, seconds: float) -> None:
+    """Let it see what work takes."""
+    for _ in range(12):
+        async with admission.admitted(PERSON, None):
+            clock.advance(seconds)
+
+
+class Guests:
+    """Those who come, each in a task of its own, and the order in which they were let in."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._may_leave: dict[str, asyncio.Event] = {}
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.inside: list[str] = []
+        self.came_in: list[str] = []
+
+    async def come(self, name: str, criticality: Criticality = PERSON, remaining_seconds: float | None = None) -> None:
+        """Come to the door."""
+        self._may_leave[name] = asyncio.Event()
+
+        async def visit() -> None:
+            async with self._admission.admitted(criticality, remaining_seconds):
+                self.inside.append(name)
+                self.came_in.append(name)
+                try:
+                    await self._may_leave[name].wait()
+                finally:
+                    self.inside.remove(name)
+
+        self.tasks[name] = asyncio.create_task(visit())
+        await settle()
+
+    async def leave(self, name: str) -> None:
+        """Be done."""
+        self._may_leave[name].set()
+        await settle()
+
+    def refusal(self, name: str) -> BaseException | None:
+        """Why somebody was sent away; None for whoever was not."""
+        task = self.tasks[name]
+        return task.exception() if task.done() and not task.cancelled() else None
+
+
+@asynccontextmanager
+async def visiting(admission: Admission) -> AsyncIterator[Guests]:
+    guests = Guests(admission)
+    try:
+        yield guests
+    finally:
+        for task in guests.tasks.values():
+            task.cancel()
+        await asyncio.gather(*guests.tasks.values(), return_exceptions=True)
+
+
+async def test_as_many_come_in_as_there_are_places(clock: ManualClock) -> None:
+    """The next one waits, and comes in when one leaves."""
+    async with visiting(door(clock, places=2)) as guests:
+        for name in "abc":
+            await guests.come(name)
+        assert guests.inside == ["a", "b"]
+        await guests.leave("a")
+        assert guests.inside == ["b", "c"]
+
+
+async def test_people_come_before_jobs(clock: ManualClock) -> None:
+    """However long the job has waited; among equals it is first come, first served."""
+    async with visiting(door(clock)) as guests:
+        await guests.come("first")
+        await guests.come("job", JOB)
+        await guests.come("anna")
+        await guests.come("bert")
+        for name in ("first", "anna", "bert", "job"):
+            await guests.leave(name)
+        assert guests.came_in == ["first", "anna", "bert", "job"]
+
+
+async def test_a_person_takes_the_place_of_the_last_job_in_a_full_queue(clock: ManualClock) -> None:
+    """The job is told to come back; among people the last one to come is sent away."""
+    async with visiting(door(clock, max_waiting=2)) as guests:
+        await guests.come("inside")
+        await guests.come("job 1", JOB)
+        await guests.come("job 2", JOB)
+        await guests.come("anna")
+        refused = guests.refusal("job 2")
+        assert isinstance(refused, Overloaded)
+        assert refused.retry_after_seconds
+        await guests.come("bert")
+        assert isinstance(guests.refusal("job 1"), Overloaded)
+        await guests.come("carl")
+        assert isinstance(guests.refusal("carl"), Overloaded)
+        assert guests.refusal("anna") is None
+
+
+async def test_jobs_leave_a_place_free_while_people_are_about(clock: ManualClock) -> None:
+    """A second after the last of them they take all."""
+    admission = door(clock, places=3)
+    async with visiting(admission) as guests:
+        await guests.come("anna")
+        for name in ("job 1", "job 2"):
+            await guests.come(name, JOB)
+        assert guests.inside == ["anna", "job 1"]
+        await guests.come("bert")
+        assert guests.inside == ["anna", "job 1", "bert"]
+    clock.advance(2.0)
+    async with visiting(admission) as guests:
+        for name in ("job 1", "job 2", "job 3"):
+            await guests.come(name, JOB)
+        assert len(guests.inside) == 3
+
+
+async def test_under_sustained_overload_the_newest_goes_first(clock: ManualClock) -> None:
+    """The oldest would be too late in any case."""
+    async with visiting(door(clock, max_waiting=50)) as guests:
+        for number in range(30):
+            await guests.come(str(number))
+        await guests.leave("0")
+        assert guests.inside == ["29"]
+
+
+async def test_who_would_come_in_too_late_is_sent_away_at_once(clock: ManualClock) -> None:
+    """Work takes 0.1 s and one is inside: with 0.15 s left there is no use in waiting, with 0.25 s there is."""
+    admission = door(clock)
+    await teach(admission, clock, 0.1)
+    async with visiting(admission) as guests:
+        await guests.come("inside")
+        await guests.come("hopeless", remaining_seconds=0.15)
+        await guests.come("hopeful", remaining_seconds=0.25)
+        refused = guests.refusal("hopeless")
+        assert isinstance(refused, Overloaded)
+        assert refused.retry_after_seconds == pytest.approx(0.1)
+        await guests.leave("inside")
+        assert guests.inside == ["hopeful"]
+
+
+async def test_dead_work_is_refused_before_it_starts(clock: ManualClock) -> None:
+    """On arrival, and again when its turn comes; then the next one has its turn."""
+    admission = door(clock, places=2)
+    await teach(admission, clock, 0.1)
+    async with visiting(admission) as guests:
+        await guests.come("one")
+        await guests.come("dead", remaining_seconds=0.09)
+        assert isinstance(guests.refusal("dead"), DeadlineExceeded)
+        await guests.come("two")
+        await guests.come("dying", remaining_seconds=0.2)
+        await guests.come("patient")
+        clock.advance(0.15)
+        await guests.leave("one")
+        assert isinstance(guests.refusal("dying"), DeadlineExceeded)
+        assert guests.inside == ["two", "patient"]
+
+
+async def test_an_idle_service_tries_whatever_it_remembers(clock: ManualClock) -> None:
+    """What work took under load says nothing about what it takes now, and only trying can tell."""
+    admission = door(clock)
+    await teach(admission, clock, 0.1)
+    async with admission.admitted(PERSON, 0.01):
+        pass
+
+
+async def test_who_waits_until_it_is_too_late_is_sent_away_then() -> None:
+    """Nobody has to leave for that."""
+    admission = Admission(AdmissionRules(LimitRules(least=1, most=1), 3), asyncio.get_running_loop().time)
+    async with visiting(admission) as guests:
+        await guests.come("inside")
+        await guests.come("waiting", remaining_seconds=0.05)
+        await asyncio.sleep(0.1)
+        assert isinstance(guests.refusal("waiting"), Overloaded)
+        assert admission.waiting == 0
+
+
+async def test_a_cancelled_waiter_is_gone_and_its_place_is_not_lost(clock: ManualClock) -> None:
+    """Even when the place was given to it in the very moment in which it was cancelled."""
+    admission = door(clock)
+    async with visiting(admission) as guests:
+        await guests.come("inside")
+        for name in ("gone", "unlucky", "next"):
+            await guests.come(name)
+        guests.tasks["gone"].cancel()
+        await settle()
+        assert admission.waiting == 2
+        guests._may_leave["inside"].set()
+        await asyncio.sleep(0)  # the place is given away
+        guests.tasks["unlucky"].cancel()
+        await settle()
+        assert guests.inside == ["next"]
+        assert admission.in_flight == 1
+
+
+async def test_pressure_is_the_share_of_those_who_had_to_wait(clock: ManualClock) -> None:
+    """It rises with them, and fades when nobody comes."""
+    admission = door(clock, max_waiting=50)
+    async with visiting(admission) as guests:
+        await guests.come("inside")
+        assert admission.pressure(clock.now) == 0.0
+        for number in range(30):
+            await guests.come(str(number))
+        assert admission.pressure(clock.now) > 0.9
+        clock.advance(3.0)
+        assert admission.pressure(clock.now) < 0.1
+
+
+async def test_errors_further_down_lower_the_limit(clock: ManualClock) -> None:
+    """Other errors do not: they say nothing about load."""
+    admission = Admission(AdmissionRules(LimitRules(least=1, most=16), 3), clock)
+    before = admission.limit
+    for error in (ValueError("bad photo"), asyncio.CancelledError()):
+        with pytest.raises(type(error)):
+            async with admission.admitted(PERSON, None):
+                raise error
+    assert admission.limit == before
+    with pytest.raises(Overloaded):
+        async with admission.admitted(PERSON, None):
+            raise Overloaded("Triton's queue is full")
+    assert admission.limit < before
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["person", "job", "leave", "cancel", "wait"]), st.integers(0, 30)), max_size=60
+    ),
+    places=st.integers(1, 4),
+    max_waiting=st.integers(0, 5),
+)
+async def test_never_too_many_inside_and_nobody_lost(
+    steps: list[tuple[str, int]], places: int, max_waiting: int
+) -> None:
+    """Whatever they do: in the end all are through or know why not, and the house is empty."""
+    clock = ManualClock()
+    admission = door(clock, places, max_waiting)
+    async with AsyncExitStack() as stack:
+        guests = await stack.enter_async_context(visiting(admission))
+        for number, (step, which) in enumerate(steps):
+            known = list(guests.tasks)
+            if step in {"person", "job"}:
+                await guests.come(str(number), PERSON if step == "person" else JOB)
+            elif step == "leave" and guests.inside:
+                await guests.leave(guests.inside[which % len(guests.inside)])
+            elif step == "cancel" and known:
+                guests.tasks[known[which % len(known)]].cancel()
+                await settle()
+            else:
+                clock.advance(which / 10)
+            assert len(guests.inside) == admission.in_flight <= places
+            assert admission.waiting <= max_waiting
+            assert len(set(guests.came_in)) == len(guests.came_in)
+        while guests.inside:
+            await guests.leave(guests.inside[0])
+        assert all(task.done() for task in guests.tasks.values())
+        assert admission.in_flight == admission.waiting == 0

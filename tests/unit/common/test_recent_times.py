@@ -1,0 +1,51 @@
+"""Quantiles of what was seen lately, and of nothing else."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.recent_times import RecentTimes
+from tests.support.clocks import ManualClock
+
+
+@given(seconds=st.lists(st.floats(0, 10), min_size=16, max_size=100), share=st.floats(0, 1))
+def test_quantiles_are_those_of_the_durations(seconds: list[float], share: float) -> None:
+    """Also when they were asked for in between; they may be seven durations old."""
+    times = RecentTimes(ManualClock())
+    for number, each in enumerate(seconds):
+        times.add(each)
+        if number == len(seconds) - 8:
+            times.quantile(share)
+    known = times.quantile(share)
+    candidates = [float(np.quantile(seconds[:count], share)) for count in range(len(seconds) - 7, len(seconds) + 1)]
+    assert known in candidates
+
+
+def test_few_durations_say_nothing() -> None:
+    """Nine do not, ten do."""
+    times = RecentTimes(ManualClock())
+    for _ in range(9):
+        times.add(1.0)
+    assert times.median is None
+    times.add(1.0)
+    assert times.median == 1.0
+
+
+def test_only_the_last_ones_count() -> None:
+    """As many as are kept."""
+    times = RecentTimes(ManualClock(), size=10)
+    for seconds in (*[1.0] * 50, *[2.0] * 16):
+        times.add(seconds)
+    assert times.quantile(0.0) == 2.0
+
+
+def test_old_ones_are_forgotten_though_no_new_ones_come() -> None:
+    """Who refuses all work learns nothing new: what it took must not be believed for ever."""
+    clock = ManualClock()
+    times = RecentTimes(clock, seconds=10.0)
+    for _ in range(20):
+        times.add(1.0)
+    clock.advance(9.9)
+    assert times.median == 1.0
+    clock.advance(0.2)
+    assert times.median is None

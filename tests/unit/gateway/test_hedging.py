@@ -1,0 +1,215 @@
+"""One answer from at most two replicas: the second one when the first is slow or lost, within what may be spent."""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.errors import AisleError, DeadlineExceeded, InvalidArgument, Overloaded, Unavailable
+from services.common.recent_times import RecentTimes
+from services.gateway.extra_calls import ExtraCalls, ExtraRules
+from services.gateway.hedging import Hedging, Reply, hedge_after
+from services.gateway.replicas import EjectionRules, Replicas
+from tests.support.clocks import ManualClock
+from tests.support.gateway import Gate, until
+
+AFTER_SECONDS = 0.02
+
+
+class Shop:
+    """Two replicas, a gate before each, and what each of them raises, if anything."""
+
+    def __init__(self, share: float = 0.05) -> None:
+        self.clock: Callable[[], float] = asyncio.get_running_loop().time
+        self.gates = {"a": Gate(), "b": Gate()}
+        self.errors: dict[str, AisleError] = {}
+        self.replicas = Replicas("ab", EjectionRules(), clock=self.clock, lot=random.Random(1).random)
+        self.extra = ExtraCalls(ExtraRules(share=share), self.clock)
+        self.times = RecentTimes(self.clock)
+        self.asked: list[str] = []
+        self._hedging = Hedging(self.replicas, self.extra, self.clock)
+
+    async def ask(self, targets: str = "ab", after_seconds: float | None = AFTER_SECONDS) -> Reply[str]:
+        """Ask one of the replicas, or two."""
+
+        async def call(target: str) -> str:
+            self.asked.append(target)
+            await self.gates[target].passage()
+            if target in self.errors:
+                raise self.errors[target]
+            return target
+
+        return await self._hedging.ask(targets, call, times=self.times, after_seconds=after_seconds)
+
+    def shut(self, *targets: str) -> None:
+        """Let these replicas hang."""
+        for target in targets:
+            self.gates[target] = Gate(is_open=False)
+
+    @property
+    def first(self) -> str:
+        """Who was asked first."""
+        return self.asked[0]
+
+    @property
+    def second(self) -> str:
+        """The other one."""
+        return "b" if self.first == "a" else "a"
+
+
+async def test_who_answers_soon_is_asked_alone() -> None:
+    """No call is made twice for nothing."""
+    shop = Shop()
+    reply = await shop.ask()
+    assert reply == Reply(shop.first, hedged=False)
+    assert len(shop.asked) == 1
+    assert shop.extra.spent == 0
+
+
+async def test_a_slow_first_is_overtaken_by_the_second() -> None:
+    """The loser is cancelled, and counts as lost."""
+    shop = Shop()
+    shop.shut("a", "b")
+    asking = asyncio.create_task(shop.ask())
+    await until(lambda: len(shop.asked) == 2)
+    shop.gates[shop.second].open()
+    assert await asking == Reply(shop.second, hedged=True)
+    await until(lambda: shop.gates[shop.first].cancelled == 1)
+    assert shop.extra.spent == 1
+
+
+async def test_a_slow_first_that_is_faster_after_all_wins() -> None:
+    """Then the answer is no hedge's, and nobody lost."""
+    shop = Shop()
+    shop.shut("a", "b")
+    asking = asyncio.create_task(shop.ask())
+    await until(lambda: len(shop.asked) == 2)
+    shop.gates[shop.first].open()
+    assert await asking == Reply(shop.first, hedged=False)
+    await until(lambda: shop.gates[shop.second].cancelled == 1)
+
+
+@pytest.mark.parametrize("error", [Unavailable("gone"), AisleError("a defect")])
+async def test_a_lost_first_is_made_up_for_at_once(error: AisleError) -> None:
+    """Long before a slow one would be."""
+    shop = Shop()
+    shop.errors["a"] = error
+    for _ in range(10):
+        assert (await shop.ask(after_seconds=None)).value == "b"
+
+
+@pytest.mark.parametrize("error", [DeadlineExceeded("late"), InvalidArgument("bad"), Overloaded("full")])
+async def test_what_no_other_replica_mends_is_raised(error: AisleError) -> None:
+    """It is late everywhere, wrong everywhere, or more calls are the last thing that is needed."""
+    shop = Shop()
+    shop.errors = {"a": error, "b": error}
+    with pytest.raises(type(error)):
+        await shop.ask()
+    assert len(shop.asked) == 1
+
+
+async def test_when_both_are_lost_the_first_error_is_raised() -> None:
+    """And nobody is asked a third time."""
+    shop = Shop()
+    shop.errors = {"a": Unavailable("a is gone"), "b": Unavailable("b is gone")}
+    with pytest.raises(Unavailable, match="is gone") as lost:
+        await shop.ask()
+    assert shop.errors[shop.first] is lost.value
+    assert len(shop.asked) == 2
+
+
+async def test_the_only_replica_is_waited_for() -> None:
+    """There is no other to ask."""
+    shop = Shop()
+    shop.shut("a")
+    asking = asyncio.create_task(shop.ask("a"))
+    await asyncio.sleep(2 * AFTER_SECONDS)
+    assert shop.asked == ["a"]
+    shop.gates["a"].open()
+    assert (await asking).value == "a"
+
+
+async def test_without_a_token_a_slow_one_is_waited_for() -> None:
+    """What may be spent is the limit, whatever it costs in time."""
+    shop = Shop(share=0.0)
+    shop.shut("a", "b")
+    asking = asyncio.create_task(shop.ask())
+    await asyncio.sleep(2 * AFTER_SECONDS)
+    assert len(shop.asked) == 1
+    for gate in shop.gates.values():
+        gate.open()
+    await asking
+
+
+async def test_a_cancelled_caller_cancels_both_and_blames_nobody() -> None:
+    """Callers come and go."""
+    shop = Shop()
+    shop.shut("a", "b")
+    for _ in range(5):
+        before = len(shop.asked)
+        asking = asyncio.create_task(shop.ask())
+        await until(lambda before=before: len(shop.asked) == before + 2)  # type: ignore[misc]
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    await until(lambda: all(gate.cancelled == gate.entered for gate in shop.gates.values()))
+    assert list(shop.replicas.away) == []
+
+
+async def test_a_hung_replica_is_asked_a_few_times_only() -> None:
+    """After three answers that the other one had to give it is passed over; when it is back it is found again."""
+    shop = Shop()
+    shop.shut("a")
+    for _ in range(40):
+        assert (await shop.ask()).value == "b"
+    assert shop.asked.count("a") <= 3
+    assert list(shop.replicas.away) == ["a"]
+    shop.gates["a"].open()
+    await asyncio.sleep(0.55)
+    await asyncio.gather(*(shop.ask() for _ in range(20)))
+    assert list(shop.replicas.away) == []
+    assert shop.asked.count("a") > 3
+
+
+async def test_a_deadline_too_short_for_anybody_blames_nobody() -> None:
+    """A caller with 1 ms must not cost others a replica."""
+    shop = Shop()
+    shop.errors = {"a": DeadlineExceeded("1 ms"), "b": DeadlineExceeded("1 ms")}
+    for _ in range(20):
+        with pytest.raises(DeadlineExceeded):
+            await shop.ask()
+    assert list(shop.replicas.away) == []
+
+
+async def test_the_time_of_a_beaten_call_is_what_it_had_taken() -> None:
+    """Else what hedging cuts off would make the next hedge come earlier, and so on to none at all."""
+    shop = Shop()
+    shop.shut("a", "b")
+    for _ in range(10):
+        before = len(shop.asked)
+        asking = asyncio.create_task(shop.ask())
+        await until(lambda before=before: len(shop.asked) == before + 2)  # type: ignore[misc]
+        shop.gates[shop.asked[-1]].open()
+        await asking
+        shop.shut("a", "b")
+    shortest = shop.times.quantile(0.0)
+    assert shortest is not None
+    assert shortest >= AFTER_SECONDS * 0.9
+
+
+@given(seconds=st.lists(st.floats(0, 1), min_size=10, max_size=50), weights=st.tuples(st.floats(0, 1), st.floats(0, 1)))
+def test_the_heavier_the_earlier(seconds: list[float], weights: tuple[float, float]) -> None:
+    """And never at once: a call in flight is not late."""
+    times = RecentTimes(ManualClock())
+    for each in seconds:
+        times.add(each)
+    light, heavy = sorted(weights)
+    assert 0.002 <= hedge_after(times, heavy) <= hedge_after(times, light)
+
+
+def test_what_is_not_known_is_waited_for() -> None:
+    """50 ms, longer than any search takes that is in order."""
+    assert hedge_after(RecentTimes(ManualClock()), 1.0) == 0.05

@@ -1,0 +1,119 @@
+"""Which replica is asked: the less busy one, none that was asked already, lost ones only to see if they are back."""
+
+import itertools
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway.replicas import EjectionRules, Replica, Replicas
+from tests.support.clocks import ManualClock
+
+RULES = EjectionRules(losses=3, first_seconds=0.5, longest_seconds=8.0)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that is set by hand."""
+    return ManualClock()
+
+
+def replicas(clock: ManualClock, targets: str, seed: int = 1) -> Replicas:
+    return Replicas(targets, RULES, clock=clock, lot=random.Random(seed).random)
+
+
+def chosen(known: Replicas, targets: str, avoid: str = "") -> Replica:
+    replica = known.choose(targets, avoid)
+    assert replica is not None
+    return replica
+
+
+def lose(known: Replicas, replica: Replica, times: int) -> None:
+    for _ in range(times):
+        known.lost(replica)
+
+
+def test_idle_replicas_share_the_calls(clock: ManualClock) -> None:
+    """Nobody is first by being listed first."""
+    known = replicas(clock, "abc")
+    counts = Counter(chosen(known, "abc").target for _ in range(3_000))
+    assert min(counts.values()) > 900
+
+
+def test_of_two_the_less_busy_one_is_asked(clock: ManualClock) -> None:
+    """Whichever that is."""
+    known = replicas(clock, "ab")
+    chosen(known, "a").in_flight = 2
+    chosen(known, "b").in_flight = 1
+    assert {chosen(known, "ab").target for _ in range(20)} == {"b"}
+
+
+@given(busy=st.lists(st.integers(0, 5), min_size=3, max_size=6), seed=st.integers(0, 100))
+def test_the_busiest_of_many_is_never_asked(busy: list[int], seed: int) -> None:
+    """Of two drawn by lot, the other one is."""
+    targets = "abcdef"[: len(busy)]
+    known = replicas(ManualClock(), targets, seed)
+    busy[0] = 9
+    for target, in_flight in zip(targets, busy, strict=True):
+        chosen(known, target).in_flight = in_flight
+    assert all(chosen(known, targets).target != "a" for _ in range(20))
+
+
+def test_one_that_was_asked_is_not_asked_again(clock: ManualClock) -> None:
+    """And where there is no other, nobody is."""
+    known = replicas(clock, "ab")
+    assert chosen(known, "ab", avoid="a").target == "b"
+    assert known.choose("a", avoid="a") is None
+    assert known.choose("") is None
+
+
+def test_losses_in_a_row_send_a_replica_away(clock: ManualClock) -> None:
+    """Two are bad luck, three are not; an answer between them forgives all."""
+    known = replicas(clock, "ab")
+    lost = chosen(known, "a")
+    lose(known, lost, 2)
+    lost.answered()
+    lose(known, lost, 2)
+    assert list(known.away) == []
+    known.lost(lost)
+    assert list(known.away) == ["a"]
+    assert {chosen(known, "ab").target for _ in range(20)} == {"b"}
+
+
+def test_one_that_was_away_is_tried_with_one_call(clock: ManualClock) -> None:
+    """If that is lost, too, it is away twice as long; if it is answered, all is well."""
+    known = replicas(clock, "ab")
+    lost = chosen(known, "a")
+    lose(known, lost, 3)
+    clock.advance(0.51)
+    assert {chosen(known, "ab").target for _ in range(40)} == {"a", "b"}
+    lost.in_flight = 1
+    assert {chosen(known, "ab").target for _ in range(40)} == {"b"}
+    lost.in_flight = 0
+    known.lost(lost)
+    clock.advance(0.9)
+    assert {chosen(known, "ab").target for _ in range(40)} == {"b"}
+    clock.advance(0.2)
+    assert list(known.away) == ["a"]
+    lost.answered()
+    assert list(known.away) == []
+    assert {chosen(known, "ab").target for _ in range(40)} == {"a", "b"}
+
+
+def test_nobody_is_away_for_longer_than_the_longest(clock: ManualClock) -> None:
+    """However often it was lost: one that comes back is found within that time."""
+    known = replicas(clock, "ab")
+    lose(known, chosen(known, "a"), 2_000)
+    clock.advance(8.0)
+    assert {chosen(known, "ab").target for _ in range(40)} == {"a", "b"}
+
+
+def test_when_all_are_away_the_first_to_come_back_is_asked(clock: ManualClock) -> None:
+    """To ask nobody would lose the answer for certain."""
+    known = replicas(clock, "ab")
+    for target, seconds in itertools.product("ab", (0.1,)):
+        lose(known, chosen(known, target), 3)
+        clock.advance(seconds)
+    assert {chosen(known, "ab").target for _ in range(20)} == {"a"}
