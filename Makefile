@@ -44,8 +44,8 @@ bench-quality: setup train-setup ## Fit, index and evaluate the Grocery Store da
 	@test -n '$(DATA)' || { echo "make bench-quality DATA=...: the Grocery Store dataset's folder 'dataset'"; exit 1; }
 	@$(BIN)/python -m services.benchmarks.quality --data '$(DATA)'
 
-chaos: setup ## The whole system under faults and load, each situation and an hour and a half of all: build/chaos.
-	@$(BIN)/python -m tests.e2e.faults
+chaos: setup ## The whole system under faults and overload, two hours: make chaos OPTIONS='--situation overload'.
+	@$(BIN)/python -m tests.e2e.faults $(OPTIONS)
 
 lock: ## Pin the newest versions that fit pyproject.toml in constraints.txt.
 	@$(PYTHON) -m venv build/lock-venv

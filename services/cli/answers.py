@@ -33,7 +33,9 @@ def _hits(photo: str, result: SearchResult) -> Table:
 
 
 def verdict_line(result: SearchResult) -> str:
-    """Return a warning in one line when no hit is to be believed; empty otherwise."""
+    """Return a warning in one line when no hit is to be believed, or nobody can tell; empty otherwise."""
+    if result.verdict is Verdict.UNKNOWN and result.hits:
+        return "scores only rank: the snapshot has learned from no held-out photos what they are worth"
     if result.verdict is not Verdict.NO_GOOD_MATCH:
         return ""
     return f"no good match: the best hit is right with a probability of {result.hits[0].score:.0%} only"

@@ -19,6 +19,7 @@ from services.common.errors import FailedPrecondition, SettingsInvalid
 from services.common.settings import Settings
 from services.common.telemetry import get_logger
 from services.gateway.topology import Topology
+from services.models.client import EMBEDDER
 from services.models.environment import ensure_environment
 from services.models.repository import read_repository
 from services.snapshot.manifest import Manifest
@@ -115,7 +116,7 @@ async def running_system(
     """
     with owned(settings.run_folder):
         manifest = await asyncio.to_thread(_manifest, settings)
-        triton = None if settings.triton else await _triton(settings)
+        triton = None if settings.triton else await _triton(settings, manifest.space_id)
         target = settings.triton if triton is None else triton.address
         services = _services(settings, manifest, target)
         state = SystemState(
@@ -159,16 +160,25 @@ def _manifest(settings: SystemSettings) -> Manifest:
     return SnapshotStore(settings.snapshot_root).manifest(settings.snapshot_id or None)
 
 
-async def _triton(settings: TritonAloneSettings) -> ProcessSpec:
+async def _triton(settings: TritonAloneSettings, space_id: str | None = None) -> ProcessSpec:
     """Return how to run Triton; makes its environment when it is missing, some 20 s that are not part of its start.
 
     Raises:
-        SettingsInvalid: the model repository is not in order; seen by the process only, it would look like an outage.
+        SettingsInvalid: the model repository is not in order, or its embedder is of another space than the snapshot,
+            where there is one; seen by the processes only, it would look like an outage.
     """
     try:
-        await asyncio.to_thread(read_repository, settings.model_repository)
+        models = await asyncio.to_thread(read_repository, settings.model_repository)
     except FailedPrecondition as error:
         raise SettingsInvalid(error.message, field="models") from error
+    embedders = [model.info for model in models if model.info.name == EMBEDDER]
+    if space_id is not None and embedders and embedders[0].space.space_id != space_id:
+        raise SettingsInvalid(
+            f"the snapshot holds vectors of space {space_id}, but {settings.model_repository} has the embedder "
+            f"{embedders[0].version} of space {embedders[0].space.space_id}: give the models that it was indexed with "
+            "(--models FOLDER), or index again with these",
+            field="models",
+        )
     await asyncio.to_thread(ensure_environment, settings.triton_environment)
     [port] = free_ports(1)
     return triton_spec(

@@ -25,14 +25,14 @@ _SERVICE = search_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name
 
 
 class AisleClient:
-    """A channel to a gateway, or to several (`ipv4:host:port,host:port`) in turn; make it, use it and close it in the same event loop.
+    """A channel to a gateway, or to several in turn; make it, use it and close it in the same event loop.
 
     Failures are raised as the classes of `services.common.errors`. What is UNAVAILABLE is tried again, up to five
     times and within the deadline; nothing else is. A cancelled task cancels its call.
     """
 
     def __init__(self, target: str = DEFAULT_TARGET) -> None:
-        """Connect to `target`, a gateway's `host:port`; nothing is sent yet."""
+        """Connect to `target`: a gateway's `host:port`, or several as `ipv4:host:port,host:port`; nothing is sent."""
         self._channel = grpc.aio.insecure_channel(target, options=channel_options(SERVICE_CONFIG))
         self._stub: Any = search_pb2_grpc.SearchServiceStub(self._channel)  # its stubs know only the blocking calls
         # Of its own: the other one takes no call at all to a gateway that says NOT_SERVING, not even this question.

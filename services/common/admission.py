@@ -35,7 +35,8 @@ class AdmissionRules:
 
 _LEAST_RETRY_SECONDS = 0.05
 _PRESSURE_SECONDS = 1.0
-_LIFO_PRESSURE = 0.5
+_PEOPLE_SECONDS = 1.0
+_MOSTLY = 0.9
 
 
 @dataclass(eq=False, slots=True)
@@ -55,9 +56,9 @@ class Admission:
     """The door. Make it and use it in one event loop.
 
     People come before jobs, and a person who finds the queue full takes the place of the job that came last. Among
-    people it is first come, first served, while there is little waiting; under sustained overload the newest goes first
-    (adaptive LIFO: Maurer, "Fail at scale", ACM Queue, 2015), for the oldest is the one whose deadline is nearest, and
-    serving it too late serves nobody. Jobs leave a place free for people for as long as there have been any lately.
+    equals it is first come, first served. Serving the newest first, as is done where nobody knows how long callers will
+    wait, would keep those waiting to their end who could have been told at once that it is no use. While people are
+    about, jobs take what they leave: one place, when no person is in work.
     """
 
     def __init__(self, rules: AdmissionRules, clock: Callable[[], float]) -> None:
@@ -149,7 +150,7 @@ class Admission:
     def _refuse_hopeless(self, criticality: Criticality, deadline: float) -> None:
         batch = self._queues[Criticality.BATCH]
         wait_seconds = self._seconds_until(self._ahead_of(criticality))
-        if self._clock() + wait_seconds + (self._times.median or 0.0) > deadline:
+        if self._clock() + wait_seconds + (self._times.quantile(_MOSTLY) or 0.0) > deadline:
             raise self._overloaded("the answer would come after the deadline", wait_seconds)
         if self.waiting < self._rules.max_waiting:
             return
@@ -184,8 +185,8 @@ class Admission:
         return people if criticality is Criticality.INTERACTIVE else self.waiting
 
     def _has_place(self, criticality: Criticality) -> bool:
-        if criticality is Criticality.BATCH and self._clock() - self._last_person < _PRESSURE_SECONDS:
-            return self.in_flight < self.limit - 1 or self.in_flight == 0
+        if criticality is Criticality.BATCH and self._clock() - self._last_person < _PEOPLE_SECONDS:
+            return self.in_flight == 0
         return self.in_flight < self.limit
 
     def _enter(self) -> None:
@@ -200,8 +201,7 @@ class Admission:
         for criticality in Criticality:
             queue = self._queues[criticality]
             while queue and self._has_place(criticality):
-                newest_first = self.pressure(self._clock()) > _LIFO_PRESSURE
-                waiter = queue.pop() if newest_first else queue.popleft()
+                waiter = queue.popleft()
                 if waiter.turn.done():
                     continue
                 try:

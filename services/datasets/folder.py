@@ -46,7 +46,7 @@ def prepare(target: Path, gallery: Path, photos: Mapping[str, Path] | Path | Non
     with folder_in_one_step(target) as folder:
         write_dataset(
             folder,
-            name=gallery.resolve().name,
+            name=target.resolve().name,
             image_root=root,
             catalogue=catalogue,
             photos=tables,

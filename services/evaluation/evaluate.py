@@ -121,6 +121,15 @@ async def evaluate(
     return report
 
 
+def check_dataset(folder: Path) -> None:
+    """Find out whether there is anything to evaluate with, before a system is started for it.
+
+    Raises:
+        CatalogueInvalid: the dataset folder is none, or has no labelled photos.
+    """
+    _labelled(read_dataset(folder))
+
+
 def write_report(report: Report, image_root: Path, out: Path) -> None:
     """Write `report.json` and `report.html` into `out`; each appears in one step.
 

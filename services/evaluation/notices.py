@@ -12,7 +12,8 @@ _NAMED = 5
 
 _NOT_FITTED = (
     "The snapshot has learned nothing about the classifier that serves, so Adaptive searched every aisle; "
-    "index again with held-out photos."
+    "index with this classifier and with at least 30 held-out photos of products in the catalogue; aisle index says "
+    "what it fitted, and why not."
 )
 
 

@@ -12,11 +12,12 @@ import pytest
 from services.cli.processes import Kind, ProcessStatus, State
 from services.cli.restarts import RestartPolicy
 from services.cli.state import SystemState, running_system_state
-from services.cli.system import TritonAloneSettings, _supervised, running_triton
+from services.cli.system import SystemSettings, TritonAloneSettings, _supervised, running_system, running_triton
 from services.common.errors import SettingsInvalid, Unavailable
 from services.models.client import TritonModels
 from tests.integration.test_supervisor import runs, spec, until
 from tests.support import tiny_models
+from tests.support.snapshots import publish_snapshot
 from tests.support.triton import ROOT
 
 STATE = SystemState(supervisor_pid=1, snapshot_root="", snapshot_id="", gateway="", triton="", processes=())
@@ -94,6 +95,15 @@ async def test_a_wrong_folder_of_models_is_the_callers_to_mend(settings: TritonA
     with pytest.raises(SettingsInvalid, match=r"is no model repository"):
         async with running_triton(wrong):
             pytest.fail("served nothing at all")
+
+
+async def test_models_of_another_space_are_the_callers_to_mend(settings: TritonAloneSettings, tmp_path: Path) -> None:
+    """Who forgot --models is told of it, and not to come back later."""
+    snapshot = publish_snapshot(tmp_path / "snapshots", {"bag": 4})
+    system = SystemSettings(**settings.model_dump(), snapshot_root=str(snapshot.root))
+    with pytest.raises(SettingsInvalid, match=r"give the models that it was indexed with \(--models FOLDER\)"):
+        async with running_system(system):
+            pytest.fail("served vectors of two spaces")
 
 
 @pytest.mark.triton

@@ -10,6 +10,8 @@ from services.cli.commands.options import DEFAULT_DATASETS, Json
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from services.datasets.labelled import Dataset
+
 dataset = typer.Typer(
     help="Make a dataset folder: a catalogue, its pictures, and labelled photos to search with.",
     no_args_is_help=True,
@@ -92,6 +94,7 @@ def from_folder(
 def _make(prepare: "Callable[[], Path]", *, as_json: bool) -> None:
     from services.cli.console import print_json, program, results
     from services.common.errors import InvalidArgument
+    from services.datasets.labelled import read_dataset
 
     try:
         folder = prepare()
@@ -100,4 +103,21 @@ def _make(prepare: "Callable[[], Path]", *, as_json: bool) -> None:
     if as_json:
         print_json({"dataset": str(folder)})
     else:
-        results().print(f"{folder}; next: {program()} index {folder}", markup=False, soft_wrap=True)
+        made = read_dataset(folder)
+        follow = f"fit head {folder} --out build/models" if made.train is not None else f"index {folder}"
+        results().print(f"{folder}: {_counts(made)}; next: {program()} {follow}", markup=False, soft_wrap=True)
+
+
+def _counts(made: "Dataset") -> str:
+    from services.indexer.catalogue import read_catalogue
+    from services.photo.labelled import by_photo, read_photos
+
+    catalogue = read_catalogue(made.catalogue)
+    products, categories = (len(set(catalogue.strings(column))) for column in ("product_id", "category"))
+    counts = [
+        f"{len(by_photo(read_photos(table, made.image_root))):,} {name}"
+        for name, table in (("train", made.train), ("val", made.val), ("queries", made.queries))
+        if table is not None
+    ]
+    photos = f"photos: {', '.join(counts)}" if counts else "no photos"
+    return f"{len(catalogue):,} pictures of {products:,} products in {categories:,} categories, {photos}"

@@ -69,7 +69,7 @@ def evaluate(
     from services.cli.finding import running_gateway
     from services.cli.reporting import show_report
     from services.cli.system import SystemSettings
-    from services.evaluation.evaluate import EvaluationOptions
+    from services.evaluation.evaluate import EvaluationOptions, check_dataset
     from services.evaluation.observation import POLICIES
 
     command = " ".join(("aisle", *sys.argv[1:]))
@@ -82,6 +82,7 @@ def evaluate(
         model_repository=models,
         shards_per_searcher=shards_per_searcher,
     )
+    check_dataset(dataset_folder)
     report = run(_evaluate(job, target or running_gateway(run_folder), system))
     show_report(report, out, as_json=as_json)
 

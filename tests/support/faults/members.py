@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -63,13 +63,13 @@ class Member:
         self._process.stdin.write(json.dumps(words).encode() + b"\n")
 
     def stop(self) -> None:
-        """Let it hang: SIGSTOP to all of its processes."""
-        self._signal(signal.SIGSTOP)
+        """Let it hang: SIGSTOP. Triton's helpers are left alone: they would take its silence for its end."""
+        self._signal(signal.SIGSTOP, os.kill)
         self._stopped = True
 
     def go_on(self) -> None:
         """Let it go on: SIGCONT."""
-        self._signal(signal.SIGCONT)
+        self._signal(signal.SIGCONT, os.kill)
         self._stopped = False
 
     async def kill(self) -> None:
@@ -104,7 +104,7 @@ class Member:
             log.seek(offset)
             return next((json.loads(line) for line in log if b'"event": "serving"' in line), None)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _signal(self, number: signal.Signals, send: Callable[[int, signal.Signals], None] = os.killpg) -> None:
         for group in self._groups:
             with suppress(ProcessLookupError):
-                os.killpg(group, number)
+                send(group, number)

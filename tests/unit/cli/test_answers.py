@@ -22,7 +22,7 @@ def test_a_whole_answer_says_so() -> None:
 
 
 def test_no_good_match_is_said_in_words() -> None:
-    """With the best hit's probability; a match, or no verdict, needs no line."""
+    """With the best hit's probability; a match needs no line."""
     response = answer_of("p", partial=False)
     assert verdict_line(from_response(response)) == ""
     response.verdict = search_pb2.Verdict.VERDICT_NO_GOOD_MATCH
@@ -46,3 +46,12 @@ def test_product_ids_are_shown_as_they_are() -> None:
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert "shelf[1].jpg" in shown
     assert "[red]p1" in shown
+
+
+def test_scores_that_nothing_was_learned_about_are_said_to_rank_only() -> None:
+    """Else 0.987 would look sure; where nothing was found, there are no scores."""
+    response = answer_of("p", partial=False)
+    response.verdict = search_pb2.Verdict.VERDICT_UNSPECIFIED
+    assert "scores only rank" in verdict_line(from_response(response))
+    del response.hits[:]
+    assert verdict_line(from_response(response)) == ""

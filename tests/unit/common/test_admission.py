@@ -127,30 +127,23 @@ async def test_a_person_takes_the_place_of_the_last_job_in_a_full_queue(clock: M
         assert guests.refusal("anna") is None
 
 
-async def test_jobs_leave_a_place_free_while_people_are_about(clock: ManualClock) -> None:
-    """A second after the last of them they take all."""
+async def test_jobs_take_what_people_leave(clock: ManualClock) -> None:
+    """One place, when no person is in work; a second after the last of them they take all."""
     admission = door(clock, places=3)
     async with visiting(admission) as guests:
         await guests.come("anna")
         for name in ("job 1", "job 2"):
             await guests.come(name, JOB)
-        assert guests.inside == ["anna", "job 1"]
+        assert guests.inside == ["anna"]
+        await guests.leave("anna")
+        assert guests.inside == ["job 1"]
         await guests.come("bert")
-        assert guests.inside == ["anna", "job 1", "bert"]
+        assert guests.inside == ["job 1", "bert"]
     clock.advance(2.0)
     async with visiting(admission) as guests:
-        for name in ("job 1", "job 2", "job 3"):
+        for name in ("job 3", "job 4", "job 5"):
             await guests.come(name, JOB)
         assert len(guests.inside) == 3
-
-
-async def test_under_sustained_overload_the_newest_goes_first(clock: ManualClock) -> None:
-    """The oldest would be too late in any case."""
-    async with visiting(door(clock, max_waiting=50)) as guests:
-        for number in range(30):
-            await guests.come(str(number))
-        await guests.leave("0")
-        assert guests.inside == ["29"]
 
 
 async def test_who_would_come_in_too_late_is_sent_away_at_once(clock: ManualClock) -> None:

@@ -125,7 +125,7 @@ def test_several_runs_differ_and_their_mean_is_as_good_at_least(tmp_path: Path) 
     assert reports[0].loss != reports[2].loss
     pixels = load(data.val.paths, RECIPE.side)
     accuracy = (run(fitted.classifier.file, pixels).argmax(axis=1) == data.val.labels(data.categories)).mean()
-    assert accuracy >= max(report.accuracy for report in reports if report.is_best and report.epoch in (2, 4)) - 0.13
+    assert accuracy >= max(report.accuracy for report in reports if report.is_best) - 0.13
 
 
 def test_without_products_only_the_classifier_is_learned(tmp_path: Path) -> None:
