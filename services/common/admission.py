@@ -6,18 +6,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from enum import Enum
 
 from services.common.concurrency_limit import ConcurrencyLimit, LimitRules
+from services.common.criticality import Criticality
 from services.common.errors import DeadlineExceeded, NotServing, Overloaded
 from services.common.recent_times import RecentTimes
-
-
-class Criticality(Enum):
-    """Who waits for the answer."""
-
-    INTERACTIVE = "interactive"
-    BATCH = "batch"
 
 
 @dataclass(frozen=True, slots=True)

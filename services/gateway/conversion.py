@@ -3,7 +3,7 @@
 from aisle.search.v1 import search_pb2 as pb
 from google.protobuf import duration_pb2
 
-from services.common.admission import Criticality
+from services.common.criticality import Criticality
 from services.common.errors import AisleError, CoverageTooLow, InvalidArgument
 from services.common.status import to_status, wire_text
 from services.gateway.coverage import Coverage, ShardState

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from services.common.admission import Criticality
+from services.common.criticality import Criticality
 from services.common.errors import InvalidArgument
 from services.gateway.coverage import Coverage
 from services.gateway.merging import Hit

@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from services.common.admission import Admission, Criticality
+from services.common.admission import Admission
+from services.common.criticality import Criticality
 from services.common.errors import AisleError, CoverageTooLow, DeadlineExceeded
 from services.common.recent_times import RecentTimes
 from services.common.telemetry import get_logger

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from services.common.admission import Admission, AdmissionRules, Criticality
+from services.common.admission import Admission, AdmissionRules
 from services.common.concurrency_limit import LimitRules
+from services.common.criticality import Criticality
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from typing import Any
 import grpc.aio
 from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
 
-from services.common.admission import Criticality
+from services.common.criticality import Criticality
 from services.common.errors import NotServing
 from services.common.paging import page_of
 from services.searcher.conversion import (

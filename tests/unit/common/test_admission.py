@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.common.admission import Admission, AdmissionRules, Criticality
+from services.common.admission import Admission, AdmissionRules
 from services.common.concurrency_limit import LimitRules
+from services.common.criticality import Criticality
 from services.common.errors import DeadlineExceeded, Overloaded
 from tests.support.clocks import ManualClock
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aisle.search.v1 import search_pb2 as pb
 
-from services.common.admission import Criticality
+from services.common.criticality import Criticality
 from services.common.errors import (
     CoverageTooLow,
     ImageTooLarge,
