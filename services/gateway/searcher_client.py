@@ -91,13 +91,13 @@ class SearcherClient:
                 response = await self._stubs[target].Search(request, timeout=max(0.0, deadline - self._clock()))
             except grpc.aio.AioRpcError as call:
                 raise _error_of(slug, call) from None
-            return self._hits(slug, response)
+            return self._hits(slug, response, query.top_k)
 
         times = self._times[slug]
         after_seconds = None if hedge_weight is None else hedge_after(times, hedge_weight)
         return await self._hedging.ask(targets, ask, times=times, after_seconds=after_seconds)
 
-    def _hits(self, slug: str, response: shard_pb2.SearchResponse) -> ShardHits:
+    def _hits(self, slug: str, response: shard_pb2.SearchResponse, top_k: int) -> ShardHits:
         """Convert an answer, refusing what can't be one: a wrong answer is worse than a missing one."""
         if response.snapshot_id != self._manifest.snapshot_id:
             raise SpaceMismatch(f"shard {slug} answered from snapshot {response.snapshot_id!r}")
@@ -108,6 +108,8 @@ class SearcherClient:
         columns = (found.product_ids, found.image_ids, found.image_paths, found.categories, similarities)
         if len({len(column) for column in columns}) != 1 or not np.isfinite(similarities).all():
             raise Internal(f"shard {slug} answered with lists of different lengths or numbers that are not finite")
+        if len(similarities) > top_k or (np.diff(similarities) > 0).any():
+            raise Internal(f"shard {slug} answered with more than the best {top_k}, or not the best first")
         return ShardHits(*columns, exhausted=found.exhausted)
 
     async def connect(self, timeout_seconds: float) -> Sequence[str]:

@@ -38,10 +38,10 @@ def neighbours(
 async def test_an_answer_is_taken_as_it_is() -> None:
     """Ids, paths and similarities in their order, and whether there are more."""
     answer = pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours()])
-    hits = client()._hits("shoes", answer)
+    hits = client()._hits("shoes", answer, 2)
     assert not hits.exhausted
     answer.neighbours[0].exhausted = True
-    assert client()._hits("shoes", answer).exhausted
+    assert client()._hits("shoes", answer, 2).exhausted
     assert (list(hits.product_ids), list(hits.image_ids), list(hits.image_paths)) == (
         ["p"] * 2,
         ["i"] * 2,
@@ -61,12 +61,20 @@ async def test_an_answer_is_taken_as_it_is() -> None:
         (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours(paths=0)]), Internal),
         (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours(similarity=math.nan)]), Internal),
         (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours(similarity=math.inf)]), Internal),
+        (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours(similarity=0.8)]), Internal),
     ],
 )
 async def test_an_impossible_answer_is_none(answer: pb.SearchResponse, error: type[AisleError]) -> None:
     """A wrong answer is worse than a missing one; the message has the shard."""
     with pytest.raises(error, match="shoes"):
-        client()._hits("shoes", answer)
+        client()._hits("shoes", answer, 2)
+
+
+async def test_no_more_is_taken_than_was_asked_for() -> None:
+    """A searcher that sends more than `top_k` misunderstood the question."""
+    answer = pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours()])
+    with pytest.raises(Internal, match="shoes"):
+        client()._hits("shoes", answer, 1)
 
 
 @pytest.mark.parametrize("slug", ["shoes", "bags"])
