@@ -8,7 +8,7 @@ import onnx
 from services.models.golden import golden_picture
 from services.photo.intake import PREPROCESSING
 from services.training.base import EMBEDDER, read_base
-from services.training.repository import ModelEntry, Serving, write_entry
+from services.training.repository import ModelEntry, write_entry
 from services.training.sessions import run
 from services.training.surgery import with_unit_length
 
@@ -34,7 +34,6 @@ def write_frozen_features(base: Path, repository: Path) -> None:
         tolerance=5e-3,
         card=_CARD,
         parameters={"model_version": "lite0-frozen1280-1", "preprocessing": PREPROCESSING},
-        serving=Serving(instances=2),
     )
     write_entry(repository, entry)
     file.unlink()

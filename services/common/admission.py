@@ -60,6 +60,8 @@ class Admission:
         self._clock = clock
         self._limit = ConcurrencyLimit(rules.limit)
         self._times = RecentTimes(clock, size=64)
+        self._turns = RecentTimes(clock, size=64)
+        self._last_turn: float | None = None
         self._queues: dict[Criticality, deque[_Waiter]] = {each: deque() for each in Criticality}
         self._last_person = float("-inf")
         self._pressure = 0.0
@@ -127,7 +129,7 @@ class Admission:
         waiter = _Waiter(asyncio.get_running_loop().create_future(), deadline)
         queue = self._queues[criticality]
         queue.append(waiter)
-        latest = deadline - (self._times.median or 0.0)
+        latest = deadline - self._needed_by_most
         try:
             async with asyncio.timeout(None if math.isinf(latest) else latest - self._clock()):
                 await waiter.turn
@@ -143,7 +145,7 @@ class Admission:
     def _refuse_hopeless(self, criticality: Criticality, deadline: float) -> None:
         batch = self._queues[Criticality.BATCH]
         wait_seconds = self._seconds_until(self._ahead_of(criticality))
-        if self._clock() + wait_seconds + (self._times.quantile(_MOSTLY) or 0.0) > deadline:
+        if self._clock() + wait_seconds + self._needed_by_most > deadline:
             raise self._overloaded("the answer would come after the deadline", wait_seconds)
         if self.waiting < self._rules.max_waiting:
             return
@@ -151,6 +153,11 @@ class Admission:
             batch.pop().send_away(self._overloaded("people come before jobs", wait_seconds))
             return
         raise self._overloaded(f"{self.waiting} wait already", wait_seconds)
+
+    @property
+    def _needed_by_most(self) -> float:
+        """What nine in ten need, seconds: one who waits and then is late has cost others their turn."""
+        return self._times.quantile(_MOSTLY) or 0.0
 
     def _overloaded(self, why: str, wait_seconds: float) -> Overloaded:
         return Overloaded(
@@ -169,8 +176,13 @@ class Admission:
             )
 
     def _seconds_until(self, before: int) -> float:
-        """Return how long until so many have come in, if those in work leave as fast as of late."""
-        return (before + 1) * (self._times.median or 0.0) / max(1, self.limit)
+        """Return how long until so many have come in, and one more: as fast as places became free of late.
+
+        Only while somebody waits does that tell how fast they can. Where nobody has waited yet, it is as fast as those
+        in work would leave if each took what is usual; but under load some take longer, and some are given up.
+        """
+        turn = self._turns.mean or (self._times.median or 0.0) / max(1, self.limit)
+        return (before + 1) * turn
 
     def _ahead_of(self, criticality: Criticality) -> int:
         """Return how many wait that come before a newcomer."""
@@ -187,7 +199,11 @@ class Admission:
 
     def _leave(self) -> None:
         self.in_flight -= 1
+        now = self._clock()
+        if self._last_turn is not None:
+            self._turns.add(now - self._last_turn)
         self._call_next()
+        self._last_turn = now if self.waiting else None
 
     def _call_next(self) -> None:
         """Give the free places to those who wait; who would be too late now is told so."""

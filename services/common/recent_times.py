@@ -1,4 +1,4 @@
-"""What something took of late: the durations of the last seconds, and their quantiles. Pure."""
+"""What something took of late: the durations of the last seconds, their quantiles and their mean. Pure."""
 
 from collections import deque
 from collections.abc import Callable
@@ -50,6 +50,12 @@ class RecentTimes:
     def median(self) -> float | None:
         """What half of them do not exceed, seconds; None for fewer than ten."""
         return self.quantile(0.5)
+
+    @property
+    def mean(self) -> float | None:
+        """Their mean, seconds; None for fewer than ten."""
+        self._forget()
+        return float(np.mean([seconds for _, seconds in self._kept])) if len(self._kept) >= _LEAST else None
 
     def _forget(self) -> None:
         oldest = self._clock() - self._seconds

@@ -2,59 +2,87 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from services.common.errors import DeadlineExceeded
+from services.common.errors import DeadlineExceeded, ModelUnavailable, Unavailable
 from services.common.recent_times import RecentTimes
 from services.gateway.hedging import Hedging
-from services.models.client import TritonModels
+from services.models.client import CLASSIFIER, EMBEDDER, TritonModels
 from services.photo.intake import Pixels
 
 T = TypeVar("T")
+
+
+class _Model(Generic[T]):
+    """One model, wherever it is served."""
+
+    def __init__(self, name: str, targets: Sequence[str], hedging: Hedging, clock: Callable[[], float]) -> None:
+        self._name = name
+        self._targets = targets
+        self._hedging = hedging
+        self._clock = clock
+        self._times = RecentTimes(clock)
+
+    async def ask(self, call: Callable[[str, float], Awaitable[T]], timeout_seconds: float) -> T:
+        """Call it with a target and the seconds that are left."""
+        deadline = self._clock() + timeout_seconds
+
+        async def ask(target: str) -> T:
+            left = deadline - self._clock()
+            if left <= 0:
+                raise DeadlineExceeded("no time was left to ask another Triton")
+            return await call(target, left)
+
+        try:
+            reply = await self._hedging.ask(self._targets, ask, times=self._times, after_seconds=None)
+        except ModelUnavailable:
+            raise
+        except Unavailable as lost:
+            raise ModelUnavailable(
+                f"model {self._name}: {lost.message}", retry_after_seconds=lost.retry_after_seconds
+            ) from None
+        return reply.value
 
 
 class ModelReplicas:
     """Asks the less busy Triton, and another one when that one can't answer; slow ones are waited for.
 
     A model takes most of an answer's time and all of a core: asking two of them for one answer would cost more than it
-    brings. With one Triton this is that Triton.
+    brings. With one Triton this is that Triton. When all seem to be lost, photos are refused at once but for one at a
+    time, which finds out when that is over.
     """
 
     def __init__(
-        self, tritons: Mapping[str, TritonModels], hedging: Hedging, clock: Callable[[], float] = time.monotonic
+        self,
+        tritons: Mapping[str, TritonModels],
+        embedding: Hedging,
+        classifying: Hedging,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Create it.
 
         Args:
             tritons: by target; they serve the same models.
-            hedging: chooses among the targets.
+            embedding: chooses among the targets for the embedder.
+            classifying: chooses for the classifier: a Triton can lose one model and keep the other.
             clock: seconds, monotonic.
         """
         self._tritons = tritons
-        self._targets: Sequence[str] = tuple(tritons)
-        self._hedging = hedging
-        self._clock = clock
-        self._times = RecentTimes(clock)
+        targets = tuple(tritons)
+        self._embedder = _Model[npt.NDArray[np.float32]](EMBEDDER, targets, embedding, clock)
+        self._classifier = _Model[npt.NDArray[np.float32]](CLASSIFIER, targets, classifying, clock)
 
     async def embed(self, pixels: Pixels, timeout_seconds: float) -> npt.NDArray[np.float32]:
         """Return unit vectors, as `TritonModels.embed`."""
-        deadline = self._clock() + timeout_seconds
-        return await self._ask(lambda triton: self._tritons[triton].embed(pixels, self._left(deadline)))
+        return await self._embedder.ask(
+            lambda target, seconds: self._tritons[target].embed(pixels, seconds), timeout_seconds
+        )
 
     async def classify(self, pixels: Pixels, timeout_seconds: float) -> npt.NDArray[np.float32]:
         """Return probabilities, as `TritonModels.classify`."""
-        deadline = self._clock() + timeout_seconds
-        return await self._ask(lambda triton: self._tritons[triton].classify(pixels, self._left(deadline)))
-
-    async def _ask(self, call: Callable[[str], Awaitable[T]]) -> T:
-        reply = await self._hedging.ask(self._targets, call, times=self._times, after_seconds=None)
-        return reply.value
-
-    def _left(self, deadline: float) -> float:
-        seconds = deadline - self._clock()
-        if seconds <= 0:
-            raise DeadlineExceeded("no time was left to ask another Triton")
-        return seconds
+        return await self._classifier.ask(
+            lambda target, seconds: self._tritons[target].classify(pixels, seconds), timeout_seconds
+        )

@@ -79,14 +79,15 @@ class Replicas:
             targets: the replicas that would do.
             avoid: those that were asked already.
 
-        One that was passed over long enough is tried with one call at a time. When all are passed over, the one that
-        has been longest is asked: it may be back, and no answer is lost by trying.
+        One that was passed over long enough is tried with one call at a time. When all are passed over, so is the one
+        that has been longest, for it may be back; the other calls need not wait to learn that it is not.
         """
         candidates = [self._replicas[target] for target in targets if target not in avoid]
         now = self._clock()
         usable = [each for each in candidates if _is_usable(each, now)]
         if not usable:
-            return min(candidates, key=lambda each: each.away_until, default=None)
+            idle = (each for each in candidates if each.in_flight == 0)
+            return min(idle, key=lambda each: each.away_until, default=None)
         drawn = usable if len(usable) <= 2 else [usable[place] for place in self._two_of(len(usable))]  # noqa: PLR2004
         return min(drawn, key=lambda each: (each.in_flight, self._lot()))
 

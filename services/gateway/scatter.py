@@ -106,6 +106,15 @@ class Patience:
     light_seconds: float = 0.0
     hedges: bool = False
 
+    def hedge_weight(self, probability: float) -> float | None:
+        """Return what a hedge of a shard is worth, None for none: what is not waited for is not asked twice either.
+
+        Args:
+            probability: the mass that the shard stands for; 0 for a category that the classifier does not know.
+        """
+        is_waited_for = self.light_mass == 0 or probability > self.light_mass
+        return probability if self.hedges and is_waited_for else None
+
     def leaves_at(self, missing_mass: float, slowest_seconds: float) -> float | None:
         """Return when to leave those that are missing, in seconds from the start of the wave; None for their deadline.
 
@@ -141,7 +150,7 @@ async def scatter(
     began = clock()
 
     async def ask(shard: RankedShard) -> ShardAnswer:
-        weight = shard.probability if patience.hedges and shard.probability > patience.light_mass else None
+        weight = patience.hedge_weight(shard.probability)
         hits, state, detail = None, ShardState.ANSWERED, ""
         try:
             reply = await searchers.search(shard.slug, query, patience.timeout_seconds, weight)

@@ -114,7 +114,11 @@ class Gateway:
                 catalog=catalog,
                 versions=(_version(embedder), _version(classifier)),
                 decoder=decoder,
-                models=ModelReplicas(tritons, Hedging(_replicas(settings.triton), extra, time.monotonic)),
+                models=ModelReplicas(
+                    tritons,
+                    embedding=Hedging(_replicas(settings.triton), extra, time.monotonic),
+                    classifying=Hedging(_replicas(settings.triton), extra, time.monotonic),
+                ),
                 searchers=searchers,
                 admission=admission,
                 ladder=Ladder(settings.ladder_rules),

@@ -12,6 +12,9 @@ from services.models.environment import TritonEnvironment
 LogLevel = Literal["error", "warning", "info", "verbose"]
 # After the drain Triton unloads its models and ends the stubs, 2 to 3 s, and counts that into the same timeout.
 _UNLOAD_SECONDS = 5
+# Models compute for 10 ms at a time. Where they share cores with a gateway and searchers, whose work takes 1 ms, that
+# work goes first, and refusals, too; who has cores of its own notices nothing of it.
+_NICENESS = 10
 _LEVELS: tuple[LogLevel, ...] = ("error", "warning", "info")
 
 
@@ -81,7 +84,7 @@ def triton_command(
         *(f"--{name}={value}" for name, value in flags.items()),
     )
     return TritonCommand(
-        argv=tied_to_parent(argv),
+        argv=tied_to_parent(("nice", "-n", str(_NICENESS), *argv)),
         environment=_variables(environment, inherited),
         target=f"{host}:{port}",
         shm_prefix=shm_prefix,

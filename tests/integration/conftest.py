@@ -24,7 +24,7 @@ def tiny_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # The delay makes the batcher wait for company, so that the tests see batches and not just luck.
     tiny_models.write_model(repository, "embedder", tiny_models.embedder(), queue_delay_microseconds=20_000)
     tiny_models.write_model(repository, "classifier", tiny_models.classifier(), labels=tiny_models.LABELS)
-    tiny_models.write_model(repository, "slow", tiny_models.slow(), max_queue_size=2)
+    tiny_models.write_model(repository, "slow", tiny_models.slow(), max_queue_size=2, instances=1)
     tiny_models.write_model(repository, "fragile", tiny_models.fragile())
     return repository
 

@@ -165,7 +165,7 @@ async def test_no_time_left_is_told_without_a_call(models: TritonModels) -> None
 
 async def test_stop_leaves_nothing_behind(tmp_path: Path) -> None:
     """After the context no process, no shared memory and no server is left."""
-    tiny_models.write_model(tmp_path, "embedder", tiny_models.embedder(), instances=2)
+    tiny_models.write_model(tmp_path, "embedder", tiny_models.embedder())
     async with running_triton(triton_settings(tmp_path)) as process:
         assert len(_group(process.pid)) == 3
         client = TritonModels(process.command.target)
@@ -186,7 +186,7 @@ def test_a_killed_launcher_takes_triton_with_it(tmp_path: Path) -> None:
     launcher = _launch(settings)
     assert launcher.stderr is not None
     serving = next(event for line in launcher.stderr if (event := _event(line)).get("event") == "serving")
-    assert len(_group(serving["pid"])) == 2
+    assert len(_group(serving["pid"])) == 3
     launcher.kill()
     launcher.wait()
     launcher.stderr.close()

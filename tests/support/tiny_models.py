@@ -80,7 +80,7 @@ def write_model(
     model: bytes,
     *,
     labels: Sequence[str] = (),
-    instances: int = 1,
+    instances: int = 2,
     max_queue_size: int = 64,
     queue_delay_microseconds: int = 0,
 ) -> Path:

@@ -16,6 +16,9 @@ from tests.support.faults.history import History, Question, asked, poisson
 from tests.support.faults.system import running
 
 DEADLINE_SECONDS: Final = 0.25
+INSTANCES: Final = 4.0
+"""Of the demo's models. Each ends what it was computing when it was stopped, and may begin one more batch, which Triton
+reads in the moment before it reads that the callers are gone."""
 CASCADE: Final = Question(0, 0.0, 0, Policy.TOP_P)
 IMPATIENT: Final = replace(CASCADE, timeout_seconds=DEADLINE_SECONDS)
 _SECONDS = 20.0
@@ -73,25 +76,36 @@ async def batch_fills(folder: Path, seed: int) -> list[Target]:
 
 
 async def frozen_model(folder: Path, seed: int) -> list[Target]:
-    """The models hang for two seconds."""
+    """The models hang for two seconds; whoever asked meanwhile is gone when they go on."""
     [port] = free_ports(1)
     triton_options = ("--metrics-port", str(port))
     async with running(folder, demo=True, gateways=1, tritons=1, triton_options=triton_options) as system:
         rate = 0.5 * await capacity(system.target, Policy.TOP_P)
-        before = await gauge(port, "nv_inference_count")
-        loading = asyncio.create_task(asked(system.target, list(poisson(rate, 10.0, seed, IMPATIENT))))
+        loading = asyncio.create_task(asked(system.target, list(poisson(rate, 4.5, seed, IMPATIENT))))
         await asyncio.sleep(3.0)
+        before = await gauge(port, "nv_inference_exec_count")
         system.members["triton-0"].stop()
-        await asyncio.sleep(2.0)
+        frozen = await loading
+        await asyncio.sleep(0.5)
         system.members["triton-0"].go_on()
-        history = await loading
-        computed = await gauge(port, "nv_inference_count") - before
-    answered = [each for each in history.outcomes if each.found]
-    late = [each for each in history.outcomes if each.seconds > DEADLINE_SECONDS + 0.02]
-    figures = {"computed_for_nobody": computed - 2.0 * len(answered), "late": float(len(late))}
-    # What the two models' instances were working on when they were stopped is computed, whoever waits for it.
-    reach = {"computed_for_nobody": 4.0, "late": 0.0}
-    return [Target("a model frozen for 2 s, 250 ms", reach, figures, list(reach))]
+        await asyncio.sleep(1.0)
+        executions = await gauge(port, "nv_inference_exec_count") - before
+        after = await asked(system.target, list(poisson(rate, 10.0, seed + 1, IMPATIENT)))
+    meanwhile = frozen.between(3.25, 4.5)
+    refused = [each for each in meanwhile.outcomes if each.seconds < 0.05]
+    figures = {
+        "executions_since": executions,
+        "refused_at_once_percent": share(refused, meanwhile.outcomes),
+        "late": float(len([each for each in frozen.outcomes if each.seconds > DEADLINE_SECONDS + 0.02])),
+        "full_afterwards_percent": share(after.full, after.outcomes),
+    }
+    reach = {
+        "executions_since": 2 * INSTANCES,
+        "refused_at_once_percent": 80.0,
+        "late": 0.0,
+        "full_afterwards_percent": 99.0,
+    }
+    return [Target("a model frozen for 2 s, 250 ms", reach, figures, ["executions_since", "late"])]
 
 
 SITUATIONS: Final[Mapping[str, Situation]] = {

@@ -162,6 +162,23 @@ async def test_who_would_come_in_too_late_is_sent_away_at_once(clock: ManualCloc
         assert guests.inside == ["hopeful"]
 
 
+async def test_how_long_turns_take_is_learned_from_those_who_waited(clock: ManualClock) -> None:
+    """Work takes 0.1 s as far as it ends well; but places become free every 0.5 s only, for others are given up."""
+    admission = door(clock, max_waiting=20)
+    await teach(admission, clock, 0.1)
+    async with visiting(admission) as guests:
+        for number in range(12):
+            await guests.come(str(number))
+        for number in range(11):
+            clock.advance(0.5)
+            guests.tasks[str(number)].cancel()
+            await settle()
+        await guests.come("last", remaining_seconds=0.55)
+        refused = guests.refusal("last")
+        assert isinstance(refused, Overloaded)
+        assert refused.retry_after_seconds == pytest.approx(0.5)
+
+
 async def test_dead_work_is_refused_before_it_starts(clock: ManualClock) -> None:
     """On arrival, and again when its turn comes; then the next one has its turn."""
     admission = door(clock, places=2)

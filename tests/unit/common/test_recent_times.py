@@ -1,6 +1,7 @@
 """Quantiles of what was seen lately, and of nothing else."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,3 +50,16 @@ def test_old_ones_are_forgotten_though_no_new_ones_come() -> None:
     assert times.median == 1.0
     clock.advance(0.2)
     assert times.median is None
+
+
+def test_the_mean_is_of_what_is_remembered() -> None:
+    """As the quantiles: nothing for a few, and nothing of what is too old."""
+    clock = ManualClock()
+    times = RecentTimes(clock, seconds=10.0)
+    for _ in range(9):
+        times.add(1.0)
+    assert times.mean is None
+    times.add(2.0)
+    assert times.mean == pytest.approx(1.1)
+    clock.advance(10.1)
+    assert times.mean is None

@@ -252,6 +252,13 @@ async def test_the_heavier_a_shard_the_earlier_it_is_hedged_and_light_ones_never
     assert searchers.weights == {"bags": 0.9, "coats": 0.06, "hats": None}
 
 
+async def test_who_waits_for_all_hedges_the_weightless_too() -> None:
+    """What is waited for is worth a second call, however little it stands for."""
+    searchers = FakeSearchers()
+    await gathered(of_masses(bags=1.0, hats=0.0), searchers)
+    assert searchers.weights == {"bags": 1.0, "hats": 0.0}
+
+
 async def test_an_answer_of_a_second_replica_is_an_answer() -> None:
     """And says so."""
     answers = await gathered(of_masses(bags=1.0), FakeSearchers(hedged=("bags",)))

@@ -210,6 +210,36 @@ def test_the_heavier_the_earlier(seconds: list[float], weights: tuple[float, flo
     assert 0.002 <= hedge_after(times, heavy) <= hedge_after(times, light)
 
 
+def test_slow_calls_do_not_make_the_next_hedge_late() -> None:
+    """Of the last hundred calls nine were slow, which is bad luck where two are to be expected."""
+    times = RecentTimes(ManualClock())
+    for each in [0.3] * 9 + [0.01] * 91:
+        times.add(each)
+    assert hedge_after(times, 0.0) == pytest.approx(0.02)
+    assert hedge_after(times, 1.0) == pytest.approx(0.015)
+
+
+async def test_when_nobody_answers_the_next_ones_are_refused_at_once() -> None:
+    """All but one, which waits to see whether somebody is back; and once somebody is, everybody is answered."""
+    shop = Shop()
+    shop.errors = {"a": Unavailable("gone"), "b": Unavailable("gone")}
+    for _ in range(6):
+        with pytest.raises(Unavailable, match="gone"):
+            await shop.ask()
+    assert list(shop.replicas.away) == ["a", "b"]
+    shop.errors.clear()
+    shop.shut("a", "b")
+    probes = [asyncio.create_task(shop.ask(after_seconds=None)) for _ in range(2)]
+    await until(lambda: sum(gate.entered for gate in shop.gates.values()) == 2)
+    with pytest.raises(Unavailable, match="no replica answers") as refused:
+        await shop.ask()
+    assert refused.value.retry_after_seconds
+    for gate in shop.gates.values():
+        gate.open()
+    await asyncio.gather(*probes)
+    await asyncio.gather(*(shop.ask() for _ in range(20)))
+
+
 def test_what_is_not_known_is_waited_for() -> None:
     """50 ms, longer than any search takes that is in order."""
     assert hedge_after(RecentTimes(ManualClock()), 1.0) == 0.05

@@ -110,10 +110,14 @@ def test_nobody_is_away_for_longer_than_the_longest(clock: ManualClock) -> None:
     assert {chosen(known, "ab").target for _ in range(40)} == {"a", "b"}
 
 
-def test_when_all_are_away_the_first_to_come_back_is_asked(clock: ManualClock) -> None:
-    """To ask nobody would lose the answer for certain."""
+def test_when_all_are_away_one_call_at_a_time_finds_out_who_is_back(clock: ManualClock) -> None:
+    """The one that has been longest is asked first; who comes meanwhile need not wait to hear that nobody is there."""
     known = replicas(clock, "ab")
     for target, seconds in itertools.product("ab", (0.1,)):
         lose(known, chosen(known, target), 3)
         clock.advance(seconds)
     assert {chosen(known, "ab").target for _ in range(20)} == {"a"}
+    chosen(known, "a").in_flight = 1
+    assert chosen(known, "ab").target == "b"
+    chosen(known, "b", avoid="a").in_flight = 1
+    assert known.choose("ab") is None
