@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,16 @@ from typing import Literal
 
 from tests.support.faults.proxy import CORRUPTIONS
 from tests.support.faults.system import GROUPS, System
+from tests.support.triton import ROOT
 
-Kind = Literal["kill", "hang", "restart", "slow", "drop", "corrupt"]
+Kind = Literal["kill", "hang", "restart", "slow", "drop", "corrupt", "full disk"]
 
 _LONGEST_SECONDS = 4.0
 _PAUSE_SECONDS = 1.0
+_MOST_BYTES = 2_000
+"""A file of a snapshot is larger."""
+_PAIRS = ("triton", "gateway")
+"""A gateway is not stopped: nobody else could keep its callers' deadlines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +29,11 @@ class Fault:
     Attributes:
         at: when it begins, seconds from the start of the load.
         kind: killed with -9, stopped with SIGSTOP, told to end and started again; or, by its proxy, made slow, made to
-            drop calls, or to answer what can't be right.
+            drop calls, or to answer what can't be right. With a full disk a snapshot is published below everybody's
+            eyes, which fails, and the member is restarted from what is left.
         member: whom it befalls.
         seconds: until it is over, or until the member is started again.
-        how: the corruption; empty for other kinds.
+        how: the corruption, or the bytes that still fit on the disk; empty for other kinds.
     """
 
     at: float
@@ -53,9 +60,12 @@ def schedule(seconds: float, seed: int) -> Iterator[Fault]:
 
 def _drawn(lot: random.Random, at: float, seconds: float) -> Fault:
     replica = f"{lot.choice(list(GROUPS))}-{lot.randrange(2)}"
-    kind: Kind = lot.choice(["kill", "kill", "hang", "restart", "slow", "drop", "corrupt"])
+    kind: Kind = lot.choice(["kill", "kill", "hang", "restart", "slow", "drop", "corrupt", "full disk"])
+    if kind == "full disk":
+        return Fault(at, kind, f"searcher-{replica}", seconds, str(lot.randrange(_MOST_BYTES)))
     if kind in {"kill", "hang", "restart"}:
-        member = lot.choice([f"searcher-{replica}", f"searcher-{replica}", f"triton-{lot.randrange(2)}"])
+        others = [f"triton-{lot.randrange(2)}"] if kind == "hang" else [f"{each}-{lot.randrange(2)}" for each in _PAIRS]
+        member = lot.choice([*([f"searcher-{replica}"] * 2), *others])
         return Fault(at, kind, member, seconds)
     return Fault(at, kind, f"proxy-{replica}", seconds, lot.choice(CORRUPTIONS) if kind == "corrupt" else "")
 
@@ -79,6 +89,10 @@ async def inflict(system: System, faults: Sequence[Fault], began: float) -> list
 async def _one(system: System, fault: Fault) -> None:
     member = system.members[fault.member]
     match fault.kind:
+        case "full disk":
+            await _publish_on_a_full_disk(system, fault.how)
+            await member.end()
+            await member.start()
         case "kill":
             await member.kill()
             await asyncio.sleep(fault.seconds)
@@ -99,3 +113,10 @@ async def _one(system: System, fault: Fault) -> None:
             )
             await asyncio.sleep(fault.seconds)
             member.tell()
+
+
+async def _publish_on_a_full_disk(system: System, most_bytes: str) -> None:
+    argv = ("-m", "tests.support.faults.full_disk", str(system.snapshot.root), most_bytes)
+    process = await asyncio.create_subprocess_exec(sys.executable, *argv, stderr=asyncio.subprocess.PIPE, cwd=ROOT)
+    _, said = await process.communicate()
+    assert process.returncode == 0, said.decode()

@@ -1,6 +1,7 @@
 """Faults by lot: the same for the same seed, never two at once, and all over before the load is."""
 
 import itertools
+from typing import get_args
 
 from aisle.shard.v1 import shard_pb2 as pb
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.faults.history import MIXED, poisson
 from tests.support.faults.proxy import CORRUPTIONS, corrupted
-from tests.support.faults.schedule import schedule
+from tests.support.faults.schedule import Kind, schedule
 
 
 @given(seconds=st.floats(1, 300), seed=st.integers(0, 1_000))
@@ -24,7 +25,7 @@ def test_faults_come_one_after_the_other(seconds: float, seed: int) -> None:
 def test_every_kind_comes_in_a_long_run() -> None:
     """And every way in which an answer can be wrong."""
     faults = list(schedule(1_800.0, 1))
-    assert {fault.kind for fault in faults} == {"kill", "hang", "restart", "slow", "drop", "corrupt"}
+    assert {fault.kind for fault in faults} == {*get_args(Kind)}
     assert {fault.how for fault in faults if fault.kind == "corrupt"} == set(CORRUPTIONS)
 
 
