@@ -7,14 +7,17 @@ one begins anew.
 
 import argparse
 import json
+import os
 import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from services.benchmarks.coarse import coarse_recall
 from services.benchmarks.frozen_features import compose, write_frozen_features
 from services.benchmarks.quality_targets import Measured, targets_of
 from services.benchmarks.spoiling import WAYS
@@ -32,6 +35,7 @@ _SEED = 20
 _IN_SHORT = ("--curve", "0", "--in-flight", "2", "--shards-per-searcher", "22")
 """No latency is judged here, and 44 processes take long to start."""
 _CASCADES = ("baseline", "top_1", "top_p", "adaptive")
+_RUNGS = ("no_extras", "fewer_shards", "coarse")
 
 
 @dataclass(frozen=True)
@@ -46,15 +50,26 @@ class Bench:
     folder: Path
     trainer: Path
 
-    def aisle(self, *arguments: str | Path, python: str | Path = sys.executable) -> None:
+    def aisle(
+        self,
+        *arguments: str | Path,
+        python: str | Path = sys.executable,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Run one command of `aisle`.
+
+        Args:
+            arguments: the command line.
+            python: what runs it.
+            environment: variables besides our own.
 
         Raises:
             Internal: it failed; it has said why.
         """
-        argv = [str(python), "-m", "services.cli", *map(str, arguments)]
-        print("$ aisle", *arguments[:-1], arguments[-1], flush=True)  # noqa: T201 - what is being measured
-        if status := subprocess.run(argv, check=False).returncode:  # noqa: S603 - our own program
+        argv, more = [str(python), "-m", "services.cli", *map(str, arguments)], environment or {}
+        print("$", *(f"{key}={value}" for key, value in more.items()), "aisle", *arguments, flush=True)  # noqa: T201
+        status = subprocess.run(argv, check=False, env={**os.environ, **more}).returncode  # noqa: S603 - our own program
+        if status:
             raise Internal(f"aisle {arguments[0]} ended with status {status}")
 
     def step(self, name: str, act: Callable[[], None]) -> None:
@@ -69,16 +84,37 @@ class Bench:
         self, name: str, dataset: Path, models: Path, policies: Sequence[str], *options: str | Path
     ) -> Report:
         """Index a dataset with a model repository, search its photos, and return the report."""
-        out = self.folder / "evaluations" / name
-        index_options = ("--models", models, "--snapshot-root", out / "snapshots", "--run-folder", out / "run")
+        out = self._out(name)
 
         def act() -> None:
-            self.aisle("index", dataset, *index_options, *options)
+            self.aisle("index", dataset, *self._where(name, models), *options)
             chosen = [argument for policy in policies for argument in ("--policy", policy)]
-            self.aisle("evaluate", dataset, "--out", out, *_IN_SHORT, *chosen, *index_options)
+            self.aisle("evaluate", dataset, "--out", out, *_IN_SHORT, *chosen, *self._where(name, models))
 
         self.step(f"evaluate {name}", act)
-        return Report.model_validate_json((out / "report.json").read_text())
+        return _report(out)
+
+    def on_rung(self, rung: str, name: str, dataset: Path, models: Path) -> Report:
+        """Search what `evaluated` has indexed by that name once more, on one rung of degradation."""
+        out = self._out(f"{name}-{rung}")
+        act = partial(
+            self.aisle,
+            *("evaluate", dataset, "--out", out, *_IN_SHORT, "--policy", "adaptive", *self._where(name, models)),
+            environment={"AISLE_GATEWAY_PINNED_RUNG": rung},
+        )
+        self.step(f"evaluate {name} on {rung}", act)
+        return _report(out)
+
+    def _out(self, name: str) -> Path:
+        return self.folder / "evaluations" / name
+
+    def _where(self, name: str, models: Path) -> tuple[str | Path, ...]:
+        out = self._out(name)
+        return ("--models", models, "--snapshot-root", out / "snapshots", "--run-folder", out / "run")
+
+
+def _report(folder: Path) -> Report:
+    return Report.model_validate_json((folder / "report.json").read_text())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -120,7 +156,9 @@ def measure(bench: Bench, data: Path) -> Measured:
     return Measured(
         seconds={"head": _seconds_of_fit(head), "fine-tune": _seconds_of_fit(tuned)},
         frozen=bench.evaluated("frozen-embedder", grocery, frozen, _CASCADES),
-        tuned=bench.evaluated("fine-tuned", grocery, tuned, _CASCADES),
+        tuned=bench.evaluated("fine-tuned", grocery, tuned, (*_CASCADES, "all")),
+        rungs={rung: bench.on_rung(rung, "fine-tuned", grocery, tuned) for rung in _RUNGS},
+        coarse=coarse_recall(),
         spoilt={name: spoilt(bench, name, grocery, features) for name in WAYS},
         fashion=bench.evaluated("fashion-mnist", fashion, MODELS, _CASCADES),
         head=bench.evaluated("head", grocery, head, _CASCADES),

@@ -1,13 +1,26 @@
 """The promises about retrieval quality, row by row, from the reports of the evaluations. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from services.benchmarks.targets import Target
 from services.evaluation.schema import Report
 
 _METRICS = ("recall_at_1", "recall_at_5", "map")
+
+
+@dataclass(frozen=True)
+class CoarseRecall:
+    """Shares of the ten best products that a search finds.
+
+    Attributes:
+        usual: as the index searches on every other rung.
+        coarse: on the rung COARSE.
+    """
+
+    usual: float
+    coarse: float
 
 
 @dataclass(frozen=True)
@@ -19,6 +32,8 @@ class Measured:
         frozen: the fine-tuned classifier with ImageNet's features as they are.
         tuned: the fine-tuned classifier with the fine-tuned embedder.
         head: both models of the head, which needs no torch.
+        rungs: the fine-tuned models once more, by the rung of degradation that the gateway was kept on.
+        coarse: what a graph finds on the rung COARSE; the dataset's shards are too small to have one.
         spoilt: classifiers spoilt on purpose, by how, with ImageNet's features.
         fashion: the committed models on Fashion-MNIST's products.
     """
@@ -26,6 +41,8 @@ class Measured:
     seconds: Mapping[str, float]
     frozen: Report
     tuned: Report
+    rungs: Mapping[str, Report]
+    coarse: CoarseRecall
     head: Report
     spoilt: Mapping[str, Report]
     fashion: Report
@@ -33,7 +50,12 @@ class Measured:
     def extra(self) -> dict[str, Any]:
         """Return every report's main figures, for readers who want more than the targets."""
         named = {"frozen": self.frozen, "fine-tuned": self.tuned, "head": self.head}
-        return {name: _figures(report) for name, report in {**named, **self.spoilt, "fashion": self.fashion}.items()}
+        reports = {**named, **self.spoilt, "fashion": self.fashion}
+        return {
+            **{name: _figures(report) for name, report in reports.items()},
+            "rungs": {rung: _policy(report, "adaptive") for rung, report in self.rungs.items()},
+            "coarse": asdict(self.coarse),
+        }
 
 
 def targets_of(measured: Measured) -> list[Target]:

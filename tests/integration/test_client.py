@@ -5,8 +5,10 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import grpc.aio
 import numpy as np
 import pytest
+from aisle.search.v1 import search_pb2, search_pb2_grpc
 
 from services.client import (
     AisleClient,
@@ -19,6 +21,7 @@ from services.client import (
     SyncAisleClient,
     streaming,
 )
+from services.common.channels import channel_options
 from services.common.errors import (
     DeadlineExceeded,
     ImageUnreadable,
@@ -357,3 +360,13 @@ class TestSync:
             dropped.close()  # type: ignore[attr-defined]  # an iterator that is a generator
 
         await asyncio.to_thread(use)
+
+
+async def test_a_service_config_that_does_not_parse_fails_every_call(target: str) -> None:
+    """And ours does parse, for with it calls go through: gRPC tells of it in no other way."""
+    broken = channel_options({"methodConfig": [{"name": [{"service": 5}]}]})
+    async with grpc.aio.insecure_channel(target, options=broken) as channel:
+        with pytest.raises(grpc.aio.AioRpcError, match="config"):
+            await search_pb2_grpc.SearchServiceStub(channel).Search(search_pb2.SearchRequest(image=b"x"), timeout=2)
+    async with AisleClient(target) as client:
+        await client.search(b"x", timeout_seconds=2.0)

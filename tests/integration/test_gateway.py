@@ -13,6 +13,7 @@ import grpc.aio
 import numpy as np
 import pytest
 from aisle.search.v1 import search_pb2 as pb
+from aisle.search.v1 import search_pb2_grpc as pb_grpc
 from PIL import Image
 
 from services.common.loop_lag import LoopLag
@@ -25,6 +26,7 @@ from tests.support import tiny_models
 from tests.support.cluster import FUSION, IMAGES, Cluster, TrueHit, cluster, photo, probabilities_of, publish, true_hits
 from tests.support.gateway import until
 from tests.support.pictures import encoded
+from tests.support.servers import channel_to
 from tests.support.triton import free_port
 
 pytestmark = pytest.mark.triton
@@ -239,6 +241,7 @@ BAD = [
     Bad("mass NaN", *INVALID, "routing.probability_mass", rest=routing(probability_mass=math.nan)),
     Bad("mass 2", *INVALID, "routing.probability_mass", rest=routing(probability_mass=2.0)),
     Bad("coverage NaN", *INVALID, "minimum_coverage", rest={"minimum_coverage": math.nan}),
+    Bad("coverage 1.5", *INVALID, "minimum_coverage", rest={"minimum_coverage": 1.5}),
     Bad("coverage -inf", *INVALID, "minimum_coverage", rest={"minimum_coverage": -math.inf}),
     Bad("policy 99", *INVALID, "routing.policy", rest=routing(policy=UNKNOWN)),
     Bad("criticality 99", *INVALID, "criticality", rest={"criticality": UNKNOWN}),
@@ -260,6 +263,25 @@ async def test_a_message_over_grpc_s_own_limit_is_refused_too(shop: Cluster) -> 
         failure = await failed(send(pb.SearchRequest(image=bytes(25_000_000)).SerializeToString(), timeout=10))
     assert failure.code == "RESOURCE_EXHAUSTED"
     assert (await shop.search(GOOD)).hits
+
+
+async def test_metadata_of_a_megabyte_are_refused_and_the_service_goes_on(shop: Cluster) -> None:
+    """gRPC takes 8 kB; whoever sends more hears so, and shares a connection with nobody."""
+    async with channel_to(shop.address) as channel:
+        stub = pb_grpc.SearchServiceStub(channel)
+        metadata = (("note", "x" * 1_000_000),)
+        failure = await failed(stub.Search(pb.SearchRequest(image=GOOD), timeout=10, metadata=metadata))
+    assert failure.code in {"RESOURCE_EXHAUSTED", "UNAVAILABLE"}
+    assert (await shop.search(GOOD)).hits
+
+
+async def test_ten_minutes_are_not_held_for_ten_minutes(tmp_path: Path, tiny_triton: TritonProcess) -> None:
+    """The most that anybody gets is what the gateway grants, however far the caller's deadline is."""
+    async with cluster(tmp_path, publish(tmp_path), tiny_triton.command.target, max_timeout_seconds=0.021) as shop:
+        began = time.monotonic()
+        failure = await failed(shop.search(GOOD, timeout_seconds=600.0))
+        assert failure.code == "DEADLINE_EXCEEDED"
+        assert time.monotonic() - began < 1.0
 
 
 async def test_a_full_20_mb_is_accepted(shop: Cluster) -> None:
