@@ -27,11 +27,17 @@ class _Class:
 
 
 def prepare(target: Path, source: Path) -> Path:
-    """Make the dataset folder `target` from the dataset at `source` (the folder that holds `classes.csv`).
+    """Make the dataset folder `target` from the dataset at `source`.
+
+    Args:
+        target: is made, or replaced.
+        source: the authors' repository, or its folder `dataset`, which holds `classes.csv`.
 
     Raises:
         DatasetUnavailable: `source` is not that folder, or a file of it can't be understood.
     """
+    if (source / "dataset" / "classes.csv").is_file():
+        source = source / "dataset"
     classes = _read_classes(source)
     catalogue = [
         GalleryImage(f"{c.product}-iconic", c.product, c.category, c.iconic, {"department": _department(c)})

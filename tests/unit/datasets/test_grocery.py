@@ -39,6 +39,15 @@ def test_classes_become_the_gallery_and_test_photos_the_queries(source: Path, tm
     assert dataset.val is not None
 
 
+def test_the_repository_itself_will_do(source: Path, tmp_path: Path) -> None:
+    """Its folder `dataset` is found."""
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    source.rename(repository / "dataset")
+    folder = prepare(tmp_path / "grocery", repository)
+    assert read_dataset(folder).image_root == (repository / "dataset").resolve()
+
+
 def test_wrong_folder_says_which_is_right(tmp_path: Path) -> None:
     """The message has the file that is missing and where to get it."""
     with pytest.raises(DatasetUnavailable, match=r"classes\.csv.*GroceryStoreDataset"):
