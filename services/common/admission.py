@@ -79,16 +79,19 @@ class Admission:
         return self._limit.limit
 
     def pressure(self, now: float) -> float:
-        """Return which share of those who came in the last second or so had to wait or were sent away, in [0, 1]."""
+        """Return which share of the people who came in the last second or so had to wait or were refused, in [0, 1]."""
         return self._pressure * math.exp(-(now - self._pressure_at) / _PRESSURE_SECONDS)
 
     @asynccontextmanager
-    async def admitted(self, criticality: Criticality, remaining_seconds: float | None) -> AsyncIterator[None]:
+    async def admitted(
+        self, criticality: Criticality, remaining_seconds: float | None, *, is_usual: bool = True
+    ) -> AsyncIterator[None]:
         """Hold a place for the time of the context, once there is one.
 
         Args:
             criticality: who waits for the answer.
             remaining_seconds: until the caller's deadline; None for no deadline.
+            is_usual: whether what it takes says something about what others take.
 
         Raises:
             Overloaded: there is no place, and waiting would not bring one in time.
@@ -102,7 +105,8 @@ class Admission:
         if self._ahead_of(criticality) or not self._has_place(criticality):
             await self._wait(criticality, deadline)
         else:
-            self._felt(0.0)
+            if criticality is Criticality.INTERACTIVE:
+                self._felt(0.0)
             self._enter()
         began = self._clock()
         try:
@@ -112,8 +116,9 @@ class Admission:
             raise
         else:
             seconds = self._clock() - began
-            self._times.add(seconds)
-            self._limit.finished(self._clock(), seconds, self.in_flight)
+            if is_usual:
+                self._times.add(seconds)
+                self._limit.finished(self._clock(), seconds, self.in_flight)
         finally:
             self._leave()
 
@@ -124,7 +129,9 @@ class Admission:
                 queue.pop().send_away(NotServing("this process is ending; ask another one"))
 
     async def _wait(self, criticality: Criticality, deadline: float) -> None:
-        self._felt(1.0)
+        # Jobs wait by rule, and everybody waits while the limit measures what work takes alone.
+        if criticality is Criticality.INTERACTIVE and not self._limit.is_measuring:
+            self._felt(1.0)
         self._refuse_hopeless(criticality, deadline)
         waiter = _Waiter(asyncio.get_running_loop().create_future(), deadline)
         queue = self._queues[criticality]
@@ -203,7 +210,8 @@ class Admission:
         if self._last_turn is not None:
             self._turns.add(now - self._last_turn)
         self._call_next()
-        self._last_turn = now if self.waiting else None
+        # Jobs also wait while there are places; then places become free as seldom as people come.
+        self._last_turn = now if self.waiting and self.in_flight >= self.limit else None
 
     def _call_next(self) -> None:
         """Give the free places to those who wait; who would be too late now is told so."""

@@ -57,6 +57,11 @@ class ConcurrencyLimit:
         """How many may be in work now, from `least` to `most`."""
         return self._rules.least if self._probe_began is not None else int(self._limit)
 
+    @property
+    def is_measuring(self) -> bool:
+        """Whether fewer are let in than could be, to see what work takes alone."""
+        return self._probe_began is not None
+
     def finished(self, now: float, seconds: float, in_flight: int) -> None:
         """Note that a piece of work is done.
 

@@ -13,7 +13,7 @@ from services.common.lifecycle import ServerSettings
 from services.gateway.agreement import AgreementRules
 from services.gateway.budget import BudgetRules
 from services.gateway.gathering import GatherRules
-from services.gateway.ladder import LadderRules
+from services.gateway.ladder import STEPS, LadderRules
 from services.gateway.query import Rung
 from services.gateway.search import SearchRules
 from services.photo.header import PhotoLimits
@@ -84,6 +84,13 @@ class GatewaySettings(ServerSettings):
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("pinned_rung")
+    @classmethod
+    def _check_rung(cls, rung: Rung | None) -> Rung | None:
+        if rung is not None and rung not in STEPS:
+            raise ValueError(f"{rung.value} comes by itself; choose {', '.join(step.value for step in STEPS)}")
+        return rung
 
     @property
     def photo_limits(self) -> PhotoLimits:

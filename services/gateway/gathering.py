@@ -1,6 +1,6 @@
 """Carrying out a plan: the first wave, a second one when the first is weak, and filling up what came out short."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from services.gateway.budget import Budget
@@ -55,20 +55,22 @@ class Gatherer:
             DeadlineExceeded: no time was left for the first wave; what comes later is never an error.
         """
         began = self._clock()
-        planned = sum(shard.probability for shard in (*plan.first, *plan.second))
-        spare = max(0.0, planned - minimum_coverage)
 
-        def patience(seconds: float) -> Patience:
-            return Patience(seconds, min(self._rules.light_mass, spare), self._rules.light_seconds, hedges=extras)
+        def patience(seconds: float, mass: float) -> Patience:
+            """Wait so long for shards that bring the answer to a mass, if all of them answer."""
+            spare = max(0.0, mass - minimum_coverage)
+            hedges = extras and not query.batch  # a job's search waits by rule: no reason to ask another replica
+            return Patience(seconds, min(self._rules.light_mass, spare), self._rules.light_seconds, hedges=hedges)
 
-        answers = await self._ask(plan.first, query, patience(budget.for_scatter(began)))
+        answers = await self._ask(plan.first, query, patience(budget.for_scatter(began), _mass(plan.first)))
         best = merged(answers, plan.scoring, 1) if plan.second else ()
         if plan.continues(best[0].score if best else None):
             seconds = budget.for_another_wave(self._clock(), self._clock() - began) if extras else None
             if seconds is None:
                 answers += [_skipped(shard, extras=extras) for shard in plan.second]
             else:
-                answers += await self._ask(plan.second, query, patience(seconds), wave=2)
+                mass = _mass(answer.shard for answer in answers if answer.state.answered) + _mass(plan.second)
+                answers += await self._ask(plan.second, query, patience(seconds, mass), wave=2)
         return await self._filled(answers, query, budget, patience) if extras else answers
 
     async def _ask(
@@ -81,7 +83,7 @@ class Gatherer:
         answers: list[ShardAnswer],
         query: ShardQuery,
         budget: Budget,
-        patience: Callable[[float], Patience],
+        patience: Callable[[float, float], Patience],
     ) -> list[ShardAnswer]:
         """Return the answers, with those of the shards that had more to give when they are short of products."""
         places = to_ask_exactly([answer.hits for answer in answers], query.top_k)
@@ -90,7 +92,7 @@ class Gatherer:
         if not places or seconds is None:
             return answers
         shards = [answers[place].shard for place in places]
-        again = await self._ask(shards, replace(query, exact=True), patience(seconds))
+        again = await self._ask(shards, replace(query, exact=True), patience(seconds, 1.0))
         filled = list(answers)
         for place, fuller in zip(places, again, strict=True):
             before = answers[place]
@@ -100,6 +102,10 @@ class Gatherer:
                 latency_seconds=before.latency_seconds + fuller.latency_seconds,
             )
         return filled
+
+
+def _mass(shards: Iterable[RankedShard]) -> float:
+    return sum(shard.probability for shard in shards)
 
 
 def _skipped(shard: RankedShard, *, extras: bool) -> ShardAnswer:

@@ -19,6 +19,8 @@ Call = Callable[[str], Awaitable[T]]
 
 _UNKNOWN_SECONDS = 0.05
 _RETRY_AFTER_SECONDS = 0.5
+_SURELY_LOST_SECONDS = 1.0
+"""Whoever has not answered by then is lost, also where nothing is known of what answers take."""
 _LEAST_SECONDS = 0.002
 _USUAL = 0.9
 """The quantile that is taken for usual. Not higher: a light shard is asked a hundred times in the time that is
@@ -41,6 +43,11 @@ def hedge_after(times: RecentTimes, weight: float) -> float:
     if usual is None:
         return _UNKNOWN_SECONDS
     return max(_LEAST_SECONDS, usual * (_LIGHTEST - (_LIGHTEST - _HEAVIEST) * weight))
+
+
+def _lost_after(times: RecentTimes) -> float:
+    """Return how long a call must have taken for its deadline to say something about the replica, seconds."""
+    return _SURELY_LOST_SECONDS if times.quantile(_USUAL) is None else hedge_after(times, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +129,7 @@ class Hedging:
             await asyncio.wait((first.task,), timeout=after_seconds)
             if not first.task.done() or _may_help(first.error):
                 second = self._second(targets, first, call)
-            return await self._best_of(first, second, times)
+            return await self._best_of(first, second, times, is_hedged=after_seconds is not None)
         finally:
             for attempt in (first, second):
                 if attempt is not None:
@@ -134,7 +141,9 @@ class Hedging:
             return None
         return _Attempt(replica, call, self._clock)
 
-    async def _best_of(self, first: _Attempt[T], second: _Attempt[T] | None, times: RecentTimes) -> Reply[T]:
+    async def _best_of(
+        self, first: _Attempt[T], second: _Attempt[T] | None, times: RecentTimes, *, is_hedged: bool
+    ) -> Reply[T]:
         waiting = {attempt.task: attempt for attempt in (first, second) if attempt is not None}
         while waiting:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -143,7 +152,7 @@ class Hedging:
                 if attempt.error is None:
                     self._won(attempt, first, times)
                     return Reply(task.result(), hedged=attempt is second)
-                self._failed(attempt, times)
+                self._failed(attempt, times, is_hedged=is_hedged)
         error = first.error
         assert error is not None
         raise error
@@ -155,13 +164,14 @@ class Hedging:
         if beaten:
             self._replicas.lost(first.replica)
 
-    def _failed(self, attempt: _Attempt[T], times: RecentTimes) -> None:
+    def _failed(self, attempt: _Attempt[T], times: RecentTimes, *, is_hedged: bool) -> None:
         match attempt.error:
             case Overloaded():
-                self._extra.overloaded()
+                if is_hedged:  # jobs are refused by rule
+                    self._extra.overloaded()
             case InvalidArgument():
                 pass  # our fault, not the replica's
-            case DeadlineExceeded() if attempt.seconds < hedge_after(times, 0.0):
+            case DeadlineExceeded() if attempt.seconds < _lost_after(times):
                 pass  # the caller's deadline was too short for any replica
             case _:
                 self._replicas.lost(attempt.replica)

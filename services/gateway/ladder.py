@@ -66,8 +66,8 @@ class Ladder:
 
 
 def has_extras(rung: Rung) -> bool:
-    """Whether there are second waves, hedges and second looks on this rung; without a classifier, too."""
-    return rung in {Rung.FULL, Rung.NO_CLASSIFIER}
+    """Whether there are second waves, hedges and second looks on this rung."""
+    return rung is Rung.FULL
 
 
 def is_narrowed(rung: Rung) -> bool:

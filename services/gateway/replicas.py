@@ -79,17 +79,22 @@ class Replicas:
             targets: the replicas that would do.
             avoid: those that were asked already.
 
-        One that was passed over long enough is tried with one call at a time. When all are passed over, so is the one
-        that has been longest, for it may be back; the other calls need not wait to learn that it is not.
+        One that was passed over long enough is tried, with one call each half second, whatever becomes of that. When
+        all are passed over, those that nobody is trying are tried, too, the one first whose time is over first; the
+        other calls need not wait to learn that nobody is back.
         """
         candidates = [self._replicas[target] for target in targets if target not in avoid]
         now = self._clock()
-        usable = [each for each in candidates if _is_usable(each, now)]
-        if not usable:
+        usable = [each for each in candidates if each.away_until <= now]
+        if usable:
+            drawn = usable if len(usable) <= 2 else [usable[place] for place in self._two_of(len(usable))]  # noqa: PLR2004
+            chosen: Replica | None = min(drawn, key=lambda each: (each.in_flight, self._lot()))
+        else:
             idle = (each for each in candidates if each.in_flight == 0)
-            return min(idle, key=lambda each: each.away_until, default=None)
-        drawn = usable if len(usable) <= 2 else [usable[place] for place in self._two_of(len(usable))]  # noqa: PLR2004
-        return min(drawn, key=lambda each: (each.in_flight, self._lot()))
+            chosen = min(idle, key=lambda each: each.away_until, default=None)
+        if chosen is not None and chosen.away_until > 0:
+            chosen.away_until = max(chosen.away_until, now + self._rules.first_seconds)
+        return chosen
 
     def lost(self, replica: Replica) -> None:
         """Note that a replica failed a call, or was too slow for it."""
@@ -104,9 +109,3 @@ class Replicas:
         first = int(self._lot() * count)
         second = int(self._lot() * (count - 1))
         return first, second + (second >= first)
-
-
-def _is_usable(replica: Replica, now: float) -> bool:
-    if replica.away_until == 0.0:
-        return True
-    return replica.away_until <= now and replica.in_flight == 0

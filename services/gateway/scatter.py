@@ -115,14 +115,14 @@ class Patience:
         is_waited_for = self.light_mass == 0 or probability > self.light_mass
         return probability if self.hedges and is_waited_for else None
 
-    def leaves_at(self, missing_mass: float, slowest_seconds: float) -> float | None:
-        """Return when to leave those that are missing, in seconds from the start of the wave; None for their deadline.
+    def leaves_at(self, pending_mass: float, slowest_seconds: float) -> float | None:
+        """Return when to leave those that are pending, in seconds from the start of the wave; None for their deadline.
 
         Args:
-            missing_mass: what all that did not answer stand for together.
+            pending_mass: what all that have neither answered nor failed stand for together.
             slowest_seconds: what the slowest of those that answered took: the light ones get as long again.
         """
-        if self.light_mass == 0 or missing_mass > self.light_mass:
+        if self.light_mass == 0 or pending_mass > self.light_mass:
             return None
         seconds = max(self.light_seconds, 2 * slowest_seconds)
         return seconds if seconds < self.timeout_seconds else None
@@ -178,9 +178,8 @@ async def _wait(
     pending: set[asyncio.Task[ShardAnswer]] = set(asked)
     while pending:
         done = [task.result() for task in asked if task not in pending]
-        answered = [answer for answer in done if answer.state.answered]
-        missing = sum(shard.probability for shard in asked.values()) - sum(a.shard.probability for a in answered)
-        leaves_at = patience.leaves_at(missing, max((answer.latency_seconds for answer in answered), default=0.0))
+        slowest = max((answer.latency_seconds for answer in done if answer.state.answered), default=0.0)
+        leaves_at = patience.leaves_at(sum(asked[task].probability for task in pending), slowest)
         finished, pending = await asyncio.wait(
             pending,
             timeout=None if leaves_at is None else max(0.0, leaves_at - elapsed()),

@@ -148,6 +148,9 @@ class PhotoSearch:
         except AisleError as error:
             self._record.failed(error.reason)
             raise
+        except Exception:
+            self._record.failed(AisleError.reason)
+            raise
         self._record.answered(answer)
         return answer
 
@@ -160,7 +163,7 @@ class PhotoSearch:
     async def _within(self, budget: Budget, query: Query, fixed_plan: Plan | None) -> Answer:
         watch = Stopwatch(self._clock)
         now = self._clock()
-        rung = self._ladder.rung(self._admission.pressure(now), now)
+        step = self._ladder.rung(self._admission.pressure(now), now)
         with watch.stage("decode"):
             inputs = await self._decode(budget, query)
 
@@ -168,16 +171,16 @@ class PhotoSearch:
 
         with watch.stage("route"):
             ranked = () if probabilities is None else self.catalog.rank(probabilities)
-            if fixed_plan is None and probabilities is None:
-                rung = Rung.NO_CLASSIFIER
+            # What is lost weighs more for the caller than what was given up; the plan keeps to both.
+            rung = Rung.NO_CLASSIFIER if fixed_plan is None and probabilities is None else step
             plan = fixed_plan or plan_with_classifier(query, self.catalog, ranked, self._rules.top_p_mass)
-            if ranked and is_narrowed(rung):
+            if ranked and is_narrowed(step):
                 plan = plan.narrowed(NARROWED_MASS, query.minimum_coverage)
-        coarse, batch = rung is Rung.COARSE, query.criticality is Criticality.BATCH
+        coarse, batch = step is Rung.COARSE, query.criticality is Criticality.BATCH
         asked = ShardQuery(vector, query.top_k, query.exact, coarse=coarse, batch=batch)
         with watch.stage("scatter"):
             answers = await self._gatherer.gather(
-                plan, asked, budget, minimum_coverage=query.minimum_coverage, extras=has_extras(rung)
+                plan, asked, budget, minimum_coverage=query.minimum_coverage, extras=has_extras(step)
             )
         with watch.stage("merge"):
             hits = merged(answers, plan.scoring, query.top_k)
@@ -195,7 +198,7 @@ class PhotoSearch:
             verdict=plan.scoring.verdict(hits[0].score if hits else None),
         )
         _require(answer, query.minimum_coverage)
-        if ranked and query.policy in ROUTED_POLICIES and has_extras(rung) and not coverage.partial:
+        if ranked and query.policy in ROUTED_POLICIES and has_extras(step) and not coverage.partial:
             self._on_routed(Routed(query.policy, asked, ranked, plan.scoring, hits), self._admission.in_flight - 1)
         return answer
 
@@ -210,7 +213,9 @@ class PhotoSearch:
         self, budget: Budget, watch: Stopwatch, inputs: ModelInputs, *, wants_classifier: bool
     ) -> tuple[bytes, npt.NDArray[np.float32] | None]:
         """Return the query vector's bytes and the classifier's probabilities, None when it was lost or not asked."""
-        timeout_seconds = budget.for_models(self._clock(), self._embed_times.median or 0.0)
+        # With nothing else in work, what it took under load may no longer hold: only trying can tell.
+        needed = (self._embed_times.median or 0.0) if self._admission.in_flight > 1 else 0.0
+        timeout_seconds = budget.for_models(self._clock(), needed)
         classifying = (
             asyncio.create_task(self._classify(watch, inputs.classifier, timeout_seconds)) if wants_classifier else None
         )

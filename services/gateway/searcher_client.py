@@ -15,6 +15,7 @@ from services.common.errors import (
     AisleError,
     DeadlineExceeded,
     Internal,
+    InvalidArgument,
     Overloaded,
     ShardNotServed,
     SpaceMismatch,
@@ -57,7 +58,8 @@ class SearcherClient:
         self._manifest = manifest
         self._hedging = hedging
         self._clock = clock
-        self._times: defaultdict[str, RecentTimes] = defaultdict(lambda: RecentTimes(clock))
+        # An exact search takes a hundred times as long: what is usual for one kind says nothing about the other.
+        self._times: defaultdict[tuple[str, bool], RecentTimes] = defaultdict(lambda: RecentTimes(clock))
 
     async def search(
         self, slug: str, query: ShardQuery, timeout_seconds: float, hedge_weight: float | None
@@ -93,12 +95,14 @@ class SearcherClient:
                 raise _error_of(slug, call) from None
             return self._hits(slug, response, query.top_k)
 
-        times = self._times[slug]
+        times = self._times[slug, query.exact]
         after_seconds = None if hedge_weight is None else hedge_after(times, hedge_weight)
         return await self._hedging.ask(targets, ask, times=times, after_seconds=after_seconds)
 
-    def _hits(self, slug: str, response: shard_pb2.SearchResponse, top_k: int) -> ShardHits:
+    def _hits(self, slug: str, response: shard_pb2.SearchResponse | None, top_k: int) -> ShardHits:
         """Convert an answer, refusing what can't be one: a wrong answer is worse than a missing one."""
+        if response is None:  # what gRPC makes of bytes that are no message
+            raise Internal(f"shard {slug} answered with bytes that are no message")
         if response.snapshot_id != self._manifest.snapshot_id:
             raise SpaceMismatch(f"shard {slug} answered from snapshot {response.snapshot_id!r}")
         if len(response.neighbours) != 1:
@@ -137,7 +141,11 @@ def _error_of(slug: str, call: grpc.aio.AioRpcError) -> AisleError:
     return _CLASSES.get(failure.code, Unavailable)(message)
 
 
-_CLASSES: dict[str, type[AisleError]] = {"DEADLINE_EXCEEDED": DeadlineExceeded, "RESOURCE_EXHAUSTED": Overloaded}
+_CLASSES: dict[str, type[AisleError]] = {
+    "DEADLINE_EXCEEDED": DeadlineExceeded,
+    "RESOURCE_EXHAUSTED": Overloaded,
+    "INVALID_ARGUMENT": InvalidArgument,
+}
 
 
 def targets_of(topology: Mapping[str, Sequence[str]]) -> Sequence[str]:

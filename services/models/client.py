@@ -115,7 +115,7 @@ class TritonModels:
 
     async def _call(self, method: Any, request: Any, model: str, timeout_seconds: float) -> Any:
         try:
-            return await method(request, timeout=timeout_seconds)
+            answer = await method(request, timeout=timeout_seconds)
         except grpc.aio.AioRpcError as error:
             code, details = error.code(), error.details() or ""
             refused = error_of(code, details, model)
@@ -123,6 +123,9 @@ class TritonModels:
             log = _log.info if isinstance(refused, Overloaded | DeadlineExceeded) else _log.warning
             log("model_call_failed", model=model, target=self._target, code=code.name, details=details)
             raise refused from error
+        if answer is None:  # what gRPC makes of bytes that are no message
+            raise Internal(f"model {model} answered with bytes that are no answer")
+        return answer
 
 
 def error_of(code: grpc.StatusCode, details: str, model: str) -> AisleError:

@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from services.common.admission import Admission, AdmissionRules
@@ -41,23 +42,43 @@ class SearchPool:
         search: Callable[[], T],
         time_remaining_seconds: float | None = None,
         criticality: Criticality = Criticality.INTERACTIVE,
+        *,
+        is_usual: bool = True,
     ) -> T:
         """Run a search in a thread; when the caller is cancelled before it starts, it never does.
+
+        When the caller is cancelled later, the thread goes on, and its place is taken until it is done.
 
         Args:
             search: blocking work without arguments.
             time_remaining_seconds: until the caller's deadline; None when it has none.
             criticality: who waits for it.
+            is_usual: whether what it takes says something about what others take.
 
         Raises:
             Overloaded: too many searches wait already, or it would wait too long.
             DeadlineExceeded: less time is left than searches take; it was not run.
             NotServing: the pool was closed while it waited.
         """
-        async with self._admission.admitted(criticality, time_remaining_seconds):
-            return await asyncio.get_running_loop().run_in_executor(self._executor, search)
+        async with self._admission.admitted(criticality, time_remaining_seconds, is_usual=is_usual):
+            running = self._executor.submit(search)
+            try:
+                return await asyncio.wrap_future(running)
+            finally:
+                await _end_of(running)
 
     async def close(self) -> None:
         """Wait for the searches that run, drop those that wait."""
         self._admission.close()
         await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
+
+
+async def _end_of(running: "Future[T]") -> None:
+    """Wait until a thread has ended its work, however often the waiting is cancelled."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    if running.done():
+        return
+    running.add_done_callback(lambda _: loop.call_soon_threadsafe(ended.set))
+    while not ended.is_set():
+        with suppress(asyncio.CancelledError):
+            await ended.wait()

@@ -51,7 +51,7 @@ class ShardServicer(shard_pb2_grpc.ShardServiceServicer):
             return search_response(hits, loaded.snapshot_id)
 
         criticality = Criticality.BATCH if request.batch else Criticality.INTERACTIVE
-        return await self._pool.run(search, context.time_remaining(), criticality)
+        return await self._pool.run(search, context.time_remaining(), criticality, is_usual=not request.exact)
 
     async def Describe(  # noqa: N802 - named by the proto
         self, request: shard_pb2.DescribeRequest, _context: Context

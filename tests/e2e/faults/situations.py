@@ -67,14 +67,16 @@ async def replica_stopped(folder: Path, seed: int) -> list[Target]:
         await asyncio.sleep(stopped_at)
         system.members["searcher-north-0"].stop()
         await asyncio.sleep(hangs)
+        passed_over = await gauge(port, "aisle_gateway_replicas_away")
         system.members["searcher-north-0"].go_on()
         back = time.monotonic()
         while await gauge(port, "aisle_gateway_replicas_away") and time.monotonic() - back < after:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
         used_again = time.monotonic() - back
         history = (await loading).between(stopped_at + 2.0, stopped_at + hangs)
-    figures = {"full_percent": share(history.full, history.outcomes), "used_again_seconds": used_again}
-    reach = {"full_percent": 99.9, "used_again_seconds": 30.0}
+    full = share(history.full, history.outcomes)
+    figures = {"full_percent": full, "passed_over": passed_over, "used_again_seconds": used_again}
+    reach = {"full_percent": 99.9, "passed_over": 1.0, "used_again_seconds": 30.0}
     return [Target("one of two replicas stopped for 60 s, from 2 s on", reach, figures, ["used_again_seconds"])]
 
 

@@ -86,8 +86,7 @@ def _wrong(outcome: Outcome, truth: Truth, lag_seconds: float) -> Iterator[str]:
     for product, category, _ in found.hits:
         if truth.categories.get(product) != category:
             yield f"has a product that is not in {category}: {product}"
-    if not found.partial:
-        yield from _wrong_hits(found, truth.oracle(question, found))
+    yield from _wrong_hits(found, truth.oracle(question, found))
 
 
 def _wrong_flags(found: Found) -> Iterator[str]:

@@ -246,6 +246,35 @@ async def test_pressure_is_the_share_of_those_who_had_to_wait(clock: ManualClock
         assert admission.pressure(clock.now) < 0.1
 
 
+async def test_jobs_that_wait_are_no_pressure(clock: ManualClock) -> None:
+    """They wait by rule, and people must not be given less for that."""
+    admission = door(clock, places=3, max_waiting=50)
+    async with visiting(admission) as guests:
+        await guests.come("anna")
+        for number in range(30):
+            await guests.come(str(number), JOB)
+        assert admission.waiting == 30
+        assert admission.pressure(clock.now) == 0.0
+
+
+async def test_how_often_people_come_is_not_taken_for_how_fast_they_could(clock: ManualClock) -> None:
+    """A job waits all the time, and people come now and then, alone; some at once may wait all the same."""
+    admission = door(clock, places=2, max_waiting=20)
+    await teach(admission, clock, 0.1)
+    async with visiting(admission) as guests:
+        await guests.come("job 1", JOB)
+        await guests.come("job 2", JOB)
+        for number in range(12):
+            await guests.come(str(number))
+            clock.advance(0.05)
+            await guests.leave(str(number))
+            clock.advance(0.6)
+        assert guests.inside == ["job 1"]
+        for number in range(20, 26):
+            await guests.come(str(number), remaining_seconds=1.0)
+        assert [guests.refusal(str(number)) for number in range(20, 26)] == [None] * 6
+
+
 async def test_errors_further_down_lower_the_limit(clock: ManualClock) -> None:
     """Other errors do not: they say nothing about load."""
     admission = Admission(AdmissionRules(LimitRules(least=1, most=16), 3), clock)

@@ -1,17 +1,19 @@
 """The decoder: both models' pixels of one photo, off the event loop."""
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
 
-from services.common.errors import ImageTooLarge, ImageUnreadable
+from services.common.errors import ImageTooLarge, ImageUnreadable, Overloaded
 from services.gateway.decoder import ThreadedDecoder
 from services.models.metadata import ModelInfo
 from services.photo.header import PhotoLimits
 from services.photo.intake import read_photo
 from services.photo.region import Region
+from tests.support.gateway import until
 from tests.support.pictures import encoded, scene
 
 
@@ -47,6 +49,28 @@ async def test_the_limits_are_the_settings(decoder: ThreadedDecoder) -> None:
         await decoder.decode(encoded(scene(201, 200)), None)
     with pytest.raises(ImageUnreadable):
         await decoder.decode(b"x", None)
+
+
+async def test_photos_are_refused_while_every_thread_works_for_nobody(decoder: ThreadedDecoder) -> None:
+    """A caller that went away can't take its thread along; who comes now is told, and who comes later is served."""
+    go_on, began = threading.Event(), threading.Event()
+
+    def busy(*_: object) -> None:
+        began.set()
+        go_on.wait(10)
+
+    decoding, decoder._decode = decoder._decode, busy  # type: ignore[assignment,method-assign]
+    gone = asyncio.create_task(decoder.decode(b"", None))
+    await asyncio.to_thread(began.wait)
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    decoder._decode = decoding  # type: ignore[method-assign]
+    with pytest.raises(Overloaded):
+        await decoder.decode(encoded(scene()), None)
+    go_on.set()
+    await until(lambda: all(future.done() for future in decoder._abandoned))
+    await decoder.decode(encoded(scene()), None)
 
 
 async def test_close_ends_the_threads(decoder: ThreadedDecoder) -> None:

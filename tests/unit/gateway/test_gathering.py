@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -39,6 +39,7 @@ async def gathered(
     *,
     top_k: int = 3,
     exact: bool = False,
+    batch: bool = False,
     clock: Callable[[], float] | None = None,
     seconds: float = 1.0,
     rules: GatherRules = RULES.gather,
@@ -46,7 +47,7 @@ async def gathered(
     extras: bool = True,
 ) -> list[ShardAnswer]:
     clock = clock or ManualClock()
-    query = ShardQuery(b"vector", top_k, exact)
+    query = ShardQuery(b"vector", top_k, exact, batch=batch)
     budget = Budget.begin(clock(), seconds, RULES.budget)
     return await Gatherer(searchers, rules, clock).gather(
         plan, query, budget, minimum_coverage=minimum_coverage, extras=extras
@@ -232,6 +233,38 @@ async def test_what_is_needed_is_waited_for(minimum_coverage: float) -> None:
     for gate in gates.values():
         gate.open()
     assert {state for _, state, _ in states(await gathering)} == {ShardState.ANSWERED}
+
+
+async def test_what_a_wave_needs_is_waited_for_whatever_the_next_could_bring() -> None:
+    """The second wave may not come: the first one's light shard is needed."""
+    gate = Gate(is_open=False)
+    searchers = FakeSearchers({"bags": {"tote": 9.0}}, gates={"hats": gate})
+    first = of_masses(bags=0.8, hats=0.04)
+    plan = replace(first, second=of_masses(coats=0.15).first, weak_below=0.0)
+    clock = asyncio.get_running_loop().time
+    gathering = asyncio.create_task(gathered(plan, searchers, rules=IMPATIENT, clock=clock, minimum_coverage=0.84))
+    await asyncio.sleep(0.1)
+    assert not gathering.done()
+    gate.open()
+    await gathering
+
+
+async def test_one_that_is_lost_does_not_make_light_ones_be_waited_for() -> None:
+    """What it stands for is missing in any case."""
+    gate = Gate(is_open=False)
+    searchers = FakeSearchers(gates={"hats": gate}, errors={"bags": Unavailable("gone")})
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    answers = await gathered(of_masses(bags=0.5, coats=0.46, hats=0.04), searchers, rules=IMPATIENT, clock=clock)
+    assert clock() - began < 0.5
+    assert [state for _, state, _ in states(answers)] == [ShardState.FAILED, ShardState.ANSWERED, ShardState.LATE]
+
+
+async def test_a_job_is_not_hedged() -> None:
+    """It waits behind people by rule."""
+    searchers = FakeSearchers()
+    await gathered(of_masses(bags=1.0), searchers, batch=True)
+    assert searchers.weights == {"bags": None}
 
 
 async def test_who_waits_for_all_waits_for_the_weightless_too() -> None:

@@ -66,8 +66,6 @@ def test_a_pinned_ladder_stays() -> None:
 
 
 def test_each_rung_gives_up_what_those_above_it_do() -> None:
-    """Extras first, breadth next; without a classifier nothing is given up."""
+    """Extras first, breadth next."""
     assert [has_extras(rung) for rung in STEPS] == [True, False, False, False]
     assert [is_narrowed(rung) for rung in STEPS] == [False, False, True, True]
-    assert has_extras(Rung.NO_CLASSIFIER)
-    assert not is_narrowed(Rung.NO_CLASSIFIER)

@@ -116,8 +116,21 @@ def test_when_all_are_away_one_call_at_a_time_finds_out_who_is_back(clock: Manua
     for target, seconds in itertools.product("ab", (0.1,)):
         lose(known, chosen(known, target), 3)
         clock.advance(seconds)
-    assert {chosen(known, "ab").target for _ in range(20)} == {"a"}
-    chosen(known, "a").in_flight = 1
-    assert chosen(known, "ab").target == "b"
-    chosen(known, "b", avoid="a").in_flight = 1
+    assert chosen(known, "ab").target == "a"
+    for target in "ab":
+        chosen(known, target).in_flight = 1
     assert known.choose("ab") is None
+    clock.advance(0.51)
+    assert known.choose("ab") is not None
+    assert known.choose("ab") is not None
+    assert known.choose("ab") is None
+
+
+def test_a_lost_one_is_tried_once_each_half_second_whatever_becomes_of_it(clock: ManualClock) -> None:
+    """Calls that are given up before they are lost say nothing, and must not go to it one after the other."""
+    known = replicas(clock, "ab")
+    lose(known, chosen(known, "a"), 3)
+    clock.advance(0.51)
+    assert Counter(chosen(known, "ab").target for _ in range(40))["a"] == 1
+    clock.advance(0.51)
+    assert Counter(chosen(known, "ab").target for _ in range(40))["a"] == 1

@@ -53,6 +53,7 @@ async def test_an_answer_is_taken_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
+        (None, Internal),
         (pb.SearchResponse(snapshot_id="another", neighbours=[neighbours()]), SpaceMismatch),
         (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id), Internal),
         (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours()] * 2), Internal),
@@ -64,7 +65,7 @@ async def test_an_answer_is_taken_as_it_is() -> None:
         (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours(similarity=0.8)]), Internal),
     ],
 )
-async def test_an_impossible_answer_is_none(answer: pb.SearchResponse, error: type[AisleError]) -> None:
+async def test_an_impossible_answer_is_none(answer: pb.SearchResponse | None, error: type[AisleError]) -> None:
     """A wrong answer is worse than a missing one; the message has the shard."""
     with pytest.raises(error, match="shoes"):
         client()._hits("shoes", answer, 2)

@@ -171,3 +171,19 @@ async def test_closing_waits_for_what_runs_and_drops_what_waits() -> None:
 
         assert await running == 1
     assert dropped.runs == 0
+
+
+async def test_a_search_that_runs_keeps_its_place_though_its_caller_has_gone() -> None:
+    """Nobody can stop its thread: to let the next one in would only make it wait where nobody counts."""
+    gate = Gate()
+    async with pool_of(1, 0) as pool:
+        gone = asyncio.create_task(pool.run(gate))
+        await gate.entered()
+        gone.cancel()
+        await asyncio.sleep(0.01)
+        with pytest.raises(Overloaded):
+            await pool.run(gate)
+        gate.open()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        assert await pool.run(gate) == 2
