@@ -13,7 +13,7 @@ from services.client import AisleClient, Policy
 from tests.e2e.faults.measuring import Situation, capacity, gauge, seconds_of, share
 from tests.support.cluster import photo
 from tests.support.faults.checker import Truth, broken
-from tests.support.faults.history import MIXED, History, Question, asked, poisson
+from tests.support.faults.history import MIXED, History, Outcome, Question, asked, poisson
 from tests.support.faults.schedule import inflict, schedule
 from tests.support.faults.system import System, running
 
@@ -138,15 +138,14 @@ async def rolling_restarts(folder: Path, seed: int, times: int = 20) -> list[Tar
 
 async def _until(system: System, stop: asyncio.Event, seed: int) -> History:
     """Ask 20 times a second until told to stop."""
-    outcomes, lags, slice_seconds, number = [], [0.0], 2.0, 0
+    outcomes, slice_seconds, number = list[Outcome](), 2.0, 0
     while not stop.is_set():
         part = await asked(
             system.target, list(poisson(20.0, slice_seconds, seed + number, replace(USUAL, timeout_seconds=2.0)))
         )
-        outcomes += list(part.outcomes)
-        lags.append(part.lag_seconds)
+        outcomes += part.outcomes
         number += 1
-    return History(outcomes, lag_seconds=max(lags))
+    return History(outcomes)
 
 
 async def caller_cancels(folder: Path, seed: int) -> list[Target]:

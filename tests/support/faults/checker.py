@@ -9,8 +9,8 @@ from tests.support.faults.history import Found, History, Outcome, Question
 from tests.support.snapshots import PublishedSnapshot
 
 AFTER_DEADLINE_SECONDS = 0.02
-MOST_LAG_SECONDS = 0.25
-"""A load generator that is later than this can't say when answers came."""
+MOST_LAG_SHARE = 0.05
+"""A load generator that is late for more of the time than this can't say when answers came."""
 
 _FUSED = {Policy.TOP_1, Policy.ADAPTIVE}
 _CODES = {"RESOURCE_EXHAUSTED", "UNAVAILABLE", "DEADLINE_EXCEEDED"}
@@ -58,11 +58,11 @@ class Truth:
 
 def broken(history: History, truth: Truth) -> list[str]:
     """Return what is wrong, one line each; nothing when every invariant held."""
-    if history.lag_seconds > MOST_LAG_SECONDS:
-        return [f"invalid: the load generator itself was {history.lag_seconds:.3f} s late"]
+    if history.lagging_share > MOST_LAG_SHARE:
+        return [f"invalid: the load generator itself was late for {100 * history.lagging_share:.1f} % of the time"]
     lines = []
     for outcome in history.outcomes:
-        wrong = _wrong(outcome, truth, history.lag_seconds)
+        wrong = _wrong(outcome, truth, history.lag_during(outcome))
         lines += [f"question {outcome.question.number} at {outcome.question.at:.3f} s: {what}" for what in wrong]
     return lines
 

@@ -5,13 +5,15 @@ import json
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from services.client import AisleClient, Criticality, Policy, SearchOptions, SearchResult
 from services.common.errors import AisleError
+from services.common.loop_lag import LoopLag
 from tests.support.cluster import photo
 
+_NOTABLE_LAG = 0.005
 PHOTOS = 24
 """Different photos that are sent."""
 
@@ -89,12 +91,29 @@ class Outcome:
 
 @dataclass(frozen=True)
 class History:
-    """All outcomes, by their questions' numbers, and the faults with the times at which they began."""
+    """What became of a load.
+
+    Attributes:
+        outcomes: all of them, by their questions' numbers.
+        faults: with the times at which they began.
+        lags: the times at which the load generator's own event loop came late to what was due, and by how much.
+    """
 
     outcomes: Sequence[Outcome]
     faults: Sequence[tuple[float, str]] = ()
-    lag_seconds: float = field(default=0.0)
-    """The worst lag of the load generator's own event loop."""
+    lags: Sequence[tuple[float, float]] = ()
+
+    def lag_during(self, outcome: Outcome) -> float:
+        """Return the worst lag while an answer was waited for, seconds: by so much it may have been seen late."""
+        sent = outcome.question.at + outcome.late_by
+        end = sent + outcome.seconds
+        return max((lag for at, lag in self.lags if at >= sent and at - lag <= end), default=0.0)
+
+    @property
+    def lagging_share(self) -> float:
+        """Return the share of the time in which the load generator was late itself."""
+        end = max((each.question.at for each in self.outcomes), default=0.0)
+        return sum(lag for _, lag in self.lags) / max(1.0, end)
 
     @property
     def full(self) -> list[Outcome]:
@@ -143,14 +162,14 @@ async def asked(target: str, questions: Sequence[Question]) -> History:
     """Send each question at its time, whatever becomes of those before it, and return what became of all."""
     for seed in range(PHOTOS):
         photo(seed)  # drawn before the clock runs
-    client, outcomes, lags = AisleClient(target), list[Outcome](), [0.0]
+    client, outcomes, lags = AisleClient(target), list[Outcome](), list[tuple[float, float]]()
     began = time.monotonic()
+    lag = LoopLag(lambda seconds: lags.append((time.monotonic() - began, seconds)) if seconds > _NOTABLE_LAG else None)
 
     async def ask(question: Question) -> None:
         await asyncio.sleep(began + question.at - time.monotonic())
         sent = time.monotonic()
         late_by = sent - began - question.at
-        lags.append(late_by)
         options: SearchOptions = {
             "policy": question.policy,
             "top_k": question.top_k,
@@ -170,8 +189,9 @@ async def asked(target: str, questions: Sequence[Question]) -> History:
             for question in questions:
                 group.create_task(ask(question))
     finally:
+        await lag.close()
         await client.close()
-    return History(sorted(outcomes, key=lambda each: each.question.number), lag_seconds=max(lags))
+    return History(sorted(outcomes, key=lambda each: each.question.number), lags=lags)
 
 
 def found_in(result: SearchResult) -> Found:

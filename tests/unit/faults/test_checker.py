@@ -33,8 +33,8 @@ def oracle(question: Question, found: Found) -> Sequence[tuple[str, float]]:
 TRUTH = Truth("s-1", {"p1": "bag", "p2": "coat", "p3": "bag"}, oracle)
 
 
-def lines(outcome: Outcome, lag_seconds: float = 0.0) -> list[str]:
-    return broken(History([outcome], lag_seconds=lag_seconds), TRUTH)
+def lines(outcome: Outcome, *lags: tuple[float, float]) -> list[str]:
+    return broken(History([outcome], lags=lags), TRUTH)
 
 
 def changed(**fields: object) -> Outcome:
@@ -98,5 +98,7 @@ def test_ties_may_stand_in_any_order() -> None:
 def test_the_lag_of_the_load_generator_is_allowed_for_and_bounded() -> None:
     """What it measured late is not the system's lateness; when it is late itself, nothing can be said."""
     late = dataclasses.replace(GOOD, seconds=0.55)
-    assert lines(late, lag_seconds=0.04) == []
-    assert lines(GOOD, lag_seconds=0.3) == ["invalid: the load generator itself was 0.300 s late"]
+    assert lines(late, (2.0, 0.04)) == []
+    assert lines(late, (1.4, 0.04)) != []
+    assert lines(late, (2.2, 0.04)) != []
+    assert lines(GOOD, (2.0, 0.3)) == ["invalid: the load generator itself was late for 20.0 % of the time"]
