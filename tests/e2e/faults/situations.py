@@ -174,7 +174,7 @@ async def mixed(folder: Path, seed: int, minutes: float) -> list[Target]:
     seconds = 60.0 * minutes
     async with running(folder, proxied=True) as system:
         loading = asyncio.create_task(asked(system.target, list(poisson(20.0, seconds, seed, *MIXED))))
-        faults = await inflict(system, list(schedule(seconds, seed)), time.monotonic())
+        faults = await inflict(system, list(schedule(seconds, seed)), time.monotonic(), seconds)
         history = replace(await loading, faults=faults)
     history.write(folder / "history.jsonl")
     lines = broken(history, Truth.of(system.snapshot))

@@ -21,7 +21,7 @@ async def test_no_invariant_breaks_under_faults(tmp_path: Path) -> None:
     """No mixed snapshots, no partial answer without its flag, no wrong full answer, and none after its deadline."""
     async with running(tmp_path, proxied=True) as system:
         loading = asyncio.create_task(asked(system.target, list(poisson(20.0, SECONDS, SEED, *MIXED))))
-        faults = await inflict(system, list(schedule(SECONDS, SEED)), time.monotonic())
+        faults = await inflict(system, list(schedule(SECONDS, SEED)), time.monotonic(), SECONDS)
         history = await loading
     lines = broken(history, Truth.of(system.snapshot))
     assert not lines, "\n".join([f"seed {SEED}", *(f"{at:.2f} s: {what}" for at, what in faults), *lines])
