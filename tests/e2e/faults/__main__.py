@@ -19,8 +19,9 @@ async def run(names: list[str], seeds: list[int], minutes: float, out: Path) -> 
     for name in names:
         print(f"{name} ...", flush=True)  # noqa: T201 - it takes minutes
         folder = _fresh(out / name)
-        targets += await SITUATIONS[name](folder, seeds[0])
-        print(table(targets[-1:]), flush=True)  # noqa: T201
+        measured = await SITUATIONS[name](folder, seeds[0])
+        targets += measured
+        print(table(measured), flush=True)  # noqa: T201
     for seed in seeds if minutes else ():
         print(f"mixed faults, seed {seed} ...", flush=True)  # noqa: T201
         targets += await situations.mixed(_fresh(out / f"mixed-{seed}"), seed, minutes)
