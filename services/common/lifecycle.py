@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from pydantic import Field
 
 from services.common.channels import server_options
 from services.common.errors import AisleError, SettingsInvalid
@@ -54,11 +55,11 @@ class ServerSettings(Settings):
 
     host: str = "127.0.0.1"
     """Address to bind; loopback unless told otherwise, so that nothing is exposed by accident."""
-    port: int = 0
+    port: int = Field(default=0, ge=0, le=65535)
     """Port to bind; 0 lets the system choose, and the log says which it was."""
-    drain_seconds: float = 0.2
+    drain_seconds: float = Field(default=0.2, ge=0, allow_inf_nan=False)
     """Time between saying NOT_SERVING and refusing calls; in a cluster, as long as endpoints take to catch up."""
-    grace_seconds: float = 10.0
+    grace_seconds: float = Field(default=10.0, ge=0, allow_inf_nan=False)
     """Time that calls in flight get to end; the longest deadline that callers use."""
     log_level: str = "info"
     """debug, info, warning or error."""
