@@ -28,7 +28,7 @@ class GatewaySettings(ServerSettings):
     """The snapshot to plan with; empty means the current one."""
     topology: Path
     """The shard map: JSON, per shard's slug the targets of its searchers."""
-    triton: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1:8001",)
+    triton: Annotated[tuple[str, ...], NoDecode, Field(min_length=1)] = ("127.0.0.1:8001",)
     """gRPC targets of the Tritons, separated by commas; they serve the same models, and one that is lost is stepped
     over."""
     start_timeout_seconds: float = Field(default=30.0, gt=0)

@@ -249,6 +249,18 @@ async def test_what_a_wave_needs_is_waited_for_whatever_the_next_could_bring() -
     await gathering
 
 
+async def test_a_plan_that_is_light_as_a_whole_is_waited_for() -> None:
+    """A classifier that hardly knows gives TOP_1 a shard of 4 %: without it there would be no answer at all."""
+    gate = Gate(is_open=False)
+    clock = asyncio.get_running_loop().time
+    plan = of_masses(bags=0.04)
+    gathering = asyncio.create_task(gathered(plan, FakeSearchers(gates={"bags": gate}), rules=IMPATIENT, clock=clock))
+    await asyncio.sleep(0.1)
+    assert not gathering.done()
+    gate.open()
+    assert states(await gathering) == [("bags", ShardState.ANSWERED, 1)]
+
+
 async def test_one_that_is_lost_does_not_make_light_ones_be_waited_for() -> None:
     """What it stands for is missing in any case."""
     gate = Gate(is_open=False)
