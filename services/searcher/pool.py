@@ -75,9 +75,9 @@ class SearchPool:
 
 async def _end_of(running: "Future[T]") -> None:
     """Wait until a thread has ended its work, however often the waiting is cancelled."""
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
     if running.done():
         return
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
     running.add_done_callback(lambda _: loop.call_soon_threadsafe(ended.set))
     while not ended.is_set():
         with suppress(asyncio.CancelledError):
