@@ -246,6 +246,19 @@ async def test_pressure_is_the_share_of_those_who_had_to_wait(clock: ManualClock
         assert admission.pressure(clock.now) < 0.1
 
 
+async def test_unusual_work_is_not_remembered(clock: ManualClock) -> None:
+    """An exact scan takes a hundred times as long; who asks for a usual search must not be refused for that."""
+    admission = door(clock, places=2)
+    await teach(admission, clock, 0.01)
+    for _ in range(70):
+        async with admission.admitted(PERSON, None, is_usual=False):
+            clock.advance(0.05)
+    async with visiting(admission) as guests:
+        await guests.come("scan")
+        await guests.come("usual", remaining_seconds=0.02)
+        assert guests.inside == ["scan", "usual"]
+
+
 async def test_jobs_that_wait_are_no_pressure(clock: ManualClock) -> None:
     """They wait by rule, and people must not be given less for that."""
     admission = door(clock, places=3, max_waiting=50)
