@@ -19,7 +19,7 @@ from services.common.errors import (
 )
 
 DOMAIN = "aisle"
-_MAX_TEXT = 500
+_MOST_TEXT_BYTES = 500
 _DETAILS_KEY = "grpc-status-details-bin"
 
 # What a failure becomes when its reason is not one of ours: a proxy's, or a newer release's.
@@ -51,8 +51,15 @@ class Failure:
 
 
 def wire_text(error: AisleError) -> str:
-    """Return the error's message, cut to what trailers can hold: they carry it three times and end at 16 kB."""
-    return error.message if len(error.message) <= _MAX_TEXT else error.message[: _MAX_TEXT - 1] + "…"
+    """Return the error's message, cut to what trailers can hold.
+
+    They carry it three times: percent-encoded (up to three bytes for one), in the status and in `BadRequest`. gRPC
+    refuses trailers at random from 8,192 bytes on (`grpc.max_metadata_size`, a soft limit) and all from 16,384.
+    """
+    encoded = error.message.encode()
+    if len(encoded) <= _MOST_TEXT_BYTES:
+        return error.message
+    return encoded[: _MOST_TEXT_BYTES - len("…".encode())].decode(errors="ignore") + "…"
 
 
 def to_status(error: AisleError) -> status_pb2.Status:

@@ -1,5 +1,7 @@
 """Between `aisle.search.v1` messages and the gateway's own types; nothing else here knows the proto's fields."""
 
+from typing import Any
+
 from aisle.search.v1 import search_pb2 as pb
 from google.protobuf import duration_pb2
 
@@ -39,7 +41,8 @@ _CRITICALITIES = {
     pb.CRITICALITY_INTERACTIVE: Criticality.INTERACTIVE,
     pb.CRITICALITY_BATCH: Criticality.BATCH,
 }
-# Trailers end at 16 kB, and carry the message three times besides.
+# In base64 these are 4,000 of the 8,192 bytes that trailers may have (`services.common.status.wire_text`).
+_MOST_FOUND_BYTES = 3000
 _MOST_FOUND = 10
 _VERDICTS = {
     Verdict.UNKNOWN: pb.VERDICT_UNSPECIFIED,
@@ -114,8 +117,11 @@ def found_of(error: AisleError) -> pb.SearchResponse | None:
     if not (isinstance(error, CoverageTooLow) and isinstance(error.found, Answer)):
         return None
     response = response_from(error.found)
-    del response.hits[_MOST_FOUND:]
-    del response.coverage.shards[_MOST_FOUND:]
+    lists: list[Any] = [response.hits, response.coverage.shards, response.categories]
+    for each in lists:
+        del each[_MOST_FOUND:]
+    while response.ByteSize() > _MOST_FOUND_BYTES and any(lists):
+        del max(lists, key=len)[-1]
     return response
 
 

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
-from services.common.errors import NotServing
+from services.common.errors import AisleError, NotServing
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -33,6 +33,8 @@ async def answers_of(
 
     Raises:
         NotServing: draining cut the requests short; all that were read are answered.
+        AisleError: a request that can't be read; all that were read before it are answered.
+        ExceptionGroup: the requests broke off; what is in work is cancelled.
     """
     ready: asyncio.Queue[Response | None] = asyncio.Queue()
     places = asyncio.Semaphore(in_flight)
@@ -40,13 +42,15 @@ async def answers_of(
     async def work(request: Request) -> None:
         ready.put_nowait(await answer(request))
 
-    async def read(group: asyncio.TaskGroup) -> None:
+    async def read(group: asyncio.TaskGroup) -> AisleError | None:
         while True:
             await places.acquire()  # before reading: what was read must not be lost when the reading is cut short
             try:
                 request = await anext(requests)
             except StopAsyncIteration:
-                return
+                return None
+            except AisleError as unreadable:
+                return unreadable
             group.create_task(work(request))
 
     async def run() -> None:
@@ -59,6 +63,8 @@ async def answers_of(
             ready.put_nowait(None)
         if reading.cancelled():
             raise NotServing("this process is ending; send the photos without an answer again, over a new stream")
+        if (unreadable := reading.result()) is not None:
+            raise unreadable
 
     running = asyncio.create_task(run())
     try:
@@ -71,6 +77,6 @@ async def answers_of(
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def _cancel_once(draining: asyncio.Event, reading: asyncio.Task[None]) -> None:
+async def _cancel_once(draining: asyncio.Event, reading: asyncio.Task[AisleError | None]) -> None:
     await draining.wait()
     reading.cancel()

@@ -1,8 +1,10 @@
 """Every field and every enum value, both ways; what the proto gains and the conversion lacks fails here."""
 
+import base64
 import dataclasses
 import math
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aisle.search.v1 import search_pb2 as pb
@@ -16,7 +18,8 @@ from services.common.errors import (
     RegionInvalid,
     UnknownCategory,
 )
-from services.gateway.conversion import query_from, response_from, stream_error_from
+from services.common.status import trailing_metadata, wire_text
+from services.gateway.conversion import found_of, query_from, response_from, stream_error_from
 from services.gateway.coverage import ShardCoverage, ShardState, cover
 from services.gateway.merging import Hit
 from services.gateway.query import Answer, ModelVersion, Policy, Query, Rung, Verdict
@@ -125,17 +128,32 @@ def test_what_the_proto_has_beyond_our_own_states_is_said_to_be_not_sent() -> No
 
 
 def test_what_covers_too_little_fits_into_an_error() -> None:
-    """The ten best hits and the ten likeliest shards, whatever there was."""
-    thousand = dataclasses.replace(
-        ANSWER,
-        hits=ANSWER.hits[:1] * 1_000,
-        coverage=dataclasses.replace(ANSWER.coverage, shards=ANSWER.coverage.shards[:1] * 1_000),
+    """About ten hits and ten shards, whatever there was."""
+    found = stream_error_from(_too_low(ANSWER.hits[0], "too low")).found
+    assert min(len(found.hits), len(found.coverage.shards)) >= 8
+    assert found.ByteSize() <= 3_000
+
+
+@pytest.mark.parametrize("product_id", ["ü" * 400, "p" * 100_000])
+def test_trailers_stay_below_what_grpc_refuses_at_random(product_id: str) -> None:
+    """However long the catalogue's ids and the error's words are: `grpc.max_metadata_size` is 8,192 bytes."""
+    error = _too_low(dataclasses.replace(ANSWER.hits[0], product_id=product_id), "\N{WHITE HEAVY CHECK MARK}" * 900)
+    found = found_of(error)
+    assert found is not None
+    error.details = (found,)
+    ((key, status),) = trailing_metadata(error)
+    trailers = len(key) + len(base64.b64encode(status)) + len(quote(wire_text(error)))
+    assert trailers < 8_192 - 256  # what else gRPC puts there
+    assert found.coverage.share > 0
+
+
+def _too_low(hit: Hit, message: str) -> CoverageTooLow:
+    error = CoverageTooLow(message, field="minimum_coverage")
+    shards = ANSWER.coverage.shards[:1] * 1_000
+    error.found = dataclasses.replace(
+        ANSWER, hits=(hit,) * 1_000, coverage=dataclasses.replace(ANSWER.coverage, shards=shards)
     )
-    error = CoverageTooLow("too low")
-    error.found = thousand
-    found = stream_error_from(error).found
-    assert (len(found.hits), len(found.coverage.shards)) == (10, 10)
-    assert found.ByteSize() < 6_000
+    return error
 
 
 def test_the_error_of_one_photo_says_when_to_come_back() -> None:

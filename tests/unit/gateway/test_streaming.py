@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from services.common.errors import NotServing
+from services.common.errors import InvalidArgument, NotServing
 from services.gateway.streaming import answers_of
 from tests.support.gateway import Gate, until
 
@@ -67,6 +67,21 @@ async def test_no_requests_are_no_answers() -> None:
     """A stream that is opened and closed ends well."""
     async with stream(Requests(0), Worker()) as responses:
         assert [answer async for answer in responses] == []
+
+
+async def test_what_can_not_be_read_ends_the_stream_once_all_before_it_is_answered() -> None:
+    """The caller hears what was wrong, as it was raised, and loses nothing that it had asked before."""
+
+    async def requests() -> AsyncIterator[int]:
+        for number in range(3):
+            yield number
+        raise InvalidArgument("no message of this method")
+
+    responses = answers_of(requests(), Worker(), in_flight=IN_FLIGHT, draining=asyncio.Event())
+    answers = [await anext(responses) for _ in range(3)]
+    with pytest.raises(InvalidArgument, match="no message"):
+        await anext(responses)
+    assert sorted(answers) == [0, 1, 2]
 
 
 async def test_answers_come_as_they_are_ready() -> None:
