@@ -8,7 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from services.common.errors import AisleError, DeadlineExceeded, InvalidArgument, Overloaded, Unavailable
+from services.common.errors import (
+    AisleError,
+    DeadlineExceeded,
+    InvalidArgument,
+    Overloaded,
+    ShardNotServed,
+    Unavailable,
+)
 from services.common.recent_times import RecentTimes
 from services.gateway.extra_calls import ExtraCalls
 from services.gateway.replicas import Replica, Replicas
@@ -22,6 +29,8 @@ _RETRY_AFTER_SECONDS = 0.5
 _SURELY_LOST_SECONDS = 1.0
 """Whoever has not answered by then is lost, also where nothing is known of what answers take."""
 _LEAST_SECONDS = 0.002
+_TRIAL_SECONDS = 0.5
+"""How long a replica that seems to be lost is tried alone, also where slow ones are waited for."""
 _USUAL = 0.9
 """The quantile that is taken for usual. Not higher: a light shard is asked a hundred times in the time that is
 remembered, and where 2 % of the calls are slow, four or five of these hundred often are. A quantile that they reach is
@@ -113,7 +122,8 @@ class Hedging:
             targets: the replicas that would do, at least one.
             call: asks one of them.
             times: what first calls take, which is added to; of one that was beaten, what it had taken by then.
-            after_seconds: how long the first call may take alone; None to wait for it as long as it takes.
+            after_seconds: how long the first call may take alone; None to wait for it as long as it takes, unless it
+                is to find out whether a replica is back.
 
         Raises:
             Unavailable: all replicas seem to be lost, and another call is finding out whether one is back.
@@ -125,8 +135,11 @@ class Hedging:
         self._extra.called()
         first = _Attempt(replica, call, self._clock)
         second: _Attempt[T] | None = None
+        alone_seconds = after_seconds
+        if replica.is_away:
+            alone_seconds = _TRIAL_SECONDS if after_seconds is None else min(after_seconds, _TRIAL_SECONDS)
         try:
-            await asyncio.wait((first.task,), timeout=after_seconds)
+            await asyncio.wait((first.task,), timeout=alone_seconds)
             if not first.task.done() or _may_help(first.error):
                 second = self._second(targets, first, call)
             return await self._best_of(first, second, times, is_hedged=after_seconds is not None)
@@ -169,8 +182,8 @@ class Hedging:
             case Overloaded():
                 if is_hedged:  # jobs are refused by rule
                     self._extra.overloaded()
-            case InvalidArgument():
-                pass  # our fault, not the replica's
+            case InvalidArgument() | ShardNotServed():
+                pass  # our fault, not the replica's; or it is well and only lacks what was asked for
             case DeadlineExceeded() if attempt.seconds < _lost_after(times):
                 pass  # the caller's deadline was too short for any replica
             case _:

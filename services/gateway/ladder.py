@@ -51,18 +51,30 @@ class Ladder:
         if self._rules.pinned is not None:
             return self._rules.pinned
         pressures = self._rules.pressures
-        if self._step > 0 and pressure >= pressures[self._step - 1] / 2:
+        if self._step > 0 and pressure >= self._leaves_below:
             self._pressed_at = now
         if self._step < len(pressures) and pressure >= pressures[self._step]:
             if now - self._changed_at >= self._rules.down_seconds:
                 self._move(1, now)
-        elif self._step > 0 and now - max(self._changed_at, self._pressed_at) >= self._rules.up_seconds:
-            self._move(-1, now)
+        else:
+            self._climb(pressure, now)
         return STEPS[self._step]
 
-    def _move(self, steps: int, now: float) -> None:
+    def _climb(self, pressure: float, now: float) -> None:
+        """Go up, a step for each `up_seconds` of calm: nobody need have asked meanwhile."""
+        calm_since = max(self._changed_at, self._pressed_at)
+        while self._step > 0 and now - calm_since >= self._rules.up_seconds and pressure < self._leaves_below:
+            calm_since += self._rules.up_seconds
+            self._move(-1, calm_since)
+
+    @property
+    def _leaves_below(self) -> float:
+        """The pressure below which it is calm enough for the next step up."""
+        return self._rules.pressures[self._step - 1] / 2
+
+    def _move(self, steps: int, at: float) -> None:
         self._step += steps
-        self._changed_at = self._pressed_at = now
+        self._changed_at = self._pressed_at = at
 
 
 def has_extras(rung: Rung) -> bool:

@@ -40,6 +40,11 @@ class Replica:
         self.away_until = 0.0
         self._losses = 0
 
+    @property
+    def is_away(self) -> bool:
+        """Whether it was passed over and has answered nothing since: a call to it is a trial."""
+        return self.away_until > 0
+
     def answered(self) -> None:
         """It is well: whatever it lost before is forgotten."""
         self._losses = 0
@@ -92,7 +97,7 @@ class Replicas:
         else:
             idle = (each for each in candidates if each.in_flight == 0)
             chosen = min(idle, key=lambda each: each.away_until, default=None)
-        if chosen is not None and chosen.away_until > 0:
+        if chosen is not None and chosen.is_away:
             chosen.away_until = max(chosen.away_until, now + self._rules.first_seconds)
         return chosen
 
@@ -103,7 +108,7 @@ class Replicas:
     @property
     def away(self) -> tuple[str, ...]:
         """The replicas that were passed over and have answered nothing since."""
-        return tuple(each.target for each in self._replicas.values() if each.away_until > 0)
+        return tuple(each.target for each in self._replicas.values() if each.is_away)
 
     def _two_of(self, count: int) -> tuple[int, int]:
         first = int(self._lot() * count)

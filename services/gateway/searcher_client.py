@@ -18,6 +18,7 @@ from services.common.errors import (
     InvalidArgument,
     Overloaded,
     ShardNotServed,
+    SnapshotMismatch,
     SpaceMismatch,
     Unavailable,
 )
@@ -27,6 +28,9 @@ from services.gateway.hedging import Hedging, Reply, hedge_after
 from services.gateway.merging import ShardHits
 from services.gateway.scatter import ShardQuery
 from services.snapshot.manifest import Manifest
+
+_LACKING_SECONDS = 2.0
+"""How long a replica that does not serve a shard, or only of another snapshot, is not asked for it again."""
 
 
 class SearcherClient:
@@ -60,6 +64,7 @@ class SearcherClient:
         self._clock = clock
         # An exact search takes a hundred times as long: what is usual for one kind says nothing about the other.
         self._times: defaultdict[tuple[str, bool], RecentTimes] = defaultdict(lambda: RecentTimes(clock))
+        self._asked_again_at: dict[tuple[str, str], float] = {}  # by shard and target, of those that lacked it
 
     async def search(
         self, slug: str, query: ShardQuery, timeout_seconds: float, hedge_weight: float | None
@@ -67,13 +72,11 @@ class SearcherClient:
         """Return the best products of one shard; arguments as `scatter.Searchers` says.
 
         Raises:
-            ShardNotServed: the topology has no searcher for it.
+            ShardNotServed: the topology has no searcher for it, or none of them serves it in this snapshot.
             DeadlineExceeded: no answer in time.
             AisleError: the searcher can't be reached or refused.
         """
-        targets = self._topology.get(slug)
-        if not targets:
-            raise ShardNotServed(f"no searcher is known for shard {slug}")
+        targets = self._targets(slug)
         deadline = self._clock() + timeout_seconds
         request = shard_pb2.SearchRequest(
             shard=slug,
@@ -92,12 +95,26 @@ class SearcherClient:
             try:
                 response = await self._stubs[target].Search(request, timeout=max(0.0, deadline - self._clock()))
             except grpc.aio.AioRpcError as call:
-                raise _error_of(slug, call) from None
+                error = _error_of(slug, call)
+                if isinstance(error, ShardNotServed):
+                    self._asked_again_at[slug, target] = self._clock() + _LACKING_SECONDS
+                raise error from None
             return self._hits(slug, response, query.top_k)
 
         times = self._times[slug, query.exact]
         after_seconds = None if hedge_weight is None else hedge_after(times, hedge_weight)
         return await self._hedging.ask(targets, ask, times=times, after_seconds=after_seconds)
+
+    def _targets(self, slug: str) -> Sequence[str]:
+        """Return the replicas that may have the shard: whether one is well and what it serves are two questions."""
+        known = self._topology.get(slug)
+        if not known:
+            raise ShardNotServed(f"no searcher is known for shard {slug}")
+        now = self._clock()
+        targets = [target for target in known if self._asked_again_at.get((slug, target), now) <= now]
+        if not targets:
+            raise ShardNotServed(f"none of the {len(known)} searchers of shard {slug} serves it in this snapshot")
+        return targets
 
     def _hits(self, slug: str, response: shard_pb2.SearchResponse | None, top_k: int) -> ShardHits:
         """Convert an answer, refusing what can't be one: a wrong answer is worse than a missing one."""
@@ -138,9 +155,12 @@ class SearcherClient:
 def _error_of(slug: str, call: grpc.aio.AioRpcError) -> AisleError:
     failure = failure_of(call)
     message = f"shard {slug}: {failure.reason or failure.code}: {failure.message}"
+    if failure.reason in _LACKS_IT:
+        return ShardNotServed(message)
     return _CLASSES.get(failure.code, Unavailable)(message)
 
 
+_LACKS_IT = {ShardNotServed.reason, SpaceMismatch.reason, SnapshotMismatch.reason}
 _CLASSES: dict[str, type[AisleError]] = {
     "DEADLINE_EXCEEDED": DeadlineExceeded,
     "RESOURCE_EXHAUSTED": Overloaded,

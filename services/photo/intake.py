@@ -68,23 +68,47 @@ class Photo:
 def read_photo(
     data: bytes, *, region: Region | None = None, least_side: int = 224, limits: PhotoLimits | None = None
 ) -> Photo:
-    """Check and decode a photo.
-
-    A JPEG is decoded at 1/2, 1/4 or 1/8 of its size (scaled inverse DCT) as long as what is left of the region has
-    at least `least_side` pixels each way: 12 megapixels cost 25 ms instead of 120 ms and 1/64 of the memory.
-
-    Args:
-        data: the encoded picture.
-        region: the part that is wanted, in the upright picture; all of it when None.
-        least_side: the side in pixels of the largest model input that will be asked for.
-        limits: what the picture may measure.
+    """Check and decode a photo, as `read_header` and `decode_photo` do one after the other.
 
     Raises:
         ImageUnreadable: no bytes, no picture, truncated or damaged.
         ImageTooLarge: more bytes or pixels than the limits allow.
     """
     header = read_header(data, limits or PhotoLimits())
-    reduction = _reduction(header, region, least_side)
+    return decode_photo(data, header, region=region, reduction=reduction_of(header, region, least_side))
+
+
+def reduction_of(header: Header, region: Region | None, least_side: int) -> int:
+    """Return how much smaller to decode a photo: 1, 2, 4 or 8 times.
+
+    A JPEG is decoded at 1/2, 1/4 or 1/8 of its size (scaled inverse DCT) as long as what is left of the region has
+    at least `least_side` pixels each way: 12 megapixels cost 25 ms instead of 120 ms and 1/64 of the memory.
+
+    Args:
+        header: the picture's header.
+        region: the part that is wanted, in the upright picture; all of it when None.
+        least_side: the side in pixels of the largest model input that will be asked for.
+    """
+    if header.transparent or header.format != "JPEG":
+        return 1  # only JPEG decodes smaller for less work
+    width, height = _upright_size(header)
+    if region is not None:
+        width, height = int(width * (region.x_max - region.x_min)), int(height * (region.y_max - region.y_min))
+    return next((factor for factor in (8, 4, 2) if min(width, height) >= factor * least_side), 1)
+
+
+def decode_photo(data: bytes, header: Header, *, region: Region | None, reduction: int) -> Photo:
+    """Decode a photo whose header was read.
+
+    Args:
+        data: the encoded picture.
+        header: its header.
+        region: the part that is wanted, in the upright picture; all of it when None.
+        reduction: as `reduction_of` says.
+
+    Raises:
+        ImageUnreadable: truncated or damaged.
+    """
     picture = _orient(_decode(data, header, reduction), header.orientation)
     if region is not None:
         left, upper, right, lower = region.box(picture.shape[1], picture.shape[0])
@@ -97,15 +121,6 @@ def read_photo(
 def _upright_size(header: Header) -> tuple[int, int]:
     turned = header.orientation >= 5  # noqa: PLR2004 - EXIF: 5 to 8 swap width and height
     return (header.height, header.width) if turned else (header.width, header.height)
-
-
-def _reduction(header: Header, region: Region | None, least_side: int) -> int:
-    if header.transparent or header.format != "JPEG":
-        return 1  # only JPEG decodes smaller for less work
-    width, height = _upright_size(header)
-    if region is not None:
-        width, height = int(width * (region.x_max - region.x_min)), int(height * (region.y_max - region.y_min))
-    return next((factor for factor in (8, 4, 2) if min(width, height) >= factor * least_side), 1)
 
 
 def _decode(data: bytes, header: Header, reduction: int) -> Pixels:

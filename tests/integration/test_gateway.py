@@ -5,7 +5,7 @@ import dataclasses
 import math
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ from aisle.search.v1 import search_pb2_grpc as pb_grpc
 from PIL import Image
 
 from services.common.loop_lag import LoopLag
-from services.common.status import Failure, failure_of
 from services.models.process import TritonProcess
 from services.photo.region import Region
 from services.relevance.waves import Waves
 from services.snapshot.manifest import BASELINE_SLUG
 from tests.support import tiny_models
-from tests.support.cluster import FUSION, IMAGES, Cluster, TrueHit, cluster, photo, probabilities_of, publish, true_hits
+from tests.support.calls import asked, assert_same, failed
+from tests.support.cluster import FUSION, IMAGES, Cluster, cluster, photo, probabilities_of, publish, true_hits
 from tests.support.gateway import until
 from tests.support.pictures import encoded
 from tests.support.servers import channel_to
@@ -38,25 +38,6 @@ async def shop(tmp_path_factory: pytest.TempPathFactory, tiny_triton: TritonProc
     folder = tmp_path_factory.mktemp("shop")
     async with cluster(folder, publish(folder), tiny_triton.command.target) as running:
         yield running
-
-
-def asked(policy: int, **others: Any) -> pb.Routing:
-    return pb.Routing(policy=pb.Policy.Name(policy), **others)
-
-
-def assert_same(hits: Sequence[pb.Hit], truth: Sequence[TrueHit]) -> None:
-    """Product by product, image by image, number by number."""
-    assert [(hit.product_id, hit.image_id) for hit in hits] == [(true.product_id, true.image_id) for true in truth]
-    assert [hit.similarity for hit in hits] == pytest.approx([true.similarity for true in truth], abs=1e-5)
-    assert [hit.score for hit in hits] == pytest.approx([true.score for true in truth], abs=1e-5)
-    assert [hit.image_path for hit in hits] == [f"{true.image_id}.jpg" for true in truth]
-
-
-async def failed(call: Any) -> Failure:
-    """Return how a call failed; it must fail."""
-    with pytest.raises(grpc.aio.AioRpcError) as error:
-        await call
-    return failure_of(error.value)
 
 
 @pytest.mark.parametrize("top_k", [1, 10, 1_000])
@@ -297,54 +278,6 @@ async def test_a_deadline_that_cannot_be_kept_is_said_in_time(shop: Cluster, tim
     assert failure.code == "DEADLINE_EXCEEDED"
     assert time.monotonic() - started < 1.0
     assert (await shop.search(GOOD)).hits
-
-
-async def test_one_stopped_searcher_makes_a_partial_answer(tmp_path: Path, tiny_triton: TritonProcess) -> None:
-    """No error; all the other products are there; coverage tells which shard is missing, and what mass with it."""
-    async with cluster(tmp_path, publish(tmp_path), tiny_triton.command.target) as shop:
-        await shop.searchers["coat"].aclose()
-        response = await shop.search(photo(0), top_k=1_000, routing=asked(pb.POLICY_ALL))
-        others = [category for category in IMAGES if category != "coat"]
-        assert_same(response.hits, true_hits(shop.snapshot, photo(0), 1_000, categories=others))
-        states = {shard.category: shard.state for shard in response.coverage.shards}
-        assert states.pop("coat") == pb.SHARD_STATE_FAILED
-        assert set(states.values()) == {pb.SHARD_STATE_ANSWERED}
-        assert response.coverage.partial
-        assert response.coverage.share == pytest.approx(1.0 - probabilities_of(photo(0))["coat"], abs=1e-5)
-        refused = await failed(shop.search(photo(0), routing=asked(pb.POLICY_ALL), minimum_coverage=1.0))
-        assert (refused.code, refused.reason) == ("FAILED_PRECONDITION", "COVERAGE_TOO_LOW")
-        found = pb.SearchResponse()
-        assert [detail.Unpack(found) for detail in refused.details] == [True]
-        assert found.hits
-        assert found.coverage.partial
-
-
-async def test_a_shard_that_nobody_serves_is_said_to_be_missing(tmp_path: Path, tiny_triton: TritonProcess) -> None:
-    """A topology that forgot a shard serves the others; without its index BASELINE is no policy."""
-    snapshot = publish(tmp_path, baseline=False)
-    async with cluster(tmp_path, snapshot, tiny_triton.command.target, without=["hat"]) as shop:
-        response = await shop.search(photo(0), routing=asked(pb.POLICY_ALL))
-        (missing,) = [shard for shard in response.coverage.shards if shard.state == pb.SHARD_STATE_FAILED]
-        assert (missing.category, "SHARD_NOT_SERVED" in missing.detail) == ("hat", True)
-        failure = await failed(shop.search(photo(0), routing=asked(pb.POLICY_BASELINE)))
-        assert (failure.code, failure.reason, failure.field) == (
-            "FAILED_PRECONDITION",
-            "POLICY_UNAVAILABLE",
-            "routing.policy",
-        )
-
-
-async def test_more_photos_than_fit_are_refused_with_a_time_to_come_back(
-    tmp_path: Path, tiny_triton: TritonProcess
-) -> None:
-    """Some are answered, the others know at once; afterwards there is room."""
-    async with cluster(tmp_path, publish(tmp_path), tiny_triton.command.target, max_in_flight=2, max_waiting=0) as shop:
-        outcomes = await asyncio.gather(*(shop.search(photo(0)) for _ in range(10)), return_exceptions=True)
-        refused = [failure_of(outcome) for outcome in outcomes if isinstance(outcome, grpc.aio.AioRpcError)]
-        assert 1 <= len(refused) <= 8
-        assert {(failure.code, failure.reason) for failure in refused} == {("RESOURCE_EXHAUSTED", "OVERLOADED")}
-        assert all(failure.retry_after_seconds for failure in refused)
-        assert (await shop.search(photo(0))).hits
 
 
 async def test_a_caller_that_goes_away_frees_its_place(shop: Cluster) -> None:

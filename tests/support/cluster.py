@@ -176,14 +176,32 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster(
-    folder: Path, snapshot: PublishedSnapshot, triton: str, *, without: Sequence[str] = (), **settings: object
+    folder: Path,
+    snapshot: PublishedSnapshot,
+    triton: str,
+    *,
+    without: Sequence[str] = (),
+    lent: Mapping[str, str] | None = None,
+    **settings: object,
 ) -> AsyncIterator[Cluster]:
-    """Start a searcher per shard and a gateway; `without` leaves shards out of the topology."""
+    """Start a searcher per shard and a gateway.
+
+    Args:
+        folder: for the topology.
+        snapshot: what is served.
+        triton: where the models are.
+        without: shards that the topology leaves out.
+        lent: per shard another one whose searcher the topology takes for its second replica.
+        **settings: the gateway's.
+    """
     async with AsyncExitStack() as stack:
         slugs = [slug for slug in (*IMAGES, BASELINE_SLUG) if slug in snapshot.images]
         searchers = {slug: await stack.enter_async_context(AsyncExitStack()) for slug in slugs}
         targets = {slug: await searchers[slug].enter_async_context(searcher(snapshot, slug)) for slug in slugs}
-        topology = write_topology(folder, {slug: [at] for slug, at in targets.items() if slug not in without})
+        others = {slug: [targets[other]] for slug, other in (lent or {}).items()}
+        topology = write_topology(
+            folder, {slug: [at, *others.get(slug, [])] for slug, at in targets.items() if slug not in without}
+        )
         gateway = Gateway(
             GatewaySettings.model_validate(
                 {"snapshot_root": str(snapshot.root), "topology": topology, "triton": triton, **settings}

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.errors import AisleError, DeadlineExceeded, InvalidArgument, Overloaded, Unavailable
+from services.common.errors import (
+    AisleError,
+    DeadlineExceeded,
+    InvalidArgument,
+    Overloaded,
+    ShardNotServed,
+    Unavailable,
+)
 from services.common.recent_times import RecentTimes
 from services.gateway.extra_calls import ExtraCalls, ExtraRules
 from services.gateway.hedging import Hedging, Reply, hedge_after
@@ -172,6 +179,27 @@ async def test_a_hung_replica_is_asked_a_few_times_only() -> None:
     await asyncio.gather(*(shop.ask() for _ in range(20)))
     assert list(shop.replicas.away) == []
     assert shop.asked.count("a") > 3
+
+
+async def test_what_only_tries_a_lost_replica_is_not_waited_for_long() -> None:
+    """Also where slow ones are: the photo that finds out that a Triton still hangs is answered by the other one."""
+    shop = Shop()
+    shop.shut("a")
+    while list(shop.replicas.away) != ["a"]:
+        await shop.ask()
+    await asyncio.sleep(0.55)
+    asked_before = shop.asked.count("a")
+    async with asyncio.timeout(2.0):
+        await asyncio.gather(*(shop.ask(after_seconds=None) for _ in range(20)))
+    assert shop.asked.count("a") == asked_before + 1
+
+
+async def test_a_replica_that_lacks_a_shard_is_well() -> None:
+    """The other one answers for it, and it goes on answering for its own."""
+    shop = Shop()
+    shop.errors = {"a": ShardNotServed("not here")}
+    assert {(await shop.ask()).value for _ in range(20)} == {"b"}
+    assert list(shop.replicas.away) == []
 
 
 async def test_a_deadline_too_short_for_anybody_blames_nobody() -> None:

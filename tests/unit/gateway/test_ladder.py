@@ -44,6 +44,14 @@ def test_calm_brings_it_up_again() -> None:
     assert seen[-1] is Rung.FULL
 
 
+def test_calm_in_which_nobody_asked_counts_as_well() -> None:
+    """The first one after a quiet night finds everything there is."""
+    ladder = Ladder(RULES)
+    rungs(ladder, 1.0, 0.0, 2.0)
+    assert ladder.rung(0.0, 6.5) is Rung.NO_EXTRAS
+    assert ladder.rung(0.0, 100.0) is Rung.FULL
+
+
 def test_what_is_just_below_the_threshold_keeps_it_there() -> None:
     """Up needs half of the pressure that led down: else it would go to and fro."""
     ladder = Ladder(RULES)
@@ -52,7 +60,7 @@ def test_what_is_just_below_the_threshold_keeps_it_there() -> None:
 
 
 @given(pressures=st.lists(st.floats(0, 1), min_size=2, max_size=200))
-def test_it_never_skips_a_rung(pressures: list[float]) -> None:
+def test_it_never_skips_a_rung_while_it_is_asked(pressures: list[float]) -> None:
     """Neither down nor up."""
     ladder = Ladder(RULES)
     seen = [STEPS.index(ladder.rung(pressure, number * 0.3)) for number, pressure in enumerate(pressures)]
