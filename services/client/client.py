@@ -16,10 +16,12 @@ from services.client.retries import SERVICE_CONFIG
 from services.client.streaming import Flight
 from services.client.types import Catalog, Health, Photo, SearchItem, SearchOptions, SearchOutcome, SearchResult
 from services.common.channels import channel_options
+from services.common.errors import InvalidArgument
 from services.common.status import failure_of, from_failure
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 _DEFAULT_TIMEOUT_SECONDS = 2.0
+_MOST_SECONDS = 1_000_000.0
 _CATALOG_PAGE_SIZE = 1000
 _SERVICE = search_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name
 
@@ -69,6 +71,7 @@ class AisleClient:
         Raises:
             AisleError: a subclass; `services.common.errors` has the tree.
         """
+        timeout_seconds = _usable(timeout_seconds)
         request = to_request(await encoded(photo), options)
         return from_response(await _answer(self._stub.Search(request, timeout=timeout_seconds)))
 
@@ -91,6 +94,8 @@ class AisleClient:
             timeout_seconds: time for all of them together; None sets no end, and the gateway's default holds for
                 each photo.
         """
+        if timeout_seconds is not None:
+            timeout_seconds = _usable(timeout_seconds)
         flight = Flight(self._stub.SearchStream, in_flight=in_flight, timeout_seconds=timeout_seconds)
         async with aclosing(flight.outcomes(items)) as outcomes:
             async for outcome in outcomes:
@@ -105,6 +110,7 @@ class AisleClient:
         Raises:
             AisleError: a subclass, such as `Unavailable`; `InvalidArgument` when the snapshot changed between pages.
         """
+        timeout_seconds = _usable(timeout_seconds)
         pages: list[search_pb2.GetCatalogResponse] = []
         token = ""
         while not pages or token:
@@ -116,11 +122,21 @@ class AisleClient:
     async def health(self, *, timeout_seconds: float = 1.0) -> Health:
         """Return whether the gateway would take a photo now; never raises for what it finds."""
         request = health_pb2.HealthCheckRequest(service=_SERVICE)
+        timeout_seconds = _usable(timeout_seconds)
         try:
             response = await self._health.Check(request, timeout=timeout_seconds)
         except grpc.aio.AioRpcError as error:
             return Health.NOT_SERVING if error.code() is grpc.StatusCode.NOT_FOUND else Health.UNREACHABLE
         return Health.SERVING if response.status == health_pb2.HealthCheckResponse.SERVING else Health.NOT_SERVING
+
+
+def _usable(timeout_seconds: float) -> float:
+    """Return a timeout as gRPC can take it: of a much longer one it makes a moment in the past."""
+    if not timeout_seconds <= _MOST_SECONDS:
+        raise InvalidArgument(
+            f"timeout_seconds is at most {_MOST_SECONDS:,.0f}, not {timeout_seconds:,}", field="timeout_seconds"
+        )
+    return max(0.0, timeout_seconds)
 
 
 async def _answer(call: Any) -> Any:

@@ -93,7 +93,7 @@ class Flight:
 
     async def _feed(self, items: AsyncIterable[SearchItem] | Iterable[SearchItem]) -> None:
         try:
-            async for item in _each(items):
+            async for item in _each(items, self._end):
                 await self._slots.acquire()
                 await self._prepare(item)
         finally:
@@ -220,10 +220,24 @@ def _why_it_broke(error: grpc.aio.AioRpcError) -> AisleError:
     return from_failure(failure_of(error))
 
 
-async def _each(items: AsyncIterable[SearchItem] | Iterable[SearchItem]) -> AsyncIterator[SearchItem]:
-    if isinstance(items, AsyncIterable):
-        async for item in items:
-            yield item
-    else:
+async def _each(
+    items: AsyncIterable[SearchItem] | Iterable[SearchItem], end: float | None
+) -> AsyncIterator[SearchItem]:
+    """Yield the items; those that are not there at the end of the time, on the monotonic clock, are not waited for."""
+    if not isinstance(items, AsyncIterable):
         for item in items:
             yield item
+        return
+    awaited = aiter(items)
+    while True:
+        left = None if end is None else end - time.monotonic()
+        try:
+            async with asyncio.timeout(left) as waiting:
+                item = await anext(awaited)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            if not waiting.expired():  # the items' own
+                raise
+            raise DeadlineExceeded("the time for all photos is over, and more of them were awaited") from None
+        yield item

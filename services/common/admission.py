@@ -177,10 +177,8 @@ class Admission:
         needed = (self._times.median or 0.0) if self.in_flight else 0.0
         left = deadline - self._clock()
         if left <= 0 or left < needed:
-            raise DeadlineExceeded(
-                f"{max(0.0, left) * 1000:.0f} ms were left, and it takes {needed * 1000:.0f} ms at the median; allow "
-                "more time"
-            )
+            takes = f", and it takes {needed * 1000:.0f} ms at the median" if needed else ""
+            raise DeadlineExceeded(f"{max(0.0, left) * 1000:.0f} ms were left{takes}; allow more time")
 
     def _seconds_until(self, before: int) -> float:
         """Return how long until so many have come in, and one more: as fast as places became free of late.

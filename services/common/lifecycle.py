@@ -16,7 +16,7 @@ from services.common.channels import server_options
 from services.common.errors import AisleError, SettingsInvalid
 from services.common.interceptors import ErrorInterceptor
 from services.common.settings import Settings, load_settings
-from services.common.telemetry import configure_logging, get_logger
+from services.common.telemetry import LogLevel, configure_logging, get_logger
 
 _log = get_logger()
 
@@ -61,8 +61,8 @@ class ServerSettings(Settings):
     """Time between saying NOT_SERVING and refusing calls; in a cluster, as long as endpoints take to catch up."""
     grace_seconds: float = Field(default=10.0, ge=0, allow_inf_nan=False)
     """Time that calls in flight get to end; the longest deadline that callers use."""
-    log_level: str = "info"
-    """debug, info, warning or error."""
+    log_level: LogLevel = "info"
+    """The least level that is written."""
 
 
 async def run(service: Service, settings: ServerSettings) -> int:

@@ -2,16 +2,19 @@
 
 import logging
 import sys
+from typing import Literal
 
 import structlog
 
+LogLevel = Literal["debug", "info", "warning", "error"]
 
-def configure_logging(service: str, level: str = "info") -> None:
+
+def configure_logging(service: str, level: LogLevel = "info") -> None:
     """Set up structured logging for this process.
 
     Args:
         service: goes into every line.
-        level: the least level that is written: debug, info, warning or error.
+        level: the least level that is written.
     """
     human = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (

@@ -91,8 +91,8 @@ class Budget:
 
 def _enough(seconds: float, needed: float, stage: str) -> float:
     if seconds <= 0 or seconds < needed:
+        takes = f" where it takes {needed * 1000:.0f} ms" if needed else ""
         raise DeadlineExceeded(
-            f"too little of the deadline was left to {stage}: {max(seconds, 0.0) * 1000:.0f} ms where it takes "
-            f"{needed * 1000:.0f} ms; allow more time"
+            f"too little of the deadline was left to {stage}: {max(seconds, 0.0) * 1000:.0f} ms{takes}; allow more time"
         )
     return seconds

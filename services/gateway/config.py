@@ -1,9 +1,9 @@
 """What a gateway can be told, and why each default is what it is."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from services.common.admission import AdmissionRules
@@ -13,7 +13,7 @@ from services.common.lifecycle import ServerSettings
 from services.gateway.agreement import AgreementRules
 from services.gateway.budget import BudgetRules
 from services.gateway.gathering import GatherRules
-from services.gateway.ladder import STEPS, LadderRules
+from services.gateway.ladder import LadderRules
 from services.gateway.query import Rung
 from services.gateway.search import SearchRules
 from services.photo.header import PhotoLimits
@@ -57,7 +57,7 @@ class GatewaySettings(ServerSettings):
     """Photos in work at once, at most; below that the limit follows what the machine can do."""
     max_waiting: int = Field(default=64, ge=0)
     """Photos that may wait for their turn; they are refused as soon as it is clear that they would wait too long."""
-    pinned_rung: Rung | None = None
+    pinned_rung: Literal["full", "no_extras", "fewer_shards", "coarse"] | None = None
     """The rung to stay on, for measuring what it costs in quality; none to follow the load."""
     decode_threads: int = Field(default_factory=available_cores, ge=1)
     """Photos decoded at once; one per core, more would only take turns."""
@@ -85,12 +85,15 @@ class GatewaySettings(ServerSettings):
     def _split_at_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("pinned_rung")
-    @classmethod
-    def _check_rung(cls, rung: Rung | None) -> Rung | None:
-        if rung is not None and rung not in STEPS:
-            raise ValueError(f"{rung.value} comes by itself; choose {', '.join(step.value for step in STEPS)}")
-        return rung
+    @model_validator(mode="after")
+    def _check_reserve(self) -> Self:
+        least = min(self.default_timeout_seconds, self.max_timeout_seconds)
+        if self.reserve_seconds >= least:
+            raise ValueError(
+                f"reserve_seconds is {self.reserve_seconds:g}, which leaves nothing of the {least:g} s that callers "
+                "get by default or at most"
+            )
+        return self
 
     @property
     def photo_limits(self) -> PhotoLimits:
@@ -117,7 +120,7 @@ class GatewaySettings(ServerSettings):
     @property
     def ladder_rules(self) -> LadderRules:
         """How far to degrade under load."""
-        return LadderRules(pinned=self.pinned_rung)
+        return LadderRules(pinned=None if self.pinned_rung is None else Rung(self.pinned_rung))
 
     @property
     def agreement_rules(self) -> AgreementRules:

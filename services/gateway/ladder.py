@@ -41,6 +41,11 @@ class Ladder:
         self._changed_at = float("-inf")
         self._pressed_at = float("-inf")
 
+    @property
+    def step(self) -> int:
+        """How many steps down it stood when it was last asked: a place in `STEPS`."""
+        return self._step if self._rules.pinned is None else STEPS.index(self._rules.pinned)
+
     def rung(self, pressure: float, now: float) -> Rung:
         """Return the rung for the next answer.
 

@@ -1,10 +1,13 @@
 """What the gateway counts, for Prometheus."""
 
+from collections.abc import Callable, Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.common.admission import Admission
 from services.gateway.agreement import Agreement, Outcome
 from services.gateway.extra_calls import ExtraCalls
+from services.gateway.ladder import Ladder
 from services.gateway.query import Answer, Policy
 from services.gateway.replicas import Replicas
 
@@ -51,9 +54,27 @@ class ServiceMetrics:
     """What became of the photos, how many are in work, and whether the event loop keeps up."""
 
     def __init__(
-        self, registry: CollectorRegistry, admission: Admission, extra: ExtraCalls, replicas: Replicas
+        self,
+        registry: CollectorRegistry,
+        *,
+        admission: Admission,
+        ladder: Ladder,
+        extra: ExtraCalls,
+        searchers: Replicas,
+        tritons: Sequence[Replicas],
+        clock: Callable[[], float],
     ) -> None:
-        """Add them to the registry; gauges are read from the parts when somebody asks."""
+        """Add them to the registry; gauges are read from the parts when somebody asks.
+
+        Args:
+            registry: where.
+            admission: who is in work, and who waits.
+            ladder: how far the service has degraded.
+            extra: the calls to second replicas.
+            searchers: of all shards.
+            tritons: of the embedder, and of the classifier.
+            clock: seconds, monotonic.
+        """
         self._answers = Counter(
             "aisle_gateway_answers",
             "Photos answered, by rung of degradation and whether any planned shard is missing.",
@@ -79,8 +100,15 @@ class ServiceMetrics:
             ("in_flight", "Photos in work.", lambda: admission.in_flight),
             ("waiting", "Photos that wait for their turn.", lambda: admission.waiting),
             ("limit", "Photos that may be in work.", lambda: admission.limit),
+            ("pressure", "Share of the people who came of late that had to wait.", lambda: admission.pressure(clock())),
+            ("rung", "Steps down from all there is, of 3, for the photo that came last.", lambda: ladder.step),
             ("extra_calls", "Calls to a second replica since the start.", lambda: extra.spent),
-            ("replicas_away", "Searchers that were lost and have answered nothing since.", lambda: len(replicas.away)),
+            ("replicas_away", "Searchers that were lost and have answered nothing since.", lambda: len(searchers.away)),
+            (
+                "tritons_away",
+                "Tritons that lost a model and have not answered since.",
+                lambda: _away(tritons),
+            ),
         ):
             Gauge(f"aisle_gateway_{name}", text, registry=registry).set_function(read)
 
@@ -97,3 +125,7 @@ class ServiceMetrics:
     def loop_lag(self, seconds: float) -> None:
         """Note a lag."""
         self._loop_lag.observe(seconds)
+
+
+def _away(replicas: Sequence[Replicas]) -> int:
+    return len({target for each in replicas for target in each.away})

@@ -107,7 +107,17 @@ class Gateway:
         )
         self._resources.push_async_callback(self._agreement.close)
         admission = Admission(settings.admission_rules, time.monotonic)
-        metrics = ServiceMetrics(registry, admission, extra, replicas)
+        ladder = Ladder(settings.ladder_rules)
+        embedding, classifying = _replicas(settings.triton), _replicas(settings.triton)
+        metrics = ServiceMetrics(
+            registry,
+            admission=admission,
+            ladder=ladder,
+            extra=extra,
+            searchers=replicas,
+            tritons=(embedding, classifying),
+            clock=time.monotonic,
+        )
         self._resources.push_async_callback(LoopLag(metrics.loop_lag).close)
         self._servicer.serve(
             PhotoSearch(
@@ -116,12 +126,12 @@ class Gateway:
                 decoder=decoder,
                 models=ModelReplicas(
                     tritons,
-                    embedding=Hedging(_replicas(settings.triton), extra, time.monotonic),
-                    classifying=Hedging(_replicas(settings.triton), extra, time.monotonic),
+                    embedding=Hedging(embedding, extra, time.monotonic),
+                    classifying=Hedging(classifying, extra, time.monotonic),
                 ),
                 searchers=searchers,
                 admission=admission,
-                ladder=Ladder(settings.ladder_rules),
+                ladder=ladder,
                 rules=settings.search_rules,
                 record=metrics,
                 on_routed=self._agreement.consider,

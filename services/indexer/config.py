@@ -6,6 +6,7 @@ from pydantic import Field
 
 from services.common.cores import available_cores
 from services.common.settings import Settings
+from services.common.telemetry import LogLevel
 
 
 class IndexerSettings(Settings):
@@ -41,5 +42,5 @@ class IndexerSettings(Settings):
     """How long a request is repeated while Triton is full or restarting."""
     work_root: Path = Field(default_factory=lambda: Path.home() / ".cache" / "aisle" / "building")
     """Where unfinished work is kept when the snapshot root is remote; a local root has it in its own `building`."""
-    log_level: str = "info"
-    """debug, info, warning or error."""
+    log_level: LogLevel = "info"
+    """The least level that is written."""

@@ -1,6 +1,7 @@
 """The client against a real gRPC server that behaves, and misbehaves, as the contract allows."""
 
 import asyncio
+import math
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -238,6 +239,27 @@ class TestSearchMany:
         assert outcomes["0-a"].error is None
         assert isinstance(outcomes["1-slow"].error, DeadlineExceeded)
         assert len(outcomes) == 12
+
+    async def test_photos_that_are_not_there_in_time_are_not_waited_for(self, client: AisleClient) -> None:
+        """Those before are answered; then the caller hears that the time is over."""
+
+        async def never() -> AsyncIterator[SearchItem]:
+            yield "a", b"a", {}
+            await asyncio.Event().wait()
+
+        async with asyncio.timeout(5):
+            outcomes = client.search_many(never(), timeout_seconds=0.5)
+            assert (await anext(outcomes)).error is None
+            with pytest.raises(DeadlineExceeded, match="more of them were awaited"):
+                await anext(outcomes)
+
+    @pytest.mark.parametrize("timeout_seconds", [math.inf, math.nan, 1e10])
+    async def test_a_time_that_grpc_can_not_take_is_refused(self, client: AisleClient, timeout_seconds: float) -> None:
+        """It would make a moment in the past of it."""
+        with pytest.raises(InvalidArgument, match="timeout_seconds is at most 1,000,000"):
+            await anext(client.search_many(photos("a"), timeout_seconds=timeout_seconds))
+        with pytest.raises(InvalidArgument, match="timeout_seconds is at most 1,000,000"):
+            await client.search(b"a", timeout_seconds=timeout_seconds)
 
     async def test_a_stream_that_ends_late_changes_no_outcome(self, client: AisleClient, gateway: FakeGateway) -> None:
         """When the time is over after the last answer, the iteration ends with the answers."""
