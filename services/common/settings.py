@@ -56,7 +56,8 @@ def load_settings(cls: type[S], service: str, argv: Sequence[str]) -> S:
     except ValidationError as invalid:
         first = invalid.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise SettingsInvalid(f"setting {name}: {first['msg']}", field=name) from None
+        where = f"setting {name}" if name else "settings"
+        raise SettingsInvalid(f"{where}: {first['msg'].removeprefix('Value error, ')}", field=name) from None
     except SettingsError as invalid:
         raise SettingsInvalid(f"settings: {invalid}") from None
 

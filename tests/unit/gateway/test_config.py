@@ -21,7 +21,7 @@ def test_no_answer_is_checked_when_nobody_can_read_the_figures(metrics_port: int
 def test_a_reserve_that_leaves_nothing_is_refused(shortest: dict[str, float]) -> None:
     """Every photo without a deadline would fail, and nobody would know why."""
     with pytest.raises(ValidationError, match=r"reserve_seconds is 0.02, which leaves nothing of the 0.0. s"):
-        GatewaySettings(snapshot_root="here", topology=Path("topology.json"), **shortest)  # type: ignore[arg-type]
+        GatewaySettings(snapshot_root="here", topology=Path("topology.json"), **shortest)
 
 
 def test_only_rungs_that_load_leads_to_can_be_pinned() -> None:
