@@ -246,6 +246,19 @@ async def test_pressure_is_the_share_of_those_who_had_to_wait(clock: ManualClock
         assert admission.pressure(clock.now) < 0.1
 
 
+async def test_who_waits_while_the_limit_is_measured_is_no_pressure(clock: ManualClock) -> None:
+    """Every ten seconds only as many as there are cores come in for a moment: that is no lack of cores."""
+    admission = Admission(AdmissionRules(LimitRules(least=1, most=4), max_waiting=3), clock)
+    while not admission._limit.is_measuring:
+        async with admission.admitted(PERSON, None), admission.admitted(PERSON, None):
+            clock.advance(0.1)
+    async with visiting(admission) as guests:
+        await guests.come("inside")
+        await guests.come("waits")
+        assert admission.waiting == 1
+        assert admission.pressure(clock.now) == 0.0
+
+
 async def test_unusual_work_is_not_remembered(clock: ManualClock) -> None:
     """An exact scan takes a hundred times as long; who asks for a usual search must not be refused for that."""
     admission = door(clock, places=2)

@@ -17,6 +17,7 @@ from services.common.errors import (
 )
 from services.gateway.agreement import Routed
 from services.gateway.coverage import ShardState
+from services.gateway.ladder import LadderRules
 from services.gateway.query import Policy, Query, Rung, Verdict
 from services.gateway.scatter import ShardQuery
 from services.photo.region import Region
@@ -162,6 +163,21 @@ async def test_without_the_classifier_every_shard_is_searched(policy: Policy, er
     assert [hit.score for hit in answer.hits] == pytest.approx([LIKELY, 0.5])
     assert (answer.rung, answer.categories, answer.models) == (Rung.NO_CLASSIFIER, (), VERSIONS[:1])
     assert (answer.coverage.share, answer.coverage.partial) == (1.0, False)
+
+
+async def test_a_lost_classifier_does_not_end_the_restraint_of_the_rung() -> None:
+    """Searching every shard without hedging and coarsely: the load that led there has not become less."""
+    searchers = FakeSearchers()
+    search = photo_search(
+        models=FakeModels(classify_error=ModelUnavailable("gone")),
+        searchers=searchers,
+        ladder=LadderRules(pinned=Rung.COARSE),
+    )
+    answer = await search.answer(query(Policy.TOP_1), None)
+    assert answer.rung is Rung.NO_CLASSIFIER
+    assert len(searchers.queries) == len(CATEGORIES)
+    assert all(asked.coarse for asked in searchers.queries)
+    assert set(searchers.weights.values()) == {None}
 
 
 async def test_a_photo_of_nothing_that_is_sold_here_is_no_degradation() -> None:

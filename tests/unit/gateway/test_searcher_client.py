@@ -1,6 +1,7 @@
 """What the gateway believes of a searcher's answer; the calls themselves are tested against real searchers."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 from aisle.shard.v1 import shard_pb2 as pb
@@ -17,10 +18,12 @@ from tests.support.gateway import manifest_of
 MANIFEST = manifest_of()
 
 
-def client() -> SearcherClient:
+def client(*targets: str) -> SearcherClient:
     clock = ManualClock()
-    replicas = Replicas((), EjectionRules(), clock=clock, lot=lambda: 0.0)
-    return SearcherClient({"shoes": ()}, MANIFEST, Hedging(replicas, ExtraCalls(ExtraRules(), clock), clock), clock)
+    replicas = Replicas(targets, EjectionRules(), clock=clock, lot=lambda: 0.0)
+    return SearcherClient(
+        {"shoes": targets}, MANIFEST, Hedging(replicas, ExtraCalls(ExtraRules(), clock), clock), clock
+    )
 
 
 def neighbours(
@@ -33,6 +36,21 @@ def neighbours(
         categories=["c"] * categories,
         similarities=[0.75, similarity],
     )
+
+
+async def test_what_exact_searches_take_says_nothing_about_others() -> None:
+    """They take a hundred times as long; hedges of usual searches would come too late for as long as they last."""
+    searchers = client("somewhere")
+
+    async def search(*_: object, **__: object) -> pb.SearchResponse:
+        return pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours()])
+
+    searchers._stubs["somewhere"] = SimpleNamespace(Search=search)  # type: ignore[assignment]
+    for _ in range(12):
+        await searchers.search("shoes", ShardQuery(b"", 2, exact=True), 1.0, None)
+    assert searchers._times["shoes", True].median is not None
+    assert searchers._times["shoes", False].median is None
+    await searchers.close()
 
 
 async def test_an_answer_is_taken_as_it_is() -> None:
