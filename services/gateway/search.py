@@ -157,7 +157,8 @@ class PhotoSearch:
     async def _admitted(self, query: Query, budget: Budget) -> Answer:
         # Before any work: whoever asks for what this snapshot lacks should not have to wait to hear it.
         fixed_plan = plan_without_classifier(query, self.catalog)
-        async with self._admission.admitted(query.criticality, budget.for_scatter(self._clock())):
+        remaining_seconds = budget.for_scatter(self._clock())
+        async with self._admission.admitted(query.criticality, remaining_seconds, is_usual=not query.exact):
             return await self._within(budget, query, fixed_plan)
 
     async def _within(self, budget: Budget, query: Query, fixed_plan: Plan | None) -> Answer:
