@@ -99,9 +99,15 @@ class Admission:
             DeadlineExceeded: what remains is less than the work takes at the median: it is refused before it starts.
         """
         deadline = math.inf if remaining_seconds is None else self._clock() + remaining_seconds
+        self._limit.passed(self._clock())
         if criticality is Criticality.INTERACTIVE:
             self._last_person = self._clock()
-        self._refuse_dead_work(deadline)
+        try:
+            self._refuse_dead_work(deadline)
+        except DeadlineExceeded:
+            if criticality is Criticality.INTERACTIVE and deadline - self._clock() >= (self._limit.alone or math.inf):
+                self._felt(1.0)  # without the others it would have been in time
+            raise
         if self._ahead_of(criticality) or not self._has_place(criticality):
             await self._wait(criticality, deadline)
         else:
@@ -111,8 +117,13 @@ class Admission:
         began = self._clock()
         try:
             yield
-        except (Overloaded, DeadlineExceeded):
-            self._limit.refused_below()
+        except Overloaded:
+            self._limit.refused_below(self._clock())
+            raise
+        except DeadlineExceeded:
+            # Who allows less than it usually takes is late without any load.
+            if is_usual and self._clock() - began >= (self._times.median or 0.0):
+                self._limit.refused_below(self._clock())
             raise
         else:
             seconds = self._clock() - began

@@ -21,7 +21,7 @@ class LimitRules:
         tolerance: how many times as long as alone work may take before fewer are let in.
         window_seconds: how much is looked at before the limit is moved.
         probe_every_seconds: how old the measure of what work needs may become.
-        probe_seconds: how long only `least` are let in to measure it.
+        probe_seconds: how long only `least` are let in to measure it, and twice as long at most, when little comes.
     """
 
     least: int
@@ -35,6 +35,8 @@ class LimitRules:
 _SMALLEST_WINDOW = 8
 _LEAST_GRADIENT = 0.5
 _BACK_OFF = 0.9
+_BACK_OFF_IN_VAIN = 0.5
+"""When nothing at all was finished since the last time: what is let in keeps all of itself from its end."""
 
 
 class ConcurrencyLimit:
@@ -50,7 +52,13 @@ class ConcurrencyLimit:
         self._window: list[float] = []
         self._window_began: float | None = None
         self._most_in_flight = 0
-        self._backed_off = False
+        self._backed_off_at = float("-inf")
+        self._finished_since = True
+
+    @property
+    def alone(self) -> float | None:
+        """What work takes when it need not wait for other work, seconds; None as long as that is not known."""
+        return self._alone
 
     @property
     def limit(self) -> int:
@@ -70,6 +78,7 @@ class ConcurrencyLimit:
             seconds: what it took, waiting for its turn apart.
             in_flight: how many were in work, itself included.
         """
+        self._finished_since = True
         if self._probe_began is not None:
             self._probed(now, seconds)
             return
@@ -80,11 +89,19 @@ class ConcurrencyLimit:
         if now - self._window_began >= self._rules.window_seconds and len(self._window) >= _SMALLEST_WINDOW:
             self._move(now)
 
-    def refused_below(self) -> None:
+    def refused_below(self, now: float) -> None:
         """Note that work ended because something further down was too full or too late for it."""
-        if not self._backed_off:  # once for each window: a hundred at once are one event
-            self._limit = max(float(self._rules.least), self._limit * _BACK_OFF)
-            self._backed_off = True
+        if now - self._backed_off_at < self._rules.window_seconds:  # a hundred at once are one event
+            return
+        factor = _BACK_OFF if self._finished_since else _BACK_OFF_IN_VAIN
+        self._limit = max(float(self._rules.least), self._limit * factor)
+        self._backed_off_at, self._finished_since = now, False
+
+    def passed(self, now: float) -> None:
+        """Note that time has passed: measuring ends, though too little was finished to see anything."""
+        if self._probe_began is not None and now - self._probe_began >= 2 * self._rules.probe_seconds:
+            self._probe_began, self._alone_at = None, now
+            self._begin_window()
 
     def _move(self, now: float) -> None:
         typical = float(np.median(self._window))
@@ -113,4 +130,3 @@ class ConcurrencyLimit:
         self._window.clear()
         self._window_began = None
         self._most_in_flight = 0
-        self._backed_off = False

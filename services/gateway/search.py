@@ -159,7 +159,9 @@ class PhotoSearch:
         fixed_plan = plan_without_classifier(query, self.catalog)
         remaining_seconds = budget.for_scatter(self._clock())
         async with self._admission.admitted(query.criticality, remaining_seconds, is_usual=not query.exact):
-            return await self._within(budget, query, fixed_plan)
+            answer = await self._within(budget, query, fixed_plan)
+        _require(answer, query.minimum_coverage)
+        return answer
 
     async def _within(self, budget: Budget, query: Query, fixed_plan: Plan | None) -> Answer:
         watch = Stopwatch(self._clock)
@@ -198,7 +200,6 @@ class PhotoSearch:
             rung=rung,
             verdict=plan.scoring.verdict(hits[0].score if hits else None),
         )
-        _require(answer, query.minimum_coverage)
         if ranked and query.policy in ROUTED_POLICIES and has_extras(step) and not coverage.partial:
             self._on_routed(Routed(query.policy, asked, ranked, plan.scoring, hits), self._admission.in_flight - 1)
         return answer

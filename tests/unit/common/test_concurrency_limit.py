@@ -139,7 +139,7 @@ def test_the_limit_is_always_between_least_and_most(
         now += wait
         limit.finished(now, seconds, in_flight)
         if refused:
-            limit.refused_below()
+            limit.refused_below(now)
         assert least <= limit.limit <= least + more
 
 
@@ -147,8 +147,31 @@ def test_refusals_further_down_let_fewer_in_at_once() -> None:
     """And a hundred of them in one moment are one event."""
     limit = ConcurrencyLimit(LimitRules(least=2, most=64))
     before = limit.limit
-    limit.refused_below()
+    limit.refused_below(1.0)
     once = limit.limit
     for _ in range(100):
-        limit.refused_below()
+        limit.refused_below(1.1)
     assert before > once == limit.limit
+
+
+def test_when_nothing_is_finished_at_all_it_falls_to_the_least_soon() -> None:
+    """Everything is late because too much is let in: only letting less in can end that."""
+    limit = ConcurrencyLimit(LimitRules(least=2, most=64))
+    for tenth in range(10):
+        limit.refused_below(tenth / 10)
+    assert limit.limit == 2
+
+
+def test_measuring_ends_though_nothing_is_finished() -> None:
+    """What comes may all fail, or be of another kind; the limit must not stay at the least for that."""
+    limit = ConcurrencyLimit(LimitRules(least=2, most=64))
+    for each in range(20):
+        limit.finished(each / 10, 0.05, 4)
+        if limit.is_measuring:
+            break
+    assert limit.limit == 2
+    limit.passed(each / 10 + 0.9)
+    assert limit.is_measuring
+    limit.passed(each / 10 + 1.1)
+    assert not limit.is_measuring
+    assert limit.limit > 2
