@@ -99,15 +99,7 @@ class Admission:
             DeadlineExceeded: what remains is less than the work takes at the median: it is refused before it starts.
         """
         deadline = math.inf if remaining_seconds is None else self._clock() + remaining_seconds
-        self._limit.passed(self._clock())
-        if criticality is Criticality.INTERACTIVE:
-            self._last_person = self._clock()
-        try:
-            self._refuse_dead_work(deadline)
-        except DeadlineExceeded:
-            if criticality is Criticality.INTERACTIVE and deadline - self._clock() >= (self._limit.alone or math.inf):
-                self._felt(1.0)  # without the others it would have been in time
-            raise
+        self._came(criticality, deadline)
         if self._ahead_of(criticality) or not self._has_place(criticality):
             await self._wait(criticality, deadline)
         else:
@@ -138,6 +130,18 @@ class Admission:
         for queue in self._queues.values():
             while queue:
                 queue.pop().send_away(NotServing("this process is ending; ask another one"))
+
+    def _came(self, criticality: Criticality, deadline: float) -> None:
+        self._limit.passed(self._clock())
+        is_person = criticality is Criticality.INTERACTIVE
+        if is_person:
+            self._last_person = self._clock()
+        try:
+            self._refuse_dead_work(deadline)
+        except DeadlineExceeded:
+            if is_person and deadline - self._clock() >= (self._limit.alone or math.inf):
+                self._felt(1.0)  # without the others it would have been in time
+            raise
 
     async def _wait(self, criticality: Criticality, deadline: float) -> None:
         # Jobs wait by rule, and everybody waits while the limit measures what work takes alone.

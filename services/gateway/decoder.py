@@ -1,97 +1,66 @@
-"""Decoding photos off the event loop, a bounded number at a time."""
+"""Decoding photos off the event loop, a bounded number at a time, and giants apart from all others."""
 
 import asyncio
-import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
-from services.common.errors import DeadlineExceeded, Overloaded
-from services.gateway.decode_costs import DecodeCosts
 from services.gateway.search import ModelInputs
 from services.models.metadata import ModelInfo
-from services.photo.header import PhotoLimits, read_header
+from services.photo.header import Header, PhotoLimits, read_header
 from services.photo.intake import decode_photo, reduction_of
 from services.photo.region import Region
 
-_RETRY_AFTER_SECONDS = 1.0
+_GIANT_PIXELS = 4_000_000
+"""Decoded one by one, these take 100 ms and more; a JPEG of 12 megapixels takes 25, as it is decoded smaller."""
 
 
 class ThreadedDecoder:
     """Decodes in threads of its own (OpenCV releases the GIL); further photos wait in the executor's queue.
 
-    A photo that is being decoded when its caller goes keeps its thread to the end. Therefore none is begun that can't
-    be ready in time, as far as is known what its like take; and while all threads are kept for nobody, photos are
-    refused: they would wait for nobody knows how long.
-
-    The bound is on memory as much as on time: a PNG of 50 megapixels takes 150 MB while it is decoded, and
-    up to 550 MB with transparency. A JPEG takes far less, as it is decoded smaller.
+    A photo that is being decoded when its caller goes keeps its thread to the end, and a PNG of 50 megapixels takes
+    seconds. Such giants have one thread for them all, so that they keep nobody else waiting, and 150 MB of memory
+    (550 MB with transparency) are taken once and not for every thread.
     """
 
-    def __init__(
-        self,
-        embedder: ModelInfo,
-        classifier: ModelInfo,
-        limits: PhotoLimits,
-        threads: int,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, embedder: ModelInfo, classifier: ModelInfo, limits: PhotoLimits, threads: int) -> None:
         """Create the decoder.
 
         Args:
             embedder: its input size is the larger picture.
             classifier: its input size is the smaller picture.
             limits: what a photo may measure.
-            threads: photos decoded at once, at least 1.
-            clock: seconds, monotonic.
+            threads: photos decoded at once, at least 1; one giant besides.
         """
-        self._clock = clock
-        self._costs = DecodeCosts(clock)
-        self._threads = threads
-        self._abandoned: set[Future[ModelInputs]] = set()
         self._sides = [(model.input_height, model.input_width) for model in (embedder, classifier)]
         self._limits = limits
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        self._giants = ThreadPoolExecutor(1, thread_name_prefix="decode-giant")
 
-    async def decode(self, image: bytes, region: Region | None, timeout_seconds: float) -> ModelInputs:
+    async def decode(self, image: bytes, region: Region | None) -> ModelInputs:
         """Return both models' pixels.
-
-        Args:
-            image: the encoded photo.
-            region: the part that is wanted; all of it when None.
-            timeout_seconds: what is not ready by then is of no use; the caller no longer waits.
 
         Raises:
             ImageUnreadable, ImageTooLarge: it is no usable photo.
-            DeadlineExceeded: so large a photo takes longer.
-            Overloaded: every thread is busy with a photo whose caller has gone.
         """
-        if sum(not future.done() for future in self._abandoned) >= self._threads:
-            raise Overloaded(
-                "every decoder is busy with a photo whose caller has gone", retry_after_seconds=_RETRY_AFTER_SECONDS
-            )
-        decoding = self._executor.submit(self._decode, image, region, self._clock() + timeout_seconds)
-        try:
-            return await asyncio.wrap_future(decoding)
-        finally:
-            if not decoding.done():
-                self._abandoned = {future for future in self._abandoned if not future.done()} | {decoding}
+        loop = asyncio.get_running_loop()
+        inputs = await loop.run_in_executor(self._executor, self._decode_unless_giant, image, region)
+        if isinstance(inputs, Header):
+            return await loop.run_in_executor(self._giants, self._decode, image, region, inputs)
+        return inputs
 
-    def _decode(self, image: bytes, region: Region | None, deadline: float) -> ModelInputs:
+    def _decode_unless_giant(self, image: bytes, region: Region | None) -> ModelInputs | Header:
         header = read_header(image, self._limits)
-        reduction = reduction_of(header, region, least_side=max(max(side) for side in self._sides))
-        kind, pixels = (header.format, header.transparent, reduction), header.width * header.height
-        began = self._clock()
-        needed, left = self._costs.seconds(kind, pixels), deadline - began
-        if left < needed:
-            raise DeadlineExceeded(
-                f"decoding {header.width} x {header.height} pixels of {header.format} takes {needed:.2f} s, and "
-                f"{max(0.0, left):.2f} s were left for it; send a smaller photo, or allow more time"
-            )
-        photo = decode_photo(image, header, region=region, reduction=reduction)
-        self._costs.add(kind, pixels, self._clock() - began)
+        is_giant = header.width * header.height > _GIANT_PIXELS and self._reduction(header, region) == 1
+        return header if is_giant else self._decode(image, region, header)
+
+    def _decode(self, image: bytes, region: Region | None, header: Header) -> ModelInputs:
+        photo = decode_photo(image, header, region=region, reduction=self._reduction(header, region))
         embedder, classifier = (photo.pixels(*side)[None] for side in self._sides)
         return ModelInputs(embedder, classifier, photo.report)
 
+    def _reduction(self, header: Header, region: Region | None) -> int:
+        return reduction_of(header, region, least_side=max(max(side) for side in self._sides))
+
     async def close(self) -> None:
         """Wait for the photos that are being decoded, drop those that wait."""
-        await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
+        for executor in (self._executor, self._giants):
+            await asyncio.to_thread(executor.shutdown, cancel_futures=True)

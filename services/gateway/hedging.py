@@ -26,7 +26,7 @@ Call = Callable[[str], Awaitable[T]]
 
 _UNKNOWN_SECONDS = 0.05
 _RETRY_AFTER_SECONDS = 0.5
-_SURELY_LOST_SECONDS = 1.0
+_SURELY_LOST_SECONDS = 0.5
 """Whoever has not answered by then is lost, also where nothing is known of what answers take."""
 _LEAST_SECONDS = 0.002
 _TRIAL_SECONDS = 0.5
@@ -149,7 +149,7 @@ class Hedging:
                     attempt.task.cancel()  # the loser; or both, when the caller is gone
 
     def _second(self, targets: Sequence[str], first: _Attempt[T], call: Call[T]) -> _Attempt[T] | None:
-        replica = self._replicas.choose(targets, avoid=(first.replica.target,))
+        replica = self._replicas.choose(targets, avoid=(first.replica.target,), even_lost=first.task.done())
         if replica is None or not self._extra.take():
             return None
         return _Attempt(replica, call, self._clock)
@@ -180,10 +180,11 @@ class Hedging:
     def _failed(self, attempt: _Attempt[T], times: RecentTimes, *, is_hedged: bool) -> None:
         match attempt.error:
             case Overloaded():
+                attempt.replica.answered()
                 if is_hedged:  # jobs are refused by rule
                     self._extra.overloaded()
-            case InvalidArgument() | ShardNotServed():
-                pass  # our fault, not the replica's; or it is well and only lacks what was asked for
+            case InvalidArgument() | ShardNotServed():  # our fault, or it only lacks what was asked for
+                attempt.replica.answered()
             case DeadlineExceeded() if attempt.seconds < _lost_after(times):
                 pass  # the caller's deadline was too short for any replica
             case _:

@@ -77,12 +77,13 @@ class Replicas:
         self._clock = clock
         self._lot = lot
 
-    def choose(self, targets: Sequence[str], avoid: Collection[str] = ()) -> Replica | None:
+    def choose(self, targets: Sequence[str], avoid: Collection[str] = (), *, even_lost: bool = True) -> Replica | None:
         """Return the replica to ask, None when there is none but those to avoid.
 
         Args:
             targets: the replicas that would do.
             avoid: those that were asked already.
+            even_lost: whether one that is passed over is better than none.
 
         One that was passed over long enough is tried, with one call each half second, whatever becomes of that. When
         all are passed over, those that nobody is trying are tried, too, the one first whose time is over first; the
@@ -94,6 +95,8 @@ class Replicas:
         if usable:
             drawn = usable if len(usable) <= 2 else [usable[place] for place in self._two_of(len(usable))]  # noqa: PLR2004
             chosen: Replica | None = min(drawn, key=lambda each: (each.in_flight, self._lot()))
+        elif not even_lost:
+            return None
         else:
             idle = (each for each in candidates if each.in_flight == 0)
             chosen = min(idle, key=lambda each: each.away_until, default=None)

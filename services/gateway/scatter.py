@@ -106,14 +106,22 @@ class Patience:
     light_seconds: float = 0.0
     hedges: bool = False
 
-    def hedge_weight(self, probability: float) -> float | None:
-        """Return what a hedge of a shard is worth, None for none: what is not waited for is not asked twice either.
+    def hedge_weights(self, probabilities: Sequence[float]) -> list[float | None]:
+        """Return what a hedge of each shard is worth, None for none: what is not waited for is not asked twice either.
 
         Args:
-            probability: the mass that the shard stands for; 0 for a category that the classifier does not know.
+            probabilities: the mass that each stands for; 0 for a category that the classifier does not know.
         """
-        is_waited_for = self.light_mass == 0 or probability > self.light_mass
-        return probability if self.hedges and is_waited_for else None
+        if not self.hedges:
+            return [None] * len(probabilities)
+        weights: list[float | None] = list(probabilities)
+        left_out = 0.0
+        for place in sorted(range(len(probabilities)), key=probabilities.__getitem__):
+            left_out += probabilities[place]
+            if self.light_mass == 0 or left_out > self.light_mass:
+                break
+            weights[place] = None
+        return weights
 
     def leaves_at(self, pending_mass: float, slowest_seconds: float) -> float | None:
         """Return when to leave those that are pending, in seconds from the start of the wave; None for their deadline.
@@ -149,8 +157,7 @@ async def scatter(
     """
     began = clock()
 
-    async def ask(shard: RankedShard) -> ShardAnswer:
-        weight = patience.hedge_weight(shard.probability)
+    async def ask(shard: RankedShard, weight: float | None) -> ShardAnswer:
         hits, state, detail = None, ShardState.ANSWERED, ""
         try:
             reply = await searchers.search(shard.slug, query, patience.timeout_seconds, weight)
@@ -162,7 +169,8 @@ async def scatter(
             _log.warning("shard_lost", shard=shard.slug, reason=lost.reason, error=lost.message)
         return ShardAnswer(shard, hits, state, clock() - began, detail, wave)
 
-    asked = {asyncio.create_task(ask(shard)): shard for shard in shards}
+    weights = patience.hedge_weights([shard.probability for shard in shards])
+    asked = {asyncio.create_task(ask(shard, weight)): shard for shard, weight in zip(shards, weights, strict=True)}
     try:
         await _wait(asked, patience, lambda: clock() - began)
     finally:

@@ -48,8 +48,8 @@ class ModelInputs:
 class Decoder(Protocol):
     """Turns a photo's bytes into the models' pixels, off the event loop."""
 
-    async def decode(self, image: bytes, region: Region | None, timeout_seconds: float) -> ModelInputs:
-        """Raise ImageUnreadable or ImageTooLarge for no usable photo, DeadlineExceeded for what takes longer."""
+    async def decode(self, image: bytes, region: Region | None) -> ModelInputs:
+        """Raise ImageUnreadable or ImageTooLarge for what is no usable photo."""
         ...
 
 
@@ -206,9 +206,8 @@ class PhotoSearch:
 
     async def _decode(self, budget: Budget, query: Query) -> ModelInputs:
         try:
-            seconds = budget.for_models(self._clock())
-            async with asyncio.timeout(seconds):
-                return await self._decoder.decode(query.image, query.region, seconds)
+            async with asyncio.timeout(budget.for_models(self._clock())):
+                return await self._decoder.decode(query.image, query.region)
         except TimeoutError:
             raise DeadlineExceeded("the photo was not decoded within the deadline; allow more time") from None
 

@@ -62,8 +62,8 @@ class SearcherClient:
         self._manifest = manifest
         self._hedging = hedging
         self._clock = clock
-        # An exact search takes a hundred times as long: what is usual for one kind says nothing about the other.
-        self._times: defaultdict[tuple[str, bool], RecentTimes] = defaultdict(lambda: RecentTimes(clock))
+        # An exact search takes a hundred times as long, and a job waits for people: one kind says nothing of others.
+        self._times: defaultdict[tuple[str, bool, bool], RecentTimes] = defaultdict(lambda: RecentTimes(clock))
         self._asked_again_at: dict[tuple[str, str], float] = {}  # by shard and target, of those that lacked it
 
     async def search(
@@ -101,8 +101,9 @@ class SearcherClient:
                 raise error from None
             return self._hits(slug, response, query.top_k)
 
-        times = self._times[slug, query.exact]
-        after_seconds = None if hedge_weight is None else hedge_after(times, hedge_weight)
+        times = self._times[slug, query.exact, query.batch]
+        # Exact searches take a core for long: asking for one twice costs more than it brings.
+        after_seconds = None if hedge_weight is None or query.exact else hedge_after(times, hedge_weight)
         return await self._hedging.ask(targets, ask, times=times, after_seconds=after_seconds)
 
     def _targets(self, slug: str) -> Sequence[str]:
@@ -121,7 +122,7 @@ class SearcherClient:
         if response is None:  # what gRPC makes of bytes that are no message
             raise Internal(f"shard {slug} answered with bytes that are no message")
         if response.snapshot_id != self._manifest.snapshot_id:
-            raise SpaceMismatch(f"shard {slug} answered from snapshot {response.snapshot_id!r}")
+            raise SnapshotMismatch(f"shard {slug} answered from snapshot {response.snapshot_id!r}")
         if len(response.neighbours) != 1:
             raise Internal(f"shard {slug} answered {len(response.neighbours)} queries instead of 1")
         found = response.neighbours[0]

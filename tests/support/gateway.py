@@ -137,7 +137,7 @@ class FakeDecoder:
     gate: Gate = field(default_factory=Gate)
     asked: list[tuple[bytes, Region | None]] = field(default_factory=list)
 
-    async def decode(self, image: bytes, region: Region | None, timeout_seconds: float) -> ModelInputs:  # noqa: ARG002
+    async def decode(self, image: bytes, region: Region | None) -> ModelInputs:
         """Return white pixels."""
         self.asked.append((image, region))
         await self.gate.passage()

@@ -297,6 +297,13 @@ async def test_the_heavier_a_shard_the_earlier_it_is_hedged_and_light_ones_never
     assert searchers.weights == {"bags": 0.9, "coats": 0.06, "hats": None}
 
 
+async def test_many_shards_that_are_light_each_are_hedged_for_what_they_are_together() -> None:
+    """Only what may be missing is not: of twenty even ones a single one."""
+    searchers = FakeSearchers()
+    await gathered(of_masses(**{f"shard{number}": 1 / 20 for number in range(20)}), searchers, rules=IMPATIENT)
+    assert list(searchers.weights.values()).count(None) <= 1
+
+
 async def test_who_waits_for_all_hedges_the_weightless_too() -> None:
     """What is waited for is worth a second call, however little it stands for."""
     searchers = FakeSearchers()

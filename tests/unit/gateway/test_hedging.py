@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -29,11 +30,11 @@ AFTER_SECONDS = 0.02
 class Shop:
     """Two replicas, a gate before each, and what each of them raises, if anything."""
 
-    def __init__(self, share: float = 0.05) -> None:
+    def __init__(self, share: float = 0.05, losses: int = 3) -> None:
         self.clock: Callable[[], float] = asyncio.get_running_loop().time
         self.gates = {"a": Gate(), "b": Gate()}
         self.errors: dict[str, AisleError] = {}
-        self.replicas = Replicas("ab", EjectionRules(), clock=self.clock, lot=random.Random(1).random)
+        self.replicas = Replicas("ab", EjectionRules(losses), clock=self.clock, lot=random.Random(1).random)
         self.extra = ExtraCalls(ExtraRules(share=share), self.clock)
         self.times = RecentTimes(self.clock)
         self.asked: list[str] = []
@@ -194,12 +195,37 @@ async def test_what_only_tries_a_lost_replica_is_not_waited_for_long() -> None:
     assert shop.asked.count("a") == asked_before + 1
 
 
-async def test_a_replica_that_lacks_a_shard_is_well() -> None:
-    """The other one answers for it, and it goes on answering for its own."""
+async def test_a_slow_one_is_not_made_up_for_by_a_lost_one() -> None:
+    """The second call would be as slow, and cost a token; one that has failed has nothing to lose."""
     shop = Shop()
-    shop.errors = {"a": ShardNotServed("not here")}
-    assert {(await shop.ask()).value for _ in range(20)} == {"b"}
-    assert list(shop.replicas.away) == []
+    shop.shut("a")
+    while list(shop.replicas.away) != ["a"]:
+        await shop.ask()
+    spent = shop.extra.spent
+    shop.shut("b")
+    asking = asyncio.create_task(shop.ask())
+    await asyncio.sleep(2 * AFTER_SECONDS)
+    assert shop.extra.spent == spent
+    shop.gates["b"].open()
+    assert (await asking).value == "b"
+    shop.gates["a"].open()
+    shop.errors = {"b": Unavailable("gone")}
+    assert (await shop.ask()).value == "a"
+
+
+@pytest.mark.parametrize("error", [ShardNotServed("not here"), Overloaded("full"), InvalidArgument("bad")])
+async def test_who_says_no_is_well(error: AisleError) -> None:
+    """It may lack a shard, or have too much to do; it goes on answering for others, also after it was lost."""
+    shop = Shop()
+    shop.errors = {"a": Unavailable("gone"), "b": error}
+    while list(shop.replicas.away) != ["a"]:
+        with suppress(AisleError):
+            await shop.ask()
+    shop.errors["a"] = error
+    await asyncio.sleep(0.55)
+    while list(shop.replicas.away):
+        with suppress(AisleError):
+            await shop.ask()
 
 
 async def test_a_deadline_too_short_for_anybody_blames_nobody() -> None:
@@ -214,7 +240,7 @@ async def test_a_deadline_too_short_for_anybody_blames_nobody() -> None:
 
 async def test_the_time_of_a_beaten_call_is_what_it_had_taken() -> None:
     """Else what hedging cuts off would make the next hedge come earlier, and so on to none at all."""
-    shop = Shop()
+    shop = Shop(losses=1_000)
     shop.shut("a", "b")
     for _ in range(10):
         before = len(shop.asked)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from aisle.shard.v1 import shard_pb2 as pb
 
-from services.common.errors import AisleError, Internal, ShardNotServed, SpaceMismatch
+from services.common.errors import AisleError, Internal, ShardNotServed, SnapshotMismatch
 from services.gateway.extra_calls import ExtraCalls, ExtraRules
 from services.gateway.hedging import Hedging
 from services.gateway.replicas import EjectionRules, Replicas
@@ -48,8 +48,9 @@ async def test_what_exact_searches_take_says_nothing_about_others() -> None:
     searchers._stubs["somewhere"] = SimpleNamespace(Search=search)  # type: ignore[assignment]
     for _ in range(12):
         await searchers.search("shoes", ShardQuery(b"", 2, exact=True), 1.0, None)
-    assert searchers._times["shoes", True].median is not None
-    assert searchers._times["shoes", False].median is None
+    await searchers.search("shoes", ShardQuery(b"", 2, exact=False, batch=True), 1.0, None)
+    assert searchers._times["shoes", True, False].median is not None
+    assert searchers._times["shoes", False, False].median is None
     await searchers.close()
 
 
@@ -72,7 +73,7 @@ async def test_an_answer_is_taken_as_it_is() -> None:
     ("answer", "error"),
     [
         (None, Internal),
-        (pb.SearchResponse(snapshot_id="another", neighbours=[neighbours()]), SpaceMismatch),
+        (pb.SearchResponse(snapshot_id="another", neighbours=[neighbours()]), SnapshotMismatch),
         (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id), Internal),
         (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours()] * 2), Internal),
         (pb.SearchResponse(snapshot_id=MANIFEST.snapshot_id, neighbours=[neighbours(products=1)]), Internal),
