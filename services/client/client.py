@@ -92,7 +92,13 @@ class AisleClient:
             items: request id, photo and options of each photo; ids are unique among the photos in flight.
             in_flight: photos that are sent and not yet taken from this iterator, at most.
             timeout_seconds: time for all of them together; None sets no end, and the gateway's default holds for
-                each photo.
+                each photo. What is not sent by then ends with DEADLINE_EXCEEDED, also of a plain iterable, which is
+                read to its end.
+
+        Raises:
+            InvalidArgument: `in_flight` or `timeout_seconds` can't be.
+            DeadlineExceeded: the time was over while more of an asynchronous iterable was awaited.
+            Exception: whatever `items` raises, after the outcomes of all photos before it.
         """
         if timeout_seconds is not None:
             timeout_seconds = _usable(timeout_seconds)

@@ -31,15 +31,15 @@ class GatewaySettings(ServerSettings):
     triton: Annotated[tuple[str, ...], NoDecode, Field(min_length=1)] = ("127.0.0.1:8001",)
     """gRPC targets of the Tritons, separated by commas; they serve the same models, and one that is lost is stepped
     over."""
-    start_timeout_seconds: float = Field(default=30.0, gt=0)
+    start_timeout_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     """How long Triton may take to be ready; without it there is nothing to serve."""
-    searcher_wait_seconds: float = Field(default=2.0, ge=0)
+    searcher_wait_seconds: float = Field(default=2.0, ge=0, allow_inf_nan=False)
     """How long to wait for searchers that can't be reached yet; a missing one does not keep us from serving."""
-    default_timeout_seconds: float = Field(default=2.0, gt=0)
+    default_timeout_seconds: float = Field(default=2.0, gt=0, allow_inf_nan=False)
     """Budget of a caller without a deadline: twice the slowest answer a shopper waits for gladly."""
-    max_timeout_seconds: float = Field(default=30.0, gt=0)
+    max_timeout_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     """Most that any caller gets."""
-    reserve_seconds: float = Field(default=0.02, ge=0)
+    reserve_seconds: float = Field(default=0.02, ge=0, allow_inf_nan=False)
     """Kept back for merging and the way back: 1 ms when cores are free. On two overloaded cores, 5 ms brought a partial
     answer that had waited for a late shard to its caller in the very last moment."""
     scatter_share: float = Field(default=0.2, gt=0, lt=1)
@@ -47,7 +47,7 @@ class GatewaySettings(ServerSettings):
     light_mass: float = Field(default=0.05, ge=0, lt=1)
     """Shards that stand for no more of the probability mass than this, all together, are not waited for long: the
     answer is partial without them, and hardly another one."""
-    light_seconds: float = Field(default=0.05, ge=0)
+    light_seconds: float = Field(default=0.05, ge=0, allow_inf_nan=False)
     """How long they are waited for all the same; on busy cores any call may take that."""
     hedge_share: float = Field(default=0.05, ge=0, le=1)
     """Calls to a second replica per call, in the long run: for slow ones, and for failed ones; 0 for none."""
@@ -75,7 +75,7 @@ class GatewaySettings(ServerSettings):
     """Comparisons at once; each keeps one searcher busy at a time."""
     agreement_busy_above: int = Field(default_factory=available_cores, ge=0)
     """Photos in work above which no comparison begins: with more than one per core, it would make callers wait."""
-    agreement_timeout_seconds: float = Field(default=10.0, gt=0)
+    agreement_timeout_seconds: float = Field(default=10.0, gt=0, allow_inf_nan=False)
     """Time for one comparison: exact scans of large shards, one after the other, take seconds."""
     metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port on `host` at which Prometheus finds the metrics, over HTTP; 0 for none."""

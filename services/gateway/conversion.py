@@ -4,10 +4,11 @@ from typing import Any
 
 from aisle.search.v1 import search_pb2 as pb
 from google.protobuf import duration_pb2
+from google.rpc import code_pb2
 
 from services.common.criticality import Criticality
 from services.common.errors import AisleError, CoverageTooLow, InvalidArgument
-from services.common.status import to_status, wire_text
+from services.common.status import wire_text
 from services.gateway.coverage import Coverage, ShardState
 from services.gateway.merging import Hit
 from services.gateway.query import DEFAULT_TOP_K, Answer, ModelVersion, Policy, Query, Rung, Verdict
@@ -103,7 +104,7 @@ def stream_error_from(error: AisleError) -> pb.StreamError:
     """Convert the error of one photo of a stream."""
     delay = error.retry_after_seconds
     return pb.StreamError(
-        code=to_status(error).code,
+        code=code_pb2.Code.Value(error.code),
         reason=error.reason,
         message=wire_text(error),
         field=error.field,

@@ -4,6 +4,7 @@ What costs quality is given up in the order of what it brings for its time, and 
 is measured in docs/benchmarks.
 """
 
+from copy import copy
 from dataclasses import dataclass
 
 from services.gateway.query import Rung
@@ -41,11 +42,6 @@ class Ladder:
         self._changed_at = float("-inf")
         self._pressed_at = float("-inf")
 
-    @property
-    def step(self) -> int:
-        """How many steps down it stood when it was last asked: a place in `STEPS`."""
-        return self._step if self._rules.pinned is None else STEPS.index(self._rules.pinned)
-
     def rung(self, pressure: float, now: float) -> Rung:
         """Return the rung for the next answer.
 
@@ -64,6 +60,10 @@ class Ladder:
         else:
             self._climb(pressure, now)
         return STEPS[self._step]
+
+    def would_be(self, pressure: float, now: float) -> Rung:
+        """Return what `rung` would; nothing changes."""
+        return copy(self).rung(pressure, now)
 
     def _climb(self, pressure: float, now: float) -> None:
         """Go up, a step for each `up_seconds` of calm: nobody need have asked meanwhile."""

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from services.common.admission import Admission
 from services.gateway.agreement import Agreement, Outcome
 from services.gateway.extra_calls import ExtraCalls
-from services.gateway.ladder import Ladder
+from services.gateway.ladder import STEPS, Ladder
 from services.gateway.query import Answer, Policy
 from services.gateway.replicas import Replicas
 
@@ -101,7 +101,11 @@ class ServiceMetrics:
             ("waiting", "Photos that wait for their turn.", lambda: admission.waiting),
             ("limit", "Photos that may be in work.", lambda: admission.limit),
             ("pressure", "Share of the people who came of late that had to wait.", lambda: admission.pressure(clock())),
-            ("rung", "Steps down from all there is, of 3, for the photo that came last.", lambda: ladder.step),
+            (
+                "rung",
+                "Steps down from all there is, of 3, for a photo that came now.",
+                lambda: STEPS.index(ladder.would_be(admission.pressure(clock()), clock())),
+            ),
             ("extra_calls", "Calls to a second replica since the start.", lambda: extra.spent),
             ("replicas_away", "Searchers that were lost and have answered nothing since.", lambda: len(searchers.away)),
             (

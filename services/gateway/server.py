@@ -39,6 +39,8 @@ from services.snapshot.store import SnapshotStore
 _log = get_logger()
 
 _POLL_SECONDS = 0.1
+_RETRIES = ExtraRules(share=0.1)
+"""Of models' calls: what searchers may cost has nothing to do with stepping over a lost Triton."""
 
 
 class Gateway:
@@ -108,6 +110,7 @@ class Gateway:
         self._resources.push_async_callback(self._agreement.close)
         admission = Admission(settings.admission_rules, time.monotonic)
         ladder = Ladder(settings.ladder_rules)
+        retries = ExtraCalls(_RETRIES, time.monotonic)
         embedding, classifying = _replicas(settings.triton), _replicas(settings.triton)
         metrics = ServiceMetrics(
             registry,
@@ -126,8 +129,8 @@ class Gateway:
                 decoder=decoder,
                 models=ModelReplicas(
                     tritons,
-                    embedding=Hedging(embedding, extra, time.monotonic),
-                    classifying=Hedging(classifying, extra, time.monotonic),
+                    embedding=Hedging(embedding, retries, time.monotonic),
+                    classifying=Hedging(classifying, retries, time.monotonic),
                 ),
                 searchers=searchers,
                 admission=admission,

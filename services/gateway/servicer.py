@@ -40,7 +40,12 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
 
     async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:  # noqa: N802
         """Answer one photo."""
-        return await self._answer(request, context.time_remaining())
+        try:
+            return await self._answer(request, context.time_remaining())
+        except CoverageTooLow as too_low:
+            found = found_of(too_low)
+            too_low.details = () if found is None else (found,)
+            raise
 
     async def SearchStream(  # noqa: N802
         self, request_iterator: AsyncIterator[pb.SearchStreamRequest], context: Context
@@ -81,12 +86,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         )
 
     async def _answer(self, request: pb.SearchRequest, remaining_seconds: float | None) -> pb.SearchResponse:
-        try:
-            return response_from(await self._serving().answer(query_from(request), remaining_seconds))
-        except CoverageTooLow as too_low:
-            found = found_of(too_low)
-            too_low.details = () if found is None else (found,)
-            raise
+        return response_from(await self._serving().answer(query_from(request), remaining_seconds))
 
     async def _answer_one_of_many(self, request: pb.SearchStreamRequest, context: Context) -> pb.SearchStreamResponse:
         try:

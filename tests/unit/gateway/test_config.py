@@ -1,5 +1,6 @@
 """What the gateway's settings become."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,12 @@ def test_a_reserve_that_leaves_nothing_is_refused(shortest: dict[str, float]) ->
     """Every photo without a deadline would fail, and nobody would know why."""
     with pytest.raises(ValidationError, match=r"reserve_seconds is 0.02, which leaves nothing of the 0.0. s"):
         GatewaySettings(snapshot_root="here", topology=Path("topology.json"), **shortest)
+
+
+def test_endless_times_are_refused() -> None:
+    """A caller must not hold a place for ever."""
+    with pytest.raises(ValidationError, match="max_timeout_seconds"):
+        GatewaySettings(snapshot_root="here", topology=Path("topology.json"), max_timeout_seconds=math.inf)
 
 
 def test_only_rungs_that_load_leads_to_can_be_pinned() -> None:

@@ -52,6 +52,14 @@ def test_calm_in_which_nobody_asked_counts_as_well() -> None:
     assert ladder.rung(0.0, 100.0) is Rung.FULL
 
 
+def test_what_it_would_be_changes_nothing() -> None:
+    """Whoever reads metrics is no photo."""
+    ladder = Ladder(RULES)
+    rungs(ladder, 1.0, 0.0, 2.0)
+    assert ladder.would_be(0.0, 100.0) is Rung.FULL
+    assert ladder.would_be(1.0, 2.0) is ladder.rung(1.0, 2.0) is Rung.COARSE
+
+
 def test_what_is_just_below_the_threshold_keeps_it_there() -> None:
     """Up needs half of the pressure that led down: else it would go to and fro."""
     ladder = Ladder(RULES)

@@ -1,10 +1,16 @@
-"""What Prometheus reads of the agreement of routed answers."""
+"""What Prometheus reads of a gateway."""
 
 from prometheus_client import CollectorRegistry
 
+from services.common.admission import Admission, AdmissionRules
+from services.common.concurrency_limit import LimitRules
 from services.gateway.agreement import Agreement
-from services.gateway.metrics import AgreementMetrics
+from services.gateway.extra_calls import ExtraCalls, ExtraRules
+from services.gateway.ladder import Ladder, LadderRules
+from services.gateway.metrics import AgreementMetrics, ServiceMetrics
 from services.gateway.query import Policy
+from services.gateway.replicas import EjectionRules, Replicas
+from tests.support.clocks import ManualClock
 
 
 def test_counts_are_told_by_policy() -> None:
@@ -23,6 +29,44 @@ def test_counts_are_told_by_policy() -> None:
     assert value("best_product_total", agreed="true") == value("best_product_total", agreed="false") == 1
     assert (value("overlap_count"), value("overlap_sum")) == (2, 1.75)
     assert (value("overlap_bucket", le="0.7"), value("overlap_bucket", le="0.8")) == (0, 1)
+
+
+def test_the_parts_of_the_gateway_are_read_when_somebody_asks() -> None:
+    """What is in work and how far it has degraded, and which replicas are lost."""
+    registry, clock = CollectorRegistry(), ManualClock()
+    admission = Admission(AdmissionRules(LimitRules(least=1, most=4), max_waiting=4), clock)
+    ladder, extra = Ladder(LadderRules()), ExtraCalls(ExtraRules(), clock)
+    searchers, embedding, classifying = (
+        Replicas("ab", EjectionRules(losses=1), clock=clock, lot=lambda: 0.0) for _ in range(3)
+    )
+    metrics = ServiceMetrics(
+        registry,
+        admission=admission,
+        ladder=ladder,
+        extra=extra,
+        searchers=searchers,
+        tritons=(embedding, classifying),
+        clock=clock,
+    )
+
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"aisle_gateway_{name}", labels)
+
+    gauges = ("in_flight", "waiting", "pressure", "rung", "extra_calls", "replicas_away", "tritons_away")
+    assert [value(name) for name in gauges] == [0] * len(gauges)
+    assert value("limit") == 4
+    admission.in_flight = 3
+    ladder.rung(0.3, clock())
+    extra.take()
+    for replicas, target in ((searchers, "a"), (searchers, "b"), (embedding, "a"), (classifying, "a")):
+        chosen = replicas.choose(target)
+        assert chosen is not None
+        replicas.lost(chosen)
+    assert [value(name) for name in gauges] == [3, 0, 0, 1, 1, 2, 1]
+    clock.advance(100.0)
+    assert value("rung") == 0
+    metrics.failed("OVERLOADED")
+    assert value("errors_total", reason="OVERLOADED") == 1
 
 
 def test_two_gateways_in_one_process_share_nothing() -> None:
