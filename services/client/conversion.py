@@ -1,11 +1,13 @@
 """Between the caller's types and the wire's; the only place of the client that knows the messages' fields."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import TypeVar
 
 from aisle.search.v1 import search_pb2
 from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
 
 from services.client.types import (
@@ -98,8 +100,9 @@ def from_error(error: AisleError) -> AisleError:
     if isinstance(error, CoverageTooLow):
         response = search_pb2.SearchResponse()
         for detail in error.details:
-            if isinstance(detail, any_pb2.Any) and detail.Unpack(response):
-                error.found = from_response(response)
+            with suppress(DecodeError):  # what a newer or a broken peer sends is no answer
+                if isinstance(detail, any_pb2.Any) and detail.Unpack(response):
+                    error.found = from_response(response)
     return error
 
 

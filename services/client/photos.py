@@ -2,6 +2,7 @@
 
 import asyncio
 import stat
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ async def encoded(photo: Photo) -> bytes:
     """Return a photo's encoded bytes; file and codec work runs in a thread.
 
     Raises:
-        ImageUnreadable: no such file, one that is no regular file, or an array that is not uint8 `(H, W, 3)`.
+        ImageUnreadable: no such file, one that is no regular file, an array that is not uint8 `(H, W, 3)` or that no
+            codec takes, or what is no photo at all.
         ImageTooLarge: more bytes than a gateway takes by default.
     """
     if isinstance(photo, bytes):
@@ -30,6 +32,10 @@ async def encoded(photo: Photo) -> bytes:
         return photo
     if isinstance(photo, np.ndarray):
         return await asyncio.to_thread(_encode, photo)
+    if not isinstance(photo, str | PathLike):
+        raise ImageUnreadable(
+            f"a photo is bytes, a path or an array of pixels, not {type(photo).__name__}", field="image"
+        )
     return await asyncio.to_thread(_read, Path(photo))
 
 
@@ -59,9 +65,14 @@ def _encode(pixels: NDArray[np.uint8]) -> bytes:
     import cv2  # noqa: PLC0415 - callers that send files need no OpenCV
 
     bgr = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2BGR)
-    if pixels.shape[0] * pixels.shape[1] <= _LOSSLESS_MAX_PIXELS:
-        _, encoded_pixels = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    else:
-        _, encoded_pixels = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    try:
+        if pixels.shape[0] * pixels.shape[1] <= _LOSSLESS_MAX_PIXELS:
+            is_encoded, encoded_pixels = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        else:
+            is_encoded, encoded_pixels = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    except cv2.error:
+        is_encoded = False
+    if not is_encoded:
+        raise ImageUnreadable(f"an array of shape {pixels.shape} can't be encoded: a side is too long", field="image")
     _refuse_too_many(encoded_pixels.size, "the encoded array")
     return encoded_pixels.tobytes()

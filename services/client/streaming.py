@@ -16,6 +16,7 @@ from services.client.conversion import from_stream_response, to_request
 from services.client.photos import encoded
 from services.client.retries import MAX_ATTEMPTS, backoff_seconds
 from services.client.types import SearchItem, SearchOutcome
+from services.common.channels import MAX_MESSAGE_BYTES
 from services.common.errors import AisleError, DeadlineExceeded, InvalidArgument, Unavailable
 from services.common.status import failure_of, from_failure
 
@@ -104,12 +105,15 @@ class Flight:
         request_id, photo, options = item
         try:
             self._check_id(request_id)
-            request = to_request(await encoded(photo), options)
+            request = search_pb2.SearchStreamRequest(
+                request_id=request_id, request=to_request(await encoded(photo), options)
+            )
+            _check_size(request)
         except AisleError as error:
             self._outcomes.put_nowait(SearchOutcome(request_id, error=error))
             return
         self._ids.add(request_id)
-        self._to_send.put_nowait(_Pending(search_pb2.SearchStreamRequest(request_id=request_id, request=request)))
+        self._to_send.put_nowait(_Pending(request))
 
     def _check_id(self, request_id: str) -> None:
         if not 1 <= len(request_id) <= _MAX_REQUEST_ID_CHARACTERS:
@@ -117,6 +121,8 @@ class Flight:
                 f"a request id has 1 to {_MAX_REQUEST_ID_CHARACTERS} characters, not {len(request_id)}",
                 field="request_id",
             )
+        if not request_id.isprintable():  # lone surrogates, too, which no message can hold
+            raise InvalidArgument(f"request id {request_id!r} holds what can't be printed", field="request_id")
         if request_id in self._ids:
             raise InvalidArgument(f"request id {request_id!r} is in flight already", field="request_id")
 
@@ -212,6 +218,15 @@ class Flight:
 
     def _time_left(self) -> float | None:
         return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+
+def _check_size(request: search_pb2.SearchStreamRequest) -> None:
+    """Refuse what would end the whole stream, with all its photos, for it is over gRPC's limit."""
+    if request.ByteSize() > MAX_MESSAGE_BYTES:
+        raise InvalidArgument(
+            f"photo and options have {request.ByteSize():,} bytes; a message holds {MAX_MESSAGE_BYTES:,}",
+            field="options",
+        )
 
 
 def _why_it_broke(error: grpc.aio.AioRpcError) -> AisleError:

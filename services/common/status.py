@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -93,9 +94,13 @@ def failure_of(call: Any) -> Failure:
     code = call.code()
     failure = Failure(code=code.name, reason="", message=call.details() or code.name)
     try:
-        status = rpc_status.from_call(call)
-    except ValueError:  # a status whose rich part contradicts its plain one is not ours
+        return _rich(failure, rpc_status.from_call(call))
+    except (ValueError, DecodeError):  # a rich part that contradicts the plain one, or is no message, is not ours
         return failure
+
+
+def _rich(failure: Failure, status: Any) -> Failure:
+    """Return a failure with what its rich status says, None for none."""
     if status is None:
         return failure
     reason, field, retry_after_seconds, others = "", "", None, list[any_pb2.Any]()

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from services.common.admission import AdmissionRules
+from services.common.channels import MAX_PHOTO_BYTES
 from services.common.concurrency_limit import LimitRules
 from services.common.cores import available_cores
 from services.common.lifecycle import ServerSettings
@@ -35,9 +36,9 @@ class GatewaySettings(ServerSettings):
     """How long Triton may take to be ready; without it there is nothing to serve."""
     searcher_wait_seconds: float = Field(default=2.0, ge=0, allow_inf_nan=False)
     """How long to wait for searchers that can't be reached yet; a missing one does not keep us from serving."""
-    default_timeout_seconds: float = Field(default=2.0, gt=0, allow_inf_nan=False)
+    default_timeout_seconds: float = Field(default=2.0, gt=0, le=3_600)
     """Budget of a caller without a deadline: twice the slowest answer a shopper waits for gladly."""
-    max_timeout_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    max_timeout_seconds: float = Field(default=30.0, gt=0, le=3_600)
     """Most that any caller gets."""
     reserve_seconds: float = Field(default=0.02, ge=0, allow_inf_nan=False)
     """Kept back for merging and the way back: 1 ms when cores are free. On two overloaded cores, 5 ms brought a partial
@@ -61,7 +62,7 @@ class GatewaySettings(ServerSettings):
     """The rung to stay on, for measuring what it costs in quality; none to follow the load."""
     decode_threads: int = Field(default_factory=available_cores, ge=1)
     """Photos decoded at once; one per core, more would only take turns."""
-    max_image_bytes: int = Field(default=PhotoLimits().max_bytes, ge=1)
+    max_image_bytes: int = Field(default=PhotoLimits().max_bytes, ge=1, le=MAX_PHOTO_BYTES)
     """Largest encoded photo."""
     max_image_pixels: int = Field(default=PhotoLimits().max_pixels, ge=1)
     """Largest photo in pixels."""

@@ -11,7 +11,7 @@ from services.common.errors import AisleError, CoverageTooLow, InvalidArgument
 from services.common.status import wire_text
 from services.gateway.coverage import Coverage, ShardState
 from services.gateway.merging import Hit
-from services.gateway.query import DEFAULT_TOP_K, Answer, ModelVersion, Policy, Query, Rung, Verdict
+from services.gateway.query import DEFAULT_TOP_K, MAX_CATEGORIES, Answer, ModelVersion, Policy, Query, Rung, Verdict
 from services.photo.intake import PhotoReport
 from services.photo.region import Region
 
@@ -71,7 +71,7 @@ def query_from(request: pb.SearchRequest) -> Query:
         top_k=request.top_k if request.HasField("top_k") else DEFAULT_TOP_K,
         policy=policy,
         probability_mass=request.routing.probability_mass or None,
-        categories=tuple(request.routing.categories),
+        categories=tuple(request.routing.categories[: MAX_CATEGORIES + 1]),  # a message may hold millions
         minimum_coverage=request.minimum_coverage,
         exact=request.routing.exact,
         criticality=criticality,
@@ -118,7 +118,7 @@ def found_of(error: AisleError) -> pb.SearchResponse | None:
     if not (isinstance(error, CoverageTooLow) and isinstance(error.found, Answer)):
         return None
     response = response_from(error.found)
-    lists: list[Any] = [response.hits, response.coverage.shards, response.categories]
+    lists: list[Any] = [response.hits, response.coverage.shards, response.categories, response.timings, response.models]
     for each in lists:
         del each[_MOST_FOUND:]
     while response.ByteSize() > _MOST_FOUND_BYTES and any(lists):

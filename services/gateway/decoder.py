@@ -11,6 +11,8 @@ from services.photo.region import Region
 
 _GIANT_PIXELS = 4_000_000
 """Decoded one by one, these take 100 ms and more; a JPEG of 12 megapixels takes 25, as it is decoded smaller."""
+_GIANT_SCANNED_PIXELS = 200_000_000
+"""So do these when a progressive JPEG goes over them scan by scan; usual ones have ten scans."""
 
 
 class ThreadedDecoder:
@@ -49,7 +51,8 @@ class ThreadedDecoder:
 
     def _decode_unless_giant(self, image: bytes, region: Region | None) -> ModelInputs | Header:
         header = read_header(image, self._limits)
-        is_giant = header.width * header.height > _GIANT_PIXELS and self._reduction(header, region) == 1
+        pixels, is_whole = header.width * header.height, self._reduction(header, region) == 1
+        is_giant = (is_whole and pixels > _GIANT_PIXELS) or pixels * header.scans > _GIANT_SCANNED_PIXELS
         return header if is_giant else self._decode(image, region, header)
 
     def _decode(self, image: bytes, region: Region | None, header: Header) -> ModelInputs:

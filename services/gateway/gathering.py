@@ -61,7 +61,7 @@ class Gatherer:
             spare = max(0.0, mass - minimum_coverage)
             hedges = extras and not query.batch  # a job's search waits by rule: no reason to ask another replica
             light = self._rules.light_mass * min(1.0, mass)  # of what is planned: a whole plan is never light
-            return Patience(seconds, min(light, spare), self._rules.light_seconds, hedges=hedges)
+            return Patience(seconds, light, spare, self._rules.light_seconds, hedges=hedges)
 
         answers = await self._ask(plan.first, query, patience(budget.for_scatter(began), _mass(plan.first)))
         best = merged(answers, plan.scoring, 1) if plan.second else ()

@@ -29,8 +29,6 @@ _RETRY_AFTER_SECONDS = 0.5
 _SURELY_LOST_SECONDS = 0.5
 """Whoever has not answered by then is lost, also where nothing is known of what answers take."""
 _LEAST_SECONDS = 0.002
-_TRIAL_SECONDS = 0.5
-"""How long a replica that seems to be lost is tried alone, also where slow ones are waited for."""
 _USUAL = 0.9
 """The quantile that is taken for usual. Not higher: a light shard is asked a hundred times in the time that is
 remembered, and where 2 % of the calls are slow, four or five of these hundred often are. A quantile that they reach is
@@ -136,8 +134,9 @@ class Hedging:
         first = _Attempt(replica, call, self._clock)
         second: _Attempt[T] | None = None
         alone_seconds = after_seconds
-        if replica.is_away:
-            alone_seconds = _TRIAL_SECONDS if after_seconds is None else min(after_seconds, _TRIAL_SECONDS)
+        if replica.is_away:  # no longer than the other one, which is well, needs the rest of the time
+            usual_seconds = hedge_after(times, 1.0)
+            alone_seconds = usual_seconds if after_seconds is None else min(after_seconds, usual_seconds)
         try:
             await asyncio.wait((first.task,), timeout=alone_seconds)
             if not first.task.done() or _may_help(first.error):

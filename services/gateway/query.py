@@ -83,10 +83,7 @@ class Query:
                 field="routing.probability_mass",
             )
         if len(self.categories) > MAX_CATEGORIES:
-            raise InvalidArgument(
-                f"{len(self.categories):,} categories given; at most {MAX_CATEGORIES:,} are accepted",
-                field="routing.categories",
-            )
+            raise InvalidArgument(f"at most {MAX_CATEGORIES:,} categories are accepted", field="routing.categories")
         if not 0.0 <= self.minimum_coverage <= 1.0:
             raise InvalidArgument(
                 f"minimum_coverage is {self.minimum_coverage}; it must be 0 to 1", field="minimum_coverage"

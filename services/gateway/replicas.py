@@ -29,15 +29,18 @@ class Replica:
     Attributes:
         target: its address.
         in_flight: calls that it has not answered.
+        away_until: until when it is passed over; 0 when it is well.
+        tried_at: when it was last asked in order to find out whether it is back.
     """
 
-    __slots__ = ("_losses", "away_until", "in_flight", "target")
+    __slots__ = ("_losses", "away_until", "in_flight", "target", "tried_at")
 
     def __init__(self, target: str) -> None:
         """Know nothing yet: it is as good as any."""
         self.target = target
         self.in_flight = 0
         self.away_until = 0.0
+        self.tried_at = float("-inf")
         self._losses = 0
 
     @property
@@ -86,8 +89,7 @@ class Replicas:
             even_lost: whether one that is passed over is better than none.
 
         One that was passed over long enough is tried, with one call each half second, whatever becomes of that. When
-        all are passed over, those that nobody is trying are tried, too, the one first whose time is over first; the
-        other calls need not wait to learn that nobody is back.
+        all are passed over, all are tried in this way; the other calls need not wait to learn that nobody is back.
         """
         candidates = [self._replicas[target] for target in targets if target not in avoid]
         now = self._clock()
@@ -98,9 +100,10 @@ class Replicas:
         elif not even_lost:
             return None
         else:
-            idle = (each for each in candidates if each.in_flight == 0)
-            chosen = min(idle, key=lambda each: each.away_until, default=None)
+            rested = (each for each in candidates if now - each.tried_at >= self._rules.first_seconds)
+            chosen = min(rested, key=lambda each: each.away_until, default=None)
         if chosen is not None and chosen.is_away:
+            chosen.tried_at = now
             chosen.away_until = max(chosen.away_until, now + self._rules.first_seconds)
         return chosen
 

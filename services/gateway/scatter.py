@@ -1,6 +1,7 @@
 """Asking shards: all of a wave at once, each waited for by its worth; what becomes of it is a value. Knows no gRPC."""
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -97,12 +98,14 @@ class Patience:
     Attributes:
         timeout_seconds: for every shard, at most.
         light_mass: shards that together stand for no more than this are not waited for long; 0 to wait for all.
+        spare_mass: what may be missing at most, of failed and light ones together, if the answer is to be of use.
         light_seconds: how long they are, at least: as long as busy cores may keep any call waiting.
         hedges: whether slow shards are asked again at another replica.
     """
 
     timeout_seconds: float
     light_mass: float = 0.0
+    spare_mass: float = math.inf
     light_seconds: float = 0.0
     hedges: bool = False
 
@@ -116,24 +119,30 @@ class Patience:
             return [None] * len(probabilities)
         weights: list[float | None] = list(probabilities)
         left_out = 0.0
+        may_be_left_out = self._may_be_left_out(0.0)
         for place in sorted(range(len(probabilities)), key=probabilities.__getitem__):
             left_out += probabilities[place]
-            if self.light_mass == 0 or left_out > self.light_mass:
+            if may_be_left_out == 0 or left_out > may_be_left_out:
                 break
             weights[place] = None
         return weights
 
-    def leaves_at(self, pending_mass: float, slowest_seconds: float) -> float | None:
+    def leaves_at(self, pending_mass: float, failed_mass: float, slowest_seconds: float) -> float | None:
         """Return when to leave those that are pending, in seconds from the start of the wave; None for their deadline.
 
         Args:
             pending_mass: what all that have neither answered nor failed stand for together.
+            failed_mass: what those that failed stand for.
             slowest_seconds: what the slowest of those that answered took: the light ones get as long again.
         """
-        if self.light_mass == 0 or pending_mass > self.light_mass:
+        may_be_left_out = self._may_be_left_out(failed_mass)
+        if may_be_left_out == 0 or pending_mass > may_be_left_out:
             return None
         seconds = max(self.light_seconds, 2 * slowest_seconds)
         return seconds if seconds < self.timeout_seconds else None
+
+    def _may_be_left_out(self, failed_mass: float) -> float:
+        return min(self.light_mass, max(0.0, self.spare_mass - failed_mass))
 
 
 async def scatter(
@@ -187,7 +196,8 @@ async def _wait(
     while pending:
         done = [task.result() for task in asked if task not in pending]
         slowest = max((answer.latency_seconds for answer in done if answer.state.answered), default=0.0)
-        leaves_at = patience.leaves_at(sum(asked[task].probability for task in pending), slowest)
+        failed_mass = sum(answer.shard.probability for answer in done if not answer.state.answered)
+        leaves_at = patience.leaves_at(sum(asked[task].probability for task in pending), failed_mass, slowest)
         finished, pending = await asyncio.wait(
             pending,
             timeout=None if leaves_at is None else max(0.0, leaves_at - elapsed()),

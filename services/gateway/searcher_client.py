@@ -29,6 +29,8 @@ from services.gateway.merging import ShardHits
 from services.gateway.scatter import ShardQuery
 from services.snapshot.manifest import Manifest
 
+_MOST_SIMILAR = 1.05
+"""Both vectors are of unit length, to the precision of the embedder and of the index."""
 _LACKING_SECONDS = 2.0
 """How long a replica that does not serve a shard, or only of another snapshot, is not asked for it again."""
 
@@ -132,6 +134,8 @@ class SearcherClient:
             raise Internal(f"shard {slug} answered with lists of different lengths or numbers that are not finite")
         if len(similarities) > top_k or (np.diff(similarities) > 0).any():
             raise Internal(f"shard {slug} answered with more than the best {top_k}, or not the best first")
+        if (np.abs(similarities) > _MOST_SIMILAR).any() or len(set(found.product_ids)) != len(similarities):
+            raise Internal(f"shard {slug} answered with similarities beyond 1, or the same product twice")
         return ShardHits(*columns, exhausted=found.exhausted)
 
     async def connect(self, timeout_seconds: float) -> Sequence[str]:

@@ -11,7 +11,7 @@ from PIL import ExifTags, Image
 
 from services.common.channels import MAX_PHOTO_BYTES
 from services.common.errors import ImageTooLarge, ImageUnreadable
-from services.photo.structure import check_structure
+from services.photo.structure import check_structure, most_scans
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 
@@ -39,6 +39,7 @@ class Header:
         height: pixels, as stored.
         orientation: EXIF orientation, 1 (upright) to 8.
         transparent: whether there is an alpha channel or a transparent colour.
+        scans: how often a JPEG goes over its pixels, at most; 1 for others.
     """
 
     format: str
@@ -46,6 +47,7 @@ class Header:
     height: int
     orientation: int
     transparent: bool
+    scans: int = 1
 
 
 def read_header(data: bytes, limits: PhotoLimits) -> Header:
@@ -68,21 +70,24 @@ def read_header(data: bytes, limits: PhotoLimits) -> Header:
             # A phone's multi-picture file is a JPEG whose first picture is the photo.
             kind = "JPEG" if picture.format == "MPO" else str(picture.format)
             transparent = "A" in picture.mode or "transparency" in picture.info
-            orientation = _orientation(picture)
+            is_too_large = width * height > limits.max_pixels
+            orientation = 1 if is_too_large else _orientation(picture)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageTooLarge(f"the photo has more than {limits.max_pixels:,} pixels", field="image") from None
     except Exception as error:  # noqa: BLE001 - parsers of hostile bytes raise whatever they like
         raise ImageUnreadable(
             f"the photo is no readable JPEG, PNG or WebP picture ({type(error).__name__})", field="image"
         ) from None
-    if width * height > limits.max_pixels:
+    if is_too_large:
         raise ImageTooLarge(
             f"the photo is {width} x {height}; at most {limits.max_pixels:,} pixels are accepted", field="image"
         )
-    return Header(kind, width, height, orientation, transparent)
+    return Header(kind, width, height, orientation, transparent, most_scans(data) if kind == "JPEG" else 1)
 
 
 def _orientation(picture: Image.Image) -> int:
+    if picture.format == "PNG" and "exif" not in picture.info:
+        return 1  # Pillow would decode all pixels to see whether it comes after them
     try:
         value = picture.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # noqa: BLE001 - broken EXIF data must not cost the shopper the search

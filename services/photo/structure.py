@@ -4,6 +4,8 @@ A progressive JPEG repeats its whole decoding for every scan, at 76 bytes a scan
 keeps a parser in Python busy under the GIL. No camera and no shop makes either.
 """
 
+import re
+
 from services.common.errors import ImageUnreadable
 
 # libjpeg's own script for progressive files has 10 scans; the format's sensible uses stay below 100.
@@ -14,6 +16,9 @@ _MAX_SEGMENTS = 1_000
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_SIGNATURE = b"\xff\xd8"
 _START_OF_SCAN = b"\xff\xda"
+_END_OF_IMAGE = b"\xff\xd9"
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""The end of entropy-coded data, in which 0xff is followed by 0x00 or a restart marker."""
 _LENGTH_BYTES = 2
 _CHUNK_FRAME_BYTES = 12  # length, type and checksum
 
@@ -31,19 +36,31 @@ def check_structure(data: bytes) -> None:
 
 
 def _check_jpeg(data: bytes) -> None:
-    # In entropy-coded data 0xff is always followed by 0x00 or a restart marker, so this counts scans (and, by chance,
-    # two bytes of metadata once in 65,536).
-    if data.count(_START_OF_SCAN) > _MAX_SCANS + len(data) // 30_000:
-        raise ImageUnreadable(f"the JPEG photo has more than {_MAX_SCANS} scans; save it anew", field="image")
-    position = len(_JPEG_SIGNATURE)
+    may_have_too_many = most_scans(data) > _MAX_SCANS
+    position, scans = len(_JPEG_SIGNATURE), 0
     for _ in range(_MAX_SEGMENTS):
         marker = data[position : position + 2]
-        if marker == _START_OF_SCAN or len(marker) < 2 or marker[0] != 0xFF:  # noqa: PLR2004 - two bytes
-            return  # the pixels, or an end that the decoder will complain about
+        if len(marker) < 2 or marker[0] != 0xFF or marker == _END_OF_IMAGE:  # noqa: PLR2004 - two bytes
+            return  # an end, of which the decoder will complain if it is none
         is_fill = marker[1] == 0xFF  # noqa: PLR2004 - 0xff may be repeated before a marker
         length = 0 if is_fill else int.from_bytes(data[position + 2 : position + 2 + _LENGTH_BYTES], "big")
         position += 1 if is_fill else 2 + max(length, _LENGTH_BYTES)
+        if marker == _START_OF_SCAN:
+            scans += 1
+            if not may_have_too_many:
+                return
+            if scans > _MAX_SCANS:
+                raise ImageUnreadable(f"the JPEG photo has more than {_MAX_SCANS} scans; save it anew", field="image")
+            found = _MARKER.search(data, position)
+            if found is None:
+                return
+            position = found.start()
     raise ImageUnreadable(f"the JPEG photo has more than {_MAX_SEGMENTS:,} segments; save it anew", field="image")
+
+
+def most_scans(data: bytes) -> int:
+    """Return how many scans a JPEG has at most: twos of bytes that begin one, which in pixels nothing else does."""
+    return data.count(_START_OF_SCAN)
 
 
 def _check_png(data: bytes) -> None:

@@ -5,6 +5,7 @@ import math
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc.aio
 import numpy as np
@@ -239,6 +240,23 @@ class TestSearchMany:
         assert outcomes["0-a"].error is None
         assert isinstance(outcomes["1-slow"].error, DeadlineExceeded)
         assert len(outcomes) == 12
+
+    async def test_whatever_an_item_is_it_has_one_outcome(self, client: AisleClient) -> None:
+        """What can't be sent fails alone, and the photos beside it are answered."""
+        items: Any = [
+            ("a", b"a", {}),
+            ("\ud800", b"b", {}),
+            ("c", None, {}),
+            ("d", bytearray(b"d"), {}),
+            ("e", np.zeros((70_000, 60, 3), np.uint8), {}),
+            ("f", b"f", {"categories": ["x" * 1_000_000] * 25}),
+            ("g", b"g", {}),
+        ]
+        async with asyncio.timeout(10):
+            outcomes = await collect(client.search_many(items, timeout_seconds=5.0))
+        assert {name for name, outcome in outcomes.items() if outcome.error is None} == {"a", "g"}
+        refusals = (InvalidArgument, ImageUnreadable)
+        assert all(isinstance(outcomes[name].error, refusals) for name in ("\ud800", "c", "d", "e", "f"))
 
     async def test_photos_that_are_not_there_in_time_are_not_waited_for(self, client: AisleClient) -> None:
         """Those before are answered; then the caller hears that the time is over."""

@@ -1,5 +1,6 @@
 """From the wire back to errors, whoever sent them."""
 
+import grpc.aio
 import pytest
 from google.rpc import error_details_pb2
 
@@ -13,7 +14,7 @@ from services.common.errors import (
     Unavailable,
     VectorInvalid,
 )
-from services.common.status import Failure, from_failure, to_status
+from services.common.status import Failure, failure_of, from_failure, to_status
 
 
 def test_a_plain_error_has_its_reason_and_no_more() -> None:
@@ -22,6 +23,14 @@ def test_a_plain_error_has_its_reason_and_no_more() -> None:
     info = error_details_pb2.ErrorInfo()
     assert detail.Unpack(info)
     assert (info.domain, info.reason) == ("aisle", "SHARD_NOT_SERVED")
+
+
+@pytest.mark.parametrize("details", [b"\xff" * 16, b"\x12\x03abc", b"\x1a\x00"])
+def test_a_rich_status_that_is_none_leaves_the_plain_one(details: bytes) -> None:
+    """Whatever a peer puts there: what it did not say well is not heard, and the call has failed as it says."""
+    trailers = grpc.aio.Metadata(("grpc-status-details-bin", details))
+    call = grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), trailers, "gone", "")
+    assert failure_of(call) == Failure("UNAVAILABLE", "", "gone")
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.000001, 0.25, 90.0])

@@ -272,6 +272,19 @@ async def test_one_that_is_lost_does_not_make_light_ones_be_waited_for() -> None
     assert [state for _, state, _ in states(answers)] == [ShardState.FAILED, ShardState.ANSWERED, ShardState.LATE]
 
 
+async def test_what_the_caller_needs_is_waited_for_the_more_when_another_is_lost() -> None:
+    """Without the lost one only the light one can still bring the answer to the minimum."""
+    gate = Gate(is_open=False)
+    searchers = FakeSearchers(gates={"hats": gate}, errors={"socks": Unavailable("gone")})
+    clock = asyncio.get_running_loop().time
+    plan = of_masses(bags=0.52, coats=0.41, hats=0.04, socks=0.03)
+    gathering = asyncio.create_task(gathered(plan, searchers, rules=IMPATIENT, clock=clock, minimum_coverage=0.96))
+    await asyncio.sleep(0.1)
+    assert not gathering.done()
+    gate.open()
+    assert sum(answer.shard.probability for answer in await gathering if answer.state.answered) >= 0.96
+
+
 async def test_a_job_is_not_hedged() -> None:
     """It waits behind people by rule."""
     searchers = FakeSearchers()

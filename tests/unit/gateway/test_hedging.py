@@ -190,7 +190,7 @@ async def test_what_only_tries_a_lost_replica_is_not_waited_for_long() -> None:
         await shop.ask()
     await asyncio.sleep(0.55)
     asked_before = shop.asked.count("a")
-    async with asyncio.timeout(2.0):
+    async with asyncio.timeout(0.2):
         await asyncio.gather(*(shop.ask(after_seconds=None) for _ in range(20)))
     assert shop.asked.count("a") == asked_before + 1
 
@@ -277,20 +277,20 @@ async def test_when_nobody_answers_the_next_ones_are_refused_at_once() -> None:
     """All but one, which waits to see whether somebody is back; and once somebody is, everybody is answered."""
     shop = Shop()
     shop.errors = {"a": Unavailable("gone"), "b": Unavailable("gone")}
-    for _ in range(6):
-        with pytest.raises(Unavailable, match="gone"):
+    while list(shop.replicas.away) != ["a", "b"]:
+        with pytest.raises(Unavailable):
             await shop.ask()
-    assert list(shop.replicas.away) == ["a", "b"]
+    await asyncio.sleep(0.55)
     shop.errors.clear()
     shop.shut("a", "b")
-    probes = [asyncio.create_task(shop.ask(after_seconds=None)) for _ in range(2)]
+    trial = asyncio.create_task(shop.ask(after_seconds=None))
     await until(lambda: sum(gate.entered for gate in shop.gates.values()) == 2)
     with pytest.raises(Unavailable, match="no replica answers") as refused:
         await shop.ask()
     assert refused.value.retry_after_seconds
     for gate in shop.gates.values():
         gate.open()
-    await asyncio.gather(*probes)
+    await trial
     await asyncio.gather(*(shop.ask() for _ in range(20)))
 
 

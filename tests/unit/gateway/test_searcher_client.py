@@ -30,7 +30,7 @@ def neighbours(
     products: int = 2, images: int = 2, paths: int = 2, categories: int = 2, similarity: float = 0.5
 ) -> pb.Neighbours:
     return pb.Neighbours(
-        product_ids=["p"] * products,
+        product_ids=[f"p{number}" for number in range(products)],
         image_ids=["i"] * images,
         image_paths=["i.jpg"] * paths,
         categories=["c"] * categories,
@@ -62,7 +62,7 @@ async def test_an_answer_is_taken_as_it_is() -> None:
     answer.neighbours[0].exhausted = True
     assert client()._hits("shoes", answer, 2).exhausted
     assert (list(hits.product_ids), list(hits.image_ids), list(hits.image_paths)) == (
-        ["p"] * 2,
+        ["p0", "p1"],
         ["i"] * 2,
         ["i.jpg"] * 2,
     )

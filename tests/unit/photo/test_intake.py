@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 from services.common.errors import AisleError, ImageTooLarge, ImageUnreadable
-from services.photo.header import PhotoLimits
+from services.photo.header import PhotoLimits, read_header
 from services.photo.intake import _flatten, read_photo
 from services.photo.region import Region
 from tests.support.pictures import encoded, scene, with_orientation
@@ -162,3 +162,15 @@ def test_transparency_costs_little_memory() -> None:
     tracemalloc.stop()
     assert flat.min() == 255
     assert peak < 1.3 * flat.nbytes
+
+
+def test_no_pixel_of_a_png_is_decoded_for_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow would, to see whether EXIF data come after them: seconds and hundreds of megabytes for a bomb."""
+
+    def load(_: object) -> None:
+        pytest.fail("decoded")
+
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", load)
+    assert read_header(encoded(scene(), "PNG"), PhotoLimits()).orientation == 1
+    with pytest.raises(ImageTooLarge, match="96 x 64"):
+        read_header(encoded(scene(96, 64), "PNG"), PhotoLimits(max_pixels=1_000))

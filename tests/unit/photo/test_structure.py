@@ -35,11 +35,12 @@ def chunk_flood(chunks: int) -> bytes:
     "picture",
     [
         scan_bomb(1_500),
+        scan_bomb(250) + bytes(19_000_000),
         marker_flood(5_000_000, b"\xff\xfe\x00\x02"),
         marker_flood(5_000_000, b"\xff"),
         chunk_flood(1_000_000),
     ],
-    ids=["scans", "segments", "fill", "chunks"],
+    ids=["scans", "scans before zeros", "segments", "fill", "chunks"],
 )
 def test_a_picture_that_would_take_minutes_is_refused_in_milliseconds(picture: bytes) -> None:
     """Up to 20 MB of it, before any parser sees it."""
@@ -50,7 +51,16 @@ def test_a_picture_that_would_take_minutes_is_refused_in_milliseconds(picture: b
     assert time.perf_counter() - started < 0.25
 
 
-@pytest.mark.parametrize("picture", [scan_bomb(10), marker_flood(300, b"\xff\xfe\x00\x02"), chunk_flood(300)])
+@pytest.mark.parametrize(
+    "picture",
+    [
+        scan_bomb(80),
+        scan_bomb(10) + scan_bomb(80) * 3,  # further pictures in one file, as phones write them
+        marker_flood(5, b"\xff\xe1\x0f\xff" + b"\xff\xda" * 2_046 + b"\x00"),  # metadata that look like scans
+        marker_flood(300, b"\xff\xfe\x00\x02"),
+        chunk_flood(300),
+    ],
+)
 def test_what_is_merely_unusual_passes(picture: bytes) -> None:
     """Many metadata blocks and some more scans than usual are no attack."""
     check_structure(picture)

@@ -89,7 +89,8 @@ class SearchServiceServicer:
         At most 16 photos of a stream are in work at once; beyond that the gateway stops reading, and gRPC's flow control
         holds the caller. A stream may end UNAVAILABLE after 60 s, so that new gateways get their share, and when a gateway
         drains: send the photos that were not answered over a new one.
-        Status codes of single photos: as for Search. The stream itself ends with OK, DEADLINE_EXCEEDED or UNAVAILABLE.
+        Status codes of single photos: as for Search. The stream itself ends with OK, DEADLINE_EXCEEDED or UNAVAILABLE;
+        after bytes that are no message, once everything before them is answered, with INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
