@@ -59,7 +59,8 @@ class Admission:
         self._rules = rules
         self._clock = clock
         self._limit = ConcurrencyLimit(rules.limit)
-        self._times = RecentTimes(clock, size=64)
+        # What jobs take, with whatever photos, says nothing about what people's photos will.
+        self._times = {each: RecentTimes(clock, size=64) for each in Criticality}
         self._turns = RecentTimes(clock, size=64)
         self._last_turn: float | None = None
         self._queues: dict[Criticality, deque[_Waiter]] = {each: deque() for each in Criticality}
@@ -114,14 +115,15 @@ class Admission:
             raise
         except DeadlineExceeded:
             # Who allows less than it usually takes is late without any load.
-            if is_usual and self._clock() - began >= (self._times.median or 0.0):
+            if is_usual and self._clock() - began >= (self._times[criticality].median or 0.0):
                 self._limit.refused_below(self._clock())
             raise
         else:
             seconds = self._clock() - began
             if is_usual:
-                self._times.add(seconds)
-                self._limit.finished(self._clock(), seconds, self.in_flight)
+                self._times[criticality].add(seconds)
+                if criticality is Criticality.INTERACTIVE or not self._people_are_about:
+                    self._limit.finished(self._clock(), seconds, self.in_flight)
         finally:
             self._leave()
 
@@ -137,7 +139,7 @@ class Admission:
         if is_person:
             self._last_person = self._clock()
         try:
-            self._refuse_dead_work(deadline)
+            self._refuse_dead_work(criticality, deadline)
         except DeadlineExceeded:
             if is_person and deadline - self._clock() >= (self._limit.alone or math.inf):
                 self._felt(1.0)  # without the others it would have been in time
@@ -151,7 +153,7 @@ class Admission:
         waiter = _Waiter(asyncio.get_running_loop().create_future(), deadline)
         queue = self._queues[criticality]
         queue.append(waiter)
-        latest = deadline - self._needed_by_most
+        latest = deadline - self._needed_by_most(criticality)
         try:
             async with asyncio.timeout(None if math.isinf(latest) else latest - self._clock()):
                 await waiter.turn
@@ -161,13 +163,15 @@ class Admission:
             elif waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.exception() is None:
                 self._leave()  # the place was ours already
             if isinstance(gone, TimeoutError):
-                raise self._overloaded("none became free in time", self._seconds_until(self.waiting)) from None
+                raise self._overloaded(
+                    "none became free in time", self._seconds_until(criticality, self.waiting)
+                ) from None
             raise
 
     def _refuse_hopeless(self, criticality: Criticality, deadline: float) -> None:
         batch = self._queues[Criticality.BATCH]
-        wait_seconds = self._seconds_until(self._ahead_of(criticality))
-        if self._clock() + wait_seconds + self._needed_by_most > deadline:
+        wait_seconds = self._seconds_until(criticality, self._ahead_of(criticality))
+        if self._clock() + wait_seconds + self._needed_by_most(criticality) > deadline:
             raise self._overloaded("the answer would come after the deadline", wait_seconds)
         if self.waiting < self._rules.max_waiting:
             return
@@ -176,10 +180,9 @@ class Admission:
             return
         raise self._overloaded(f"{self.waiting} wait already", wait_seconds)
 
-    @property
-    def _needed_by_most(self) -> float:
-        """What nine in ten need, seconds: one who waits and then is late has cost others their turn."""
-        return self._times.quantile(_MOSTLY) or 0.0
+    def _needed_by_most(self, criticality: Criticality) -> float:
+        """Return what nine in ten need, seconds: one who waits and then is late has cost others their turn."""
+        return self._times[criticality].quantile(_MOSTLY) or 0.0
 
     def _overloaded(self, why: str, wait_seconds: float) -> Overloaded:
         return Overloaded(
@@ -187,21 +190,21 @@ class Admission:
             retry_after_seconds=max(_LEAST_RETRY_SECONDS, wait_seconds),
         )
 
-    def _refuse_dead_work(self, deadline: float) -> None:
+    def _refuse_dead_work(self, criticality: Criticality, deadline: float) -> None:
         # When nothing is in work, what it took under load may no longer hold: only trying can tell.
-        needed = (self._times.median or 0.0) if self.in_flight else 0.0
+        needed = (self._times[criticality].median or 0.0) if self.in_flight else 0.0
         left = deadline - self._clock()
         if left <= 0 or left < needed:
             takes = f", and it takes {needed * 1000:.0f} ms at the median" if needed else ""
             raise DeadlineExceeded(f"{max(0.0, left) * 1000:.0f} ms were left{takes}; allow more time")
 
-    def _seconds_until(self, before: int) -> float:
+    def _seconds_until(self, criticality: Criticality, before: int) -> float:
         """Return how long until so many have come in, and one more: as fast as places became free of late.
 
         Only while somebody waits does that tell how fast they can. Where nobody has waited yet, it is as fast as those
         in work would leave if each took what is usual; but under load some take longer, and some are given up.
         """
-        turn = self._turns.mean or (self._times.median or 0.0) / max(1, self.limit)
+        turn = self._turns.mean or (self._times[criticality].median or 0.0) / max(1, self.limit)
         return (before + 1) * turn
 
     def _ahead_of(self, criticality: Criticality) -> int:
@@ -210,9 +213,13 @@ class Admission:
         return people if criticality is Criticality.INTERACTIVE else self.waiting
 
     def _has_place(self, criticality: Criticality) -> bool:
-        if criticality is Criticality.BATCH and self._clock() - self._last_person < _PEOPLE_SECONDS:
+        if criticality is Criticality.BATCH and self._people_are_about:
             return self.in_flight == 0
         return self.in_flight < self.limit
+
+    @property
+    def _people_are_about(self) -> bool:
+        return self._clock() - self._last_person < _PEOPLE_SECONDS
 
     def _enter(self) -> None:
         self.in_flight += 1
@@ -235,7 +242,7 @@ class Admission:
                 if waiter.turn.done():
                     continue
                 try:
-                    self._refuse_dead_work(waiter.deadline)
+                    self._refuse_dead_work(criticality, waiter.deadline)
                 except DeadlineExceeded as late:
                     waiter.send_away(late)
                     continue

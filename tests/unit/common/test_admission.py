@@ -272,6 +272,18 @@ async def test_unusual_work_is_not_remembered(clock: ManualClock) -> None:
         assert guests.inside == ["scan", "usual"]
 
 
+async def test_what_jobs_take_says_nothing_about_people(clock: ManualClock) -> None:
+    """Giant photos of a job, which is always there, must not lock out who is in a hurry with a small one."""
+    admission = door(clock, places=3, max_waiting=50)
+    for _ in range(70):
+        async with admission.admitted(JOB, None):
+            clock.advance(2.0)
+    async with visiting(admission) as guests:
+        await guests.come("job", JOB)
+        await guests.come("anna", remaining_seconds=0.15)
+        assert guests.inside == ["job", "anna"]
+
+
 async def test_jobs_that_wait_are_no_pressure(clock: ManualClock) -> None:
     """They wait by rule, and people must not be given less for that."""
     admission = door(clock, places=3, max_waiting=50)
