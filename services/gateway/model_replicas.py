@@ -10,6 +10,7 @@ import numpy.typing as npt
 from services.common.errors import DeadlineExceeded, ModelUnavailable, Unavailable
 from services.common.recent_times import RecentTimes
 from services.gateway.hedging import Hedging
+from services.gateway.same_models import SameModels
 from services.models.client import CLASSIFIER, EMBEDDER, TritonModels
 from services.photo.intake import Pixels
 
@@ -19,9 +20,17 @@ T = TypeVar("T")
 class _Model(Generic[T]):
     """One model, wherever it is served."""
 
-    def __init__(self, name: str, targets: Sequence[str], hedging: Hedging, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        targets: Sequence[str],
+        check: Callable[[str, float], Awaitable[None]],
+        hedging: Hedging,
+        clock: Callable[[], float],
+    ) -> None:
         self._name = name
         self._targets = targets
+        self._check = check
         self._hedging = hedging
         self._clock = clock
         self._times = RecentTimes(clock)
@@ -30,11 +39,15 @@ class _Model(Generic[T]):
         """Call it with a target and the seconds that are left."""
         deadline = self._clock() + timeout_seconds
 
-        async def ask(target: str) -> T:
-            left = deadline - self._clock()
-            if left <= 0:
+        def left() -> float:
+            seconds = deadline - self._clock()
+            if seconds <= 0:
                 raise DeadlineExceeded("no time was left to ask another Triton")
-            return await call(target, left)
+            return seconds
+
+        async def ask(target: str) -> T:
+            await self._check(target, left())
+            return await call(target, left())
 
         try:
             reply = await self._hedging.ask(self._targets, ask, times=self._times, after_seconds=None)
@@ -58,6 +71,7 @@ class ModelReplicas:
     def __init__(
         self,
         tritons: Mapping[str, TritonModels],
+        same_models: SameModels,
         embedding: Hedging,
         classifying: Hedging,
         clock: Callable[[], float] = time.monotonic,
@@ -65,15 +79,17 @@ class ModelReplicas:
         """Create it.
 
         Args:
-            tritons: by target; they serve the same models.
+            tritons: by target.
+            same_models: looks at a Triton before it is asked.
             embedding: chooses among the targets for the embedder.
             classifying: chooses for the classifier: a Triton can lose one model and keep the other.
             clock: seconds, monotonic.
         """
         self._tritons = tritons
         targets = tuple(tritons)
-        self._embedder = _Model[npt.NDArray[np.float32]](EMBEDDER, targets, embedding, clock)
-        self._classifier = _Model[npt.NDArray[np.float32]](CLASSIFIER, targets, classifying, clock)
+        check = same_models.check
+        self._embedder = _Model[npt.NDArray[np.float32]](EMBEDDER, targets, check, embedding, clock)
+        self._classifier = _Model[npt.NDArray[np.float32]](CLASSIFIER, targets, check, classifying, clock)
 
     async def embed(self, pixels: Pixels, timeout_seconds: float) -> npt.NDArray[np.float32]:
         """Return unit vectors, as `TritonModels.embed`."""

@@ -26,6 +26,7 @@ from services.gateway.metrics import AgreementMetrics, ServiceMetrics
 from services.gateway.model_replicas import ModelReplicas
 from services.gateway.query import ModelVersion
 from services.gateway.replicas import EjectionRules, Replicas
+from services.gateway.same_models import SameModels
 from services.gateway.search import PhotoSearch
 from services.gateway.searcher_client import SearcherClient, targets_of
 from services.gateway.servicer import SearchServicer
@@ -86,6 +87,8 @@ class Gateway:
         _check_space(manifest, embedder, classifier)
         catalog = _join(manifest, classifier)
 
+        same_models = SameModels(tritons, {model.name: model.sha256 for model in (embedder, classifier)})
+        self._resources.push_async_callback(same_models.close)
         decoder = ThreadedDecoder(embedder, classifier, settings.photo_limits, settings.decode_threads)
         self._resources.push_async_callback(decoder.close)
         unserved = [shard.slug for shard in manifest.shards if not topology.shards.get(shard.slug)]
@@ -129,6 +132,7 @@ class Gateway:
                 decoder=decoder,
                 models=ModelReplicas(
                     tritons,
+                    same_models,
                     embedding=Hedging(embedding, retries, time.monotonic),
                     classifying=Hedging(classifying, retries, time.monotonic),
                 ),

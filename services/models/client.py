@@ -57,6 +57,12 @@ class TritonModels:
             return False
         return bool(answer.ready)
 
+    async def disconnected(self) -> None:
+        """Wait until the connection, once there is one, is lost."""
+        while (state := self._channel.get_state()) is not grpc.ChannelConnectivity.READY:
+            await self._channel.wait_for_state_change(state)
+        await self._channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
+
     async def describe(self, model: str, timeout_seconds: float = _CONTROL_TIMEOUT_SECONDS) -> ModelInfo:
         """Return what a model says about itself.
 

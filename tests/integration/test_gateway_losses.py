@@ -8,13 +8,17 @@ from typing import Any
 import grpc.aio
 import pytest
 from aisle.search.v1 import search_pb2 as pb
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from services.common.errors import AisleError
 from services.common.status import failure_of
 from services.gateway import searcher_client
+from services.models.launcher import running_triton
 from services.models.process import TritonProcess
+from tests.support import tiny_models
 from tests.support.calls import asked, assert_same, failed
 from tests.support.cluster import IMAGES, cluster, photo, probabilities_of, publish, true_hits
+from tests.support.triton import triton_settings
 
 pytestmark = pytest.mark.triton
 
@@ -92,3 +96,29 @@ async def test_a_replica_without_the_shard_is_not_asked_for_it_again_and_again(
         response = await shop.search(photo(0), routing=asked(pb.POLICY_ALL))
         (missing,) = [shard for shard in response.coverage.shards if shard.state == pb.SHARD_STATE_FAILED]
         assert missing.category == "coat"
+
+
+async def test_a_triton_with_other_models_is_never_asked(tmp_path: Path, tiny_triton: TritonProcess) -> None:
+    """Neither one that comes late nor one that comes back: its vectors would fit, and find nothing that is right."""
+    ours, others = (tmp_path / name for name in ("ours", "others"))
+    for repository, sign in ((ours, 1.0), (others, -1.0)):
+        tiny_models.write_model(repository, "embedder", tiny_models.embedder(sign))
+        tiny_models.write_model(repository, "classifier", tiny_models.classifier(), labels=tiny_models.LABELS)
+    late = triton_settings(ours)
+    tritons = f"{tiny_triton.command.target},127.0.0.1:{late.port}"
+    async with cluster(tmp_path, publish(tmp_path), tritons, searcher_wait_seconds=0.1) as shop:
+        for repository in (others, ours, others):
+            async with running_triton(late.model_copy(update={"model_repository": repository})) as process:
+                for seed in range(30):
+                    response = await shop.search(photo(seed), routing=asked(pb.POLICY_ALL))
+                    assert_same(response.hits, true_hits(shop.snapshot, photo(seed), 10))
+                    await asyncio.sleep(0.05)
+                assert (await inferences(process) > 2) == (repository == ours)  # the start itself asks for one
+
+
+async def inferences(process: TritonProcess) -> int:
+    """Return how many pictures a Triton has embedded."""
+    async with grpc.aio.insecure_channel(process.command.target) as channel:
+        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+        answer = await stub.ModelStatistics(service_pb2.ModelStatisticsRequest(name="embedder"))
+    return int(answer.model_stats[0].inference_count)

@@ -21,10 +21,10 @@ LABELS = ("bag", "coat", "dress", "shirt", "shoe")
 Weights = Mapping[str, NDArray[np.generic]]
 
 
-def embedder() -> bytes:
-    """Pixels times a fixed matrix, L2-normalised: (n, 8, 8, 3) to (n, 16)."""
+def embedder(sign: float = 1.0) -> bytes:
+    """Pixels times a fixed matrix, L2-normalised: (n, 8, 8, 3) to (n, 16); with another sign, another embedder."""
     nodes = [*_project(), _node("ReduceL2", "e axis", "length", keepdims=1), _node("Div", "e length", "embedding")]
-    return _model(nodes, "embedding", DIMENSION, {"w": _matrix(DIMENSION), "axis": np.array([1])})
+    return _model(nodes, "embedding", DIMENSION, {"w": _matrix(DIMENSION) * np.float32(sign), "axis": np.array([1])})
 
 
 def classifier() -> bytes:
