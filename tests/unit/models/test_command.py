@@ -42,7 +42,7 @@ def test_a_bad_model_ends_the_server() -> None:
 def test_triton_ends_with_its_parent_and_yields_to_it() -> None:
     """The kernel sends it SIGTERM, whatever happens to us; where cores are shared, the gateway goes first."""
     argv = command().argv
-    assert argv[:5] == ("setpriv", "--pdeathsig", "TERM", "--", "nice")
+    assert argv[:5] == ("setpriv", "--pdeathsig", "TERM", "--", "chrt")
     assert argv[7] == "/triton/bin/tritonserver"
 
 
