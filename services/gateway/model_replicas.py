@@ -64,8 +64,8 @@ class ModelReplicas:
     """Asks the less busy Triton, and another one when that one can't answer; slow ones are waited for.
 
     A model takes most of an answer's time and all of a core: asking two of them for one answer would cost more than it
-    brings. With one Triton this is that Triton. When all seem to be lost, photos are refused at once but for one at a
-    time, which finds out when that is over.
+    brings. With one Triton this is that Triton. When all seem to be lost, photos are refused at once but for one
+    each half second, which finds out when that is over.
     """
 
     def __init__(
