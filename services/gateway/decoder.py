@@ -1,7 +1,10 @@
 """Decoding photos off the event loop, a bounded number at a time, and giants apart from all others."""
 
 import asyncio
+import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from services.gateway.search import ModelInputs
 from services.models.metadata import ModelInfo
@@ -9,6 +12,8 @@ from services.photo.header import Header, PhotoLimits, read_header
 from services.photo.intake import decode_photo, reduction_of
 from services.photo.region import Region
 
+_NICENESS = 10
+"""As the models': both take tens of milliseconds of a photo's time."""
 _GIANT_PIXELS = 4_000_000
 """Decoded one by one, these take 100 ms and more; a JPEG of 12 megapixels takes 25, as it is decoded smaller."""
 _GIANT_SCANNED_PIXELS = 200_000_000
@@ -34,8 +39,8 @@ class ThreadedDecoder:
         """
         self._sides = [(model.input_height, model.input_width) for model in (embedder, classifier)]
         self._limits = limits
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="decode")
-        self._giants = ThreadPoolExecutor(1, thread_name_prefix="decode-giant")
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="decode", initializer=_yield_to_others)
+        self._giants = ThreadPoolExecutor(1, thread_name_prefix="decode-giant", initializer=_yield_to_others)
 
     async def decode(self, image: bytes, region: Region | None) -> ModelInputs:
         """Return both models' pixels.
@@ -67,3 +72,9 @@ class ThreadedDecoder:
         """Wait for the photos that are being decoded, drop those that wait."""
         for executor in (self._executor, self._giants):
             await asyncio.to_thread(executor.shutdown, cancel_futures=True)
+
+
+def _yield_to_others() -> None:
+    """Let this thread come after the event loop, which is done in a moment, where there are too few cores for both."""
+    with suppress(OSError, AttributeError):  # not on every system
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
