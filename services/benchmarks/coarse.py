@@ -2,29 +2,22 @@
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 
+from services.benchmarks.gallery import DrawnCategory, Gallery, Shape
 from services.benchmarks.quality_targets import CoarseRecall
 from services.indexer.index_choice import index_factory
 from services.searcher.items import Items
 from services.searcher.shard import Shard
 from services.snapshot.manifest import FileEntry, Segment, ShardEntry
 
-_IMAGES, _PRODUCTS, _QUERIES, _DIMENSION, _TOP_K = 50_000, 5_000, 500, 256, 10
-_SPREAD = 0.7
-"""Of the pictures around their product, relative to the products' own: two pictures of one product have a cosine of
-about 0.67."""
-_LATENT = 32
-"""Directions in which products and pictures really differ: an embedder's vectors fill a small part of their space, and
-graphs are far worse where they fill all of it."""
+_SHAPE = Shape(images=50_000, products=5_000, categories=1)
+_QUERIES, _TOP_K = 500, 10
 
 
 def coarse_recall(seed: int = 20) -> CoarseRecall:
     """Measure a shard of 50,000 pictures of 5,000 products, drawn by lot, with the index that the indexer chooses."""
-    lot = np.random.default_rng(seed)
-    products, turn = lot.standard_normal((_PRODUCTS, _LATENT)), lot.standard_normal((_LATENT, _DIMENSION))
-    shard = _shard(_around(products, np.arange(_IMAGES) % _PRODUCTS, lot) @ turn)
-    queries = _unit(_around(products, lot.integers(_PRODUCTS, size=_QUERIES), lot) @ turn)
+    gallery = Gallery(_SHAPE, seed)
+    shard, queries = _shard(gallery.category(0)), gallery.photos(_QUERIES).vectors
     exact = shard.search(queries, _TOP_K, exact=True)
     shares = []
     for coarse in (False, True):
@@ -34,34 +27,26 @@ def coarse_recall(seed: int = 20) -> CoarseRecall:
     return CoarseRecall(usual=shares[0], coarse=shares[1])
 
 
-def _around(products: NDArray[np.float64], which: NDArray[np.int64], lot: np.random.Generator) -> NDArray[np.float64]:
-    return products[which] + _SPREAD * lot.standard_normal((len(which), _LATENT))
-
-
-def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
-    unit: NDArray[np.float32] = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    return unit
-
-
-def _shard(vectors: NDArray[np.float64]) -> Shard:
-    factory = index_factory(len(vectors))
-    index = faiss.index_factory(_DIMENSION, factory, faiss.METRIC_INNER_PRODUCT)
-    index.add(_unit(vectors))
+def _shard(drawn: DrawnCategory) -> Shard:
+    images, dimension = drawn.vectors.shape
+    factory = index_factory(images)
+    index = faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
+    index.add(drawn.vectors)
     nothing = FileEntry(path="none", size_bytes=0, sha256="0" * 64)
     entry = ShardEntry(
         slug="drawn",
         category="drawn",
-        images=_IMAGES,
-        products=_PRODUCTS,
+        images=images,
+        products=_SHAPE.products,
         index_factory=factory,
-        segments=(Segment(images=_IMAGES, index=nothing, items=nothing, golden=nothing),),
+        segments=(Segment(images=images, index=nothing, items=nothing, golden=nothing),),
     )
-    names = np.arange(_IMAGES).astype(str).astype(object)
+    names = np.arange(images).astype(str).astype(object)
     items = Items(
         image_ids=names,
         image_paths=names,
-        product_of_row=np.arange(_IMAGES, dtype=np.int64) % _PRODUCTS,
-        product_ids=names[:_PRODUCTS],
-        categories=np.full(_PRODUCTS, "drawn", dtype=object),
+        product_of_row=drawn.product_of_row,
+        product_ids=names[: _SHAPE.products],
+        categories=np.full(_SHAPE.products, "drawn", dtype=object),
     )
     return Shard(entry, index, items)
