@@ -116,13 +116,17 @@ class Flight:
         self._to_send.put_nowait(_Pending(request))
 
     def _check_id(self, request_id: str) -> None:
+        if not isinstance(request_id, str):
+            raise InvalidArgument(f"a request id is a str, not {type(request_id).__name__}", field="request_id")
         if not 1 <= len(request_id) <= _MAX_REQUEST_ID_CHARACTERS:
             raise InvalidArgument(
                 f"a request id has 1 to {_MAX_REQUEST_ID_CHARACTERS} characters, not {len(request_id)}",
                 field="request_id",
             )
-        if not request_id.isprintable():  # lone surrogates, too, which no message can hold
-            raise InvalidArgument(f"request id {request_id!r} holds what can't be printed", field="request_id")
+        try:
+            request_id.encode()
+        except UnicodeEncodeError:
+            raise InvalidArgument(f"request id {request_id!r} is no Unicode text", field="request_id") from None
         if request_id in self._ids:
             raise InvalidArgument(f"request id {request_id!r} is in flight already", field="request_id")
 

@@ -110,16 +110,15 @@ class Admission:
         began = self._clock()
         try:
             yield
-        except Overloaded:
-            self._limit.refused_below(self._clock())
-            raise
-        except DeadlineExceeded:
+        except (Overloaded, DeadlineExceeded) as error:
             # Who allows less than it usually takes is late without any load.
-            if is_usual and self._clock() - began >= (self._times[criticality].median or 0.0):
+            had_enough = deadline - began >= (self._times[criticality].median or 0.0)
+            if error.says_load and (isinstance(error, Overloaded) or (is_usual and had_enough)):
                 self._limit.refused_below(self._clock())
             raise
         else:
             seconds = self._clock() - began
+            self._limit.progressed()
             if is_usual:
                 self._times[criticality].add(seconds)
                 if criticality is Criticality.INTERACTIVE or not self._people_are_about:

@@ -97,11 +97,14 @@ class ConcurrencyLimit:
         self._limit = max(float(self._rules.least), self._limit * factor)
         self._backed_off_at, self._finished_since = now, False
 
+    def progressed(self) -> None:
+        """Note that something was finished that says nothing about what work takes."""
+        self._finished_since = True
+
     def passed(self, now: float) -> None:
-        """Note that time has passed: measuring ends, though too little was finished to see anything."""
+        """Note that time has passed: measuring ends, with what little was finished."""
         if self._probe_began is not None and now - self._probe_began >= 2 * self._rules.probe_seconds:
-            self._probe_began, self._alone_at = None, now
-            self._begin_window()
+            self._end_probe(now)
 
     def _move(self, now: float) -> None:
         typical = float(np.median(self._window))
@@ -122,9 +125,13 @@ class ConcurrencyLimit:
         if now - seconds >= drained:  # it began when those before it were gone
             self._window.append(seconds)
         if now >= self._probe_began + self._rules.probe_seconds and len(self._window) >= _SMALLEST_WINDOW:
-            self._alone, self._alone_at = float(np.median(self._window)), now
-            self._probe_began = None
-            self._begin_window()
+            self._end_probe(now)
+
+    def _end_probe(self, now: float) -> None:
+        if self._window:
+            self._alone = float(np.median(self._window))
+        self._probe_began, self._alone_at = None, now
+        self._begin_window()
 
     def _begin_window(self) -> None:
         self._window.clear()

@@ -44,6 +44,7 @@ class AisleError(Exception):
         field: the request field, setting or column at fault; empty when there is none.
         retry_after_seconds: when it is worth coming back; None when that is not known.
         details: protobuf messages that go along with the status, or came along with it as `Any`.
+        says_load: of too much work or too little time: whether others than this very request are the reason.
     """
 
     code: ClassVar[str] = "INTERNAL"
@@ -55,6 +56,7 @@ class AisleError(Exception):
         self.field = field
         self.retry_after_seconds = retry_after_seconds
         self.details: Sequence[object] = ()
+        self.says_load = True
 
 
 class InvalidArgument(AisleError):

@@ -47,9 +47,14 @@ class ExtraCalls:
         """Note that a searcher refused a call because it has too many."""
         self._paused_until = self._clock() + self._rules.pause_seconds
 
+    @property
+    def is_affordable(self) -> bool:
+        """Whether one more call may be made."""
+        return self._clock() >= self._paused_until and self._tokens >= 1.0
+
     def take(self) -> bool:
         """Return whether one more call may be made, and count it."""
-        if self._clock() < self._paused_until or self._tokens < 1.0:
+        if not self.is_affordable:
             return False
         self._tokens -= 1.0
         self.spent += 1

@@ -55,13 +55,14 @@ class Gatherer:
             DeadlineExceeded: no time was left for the first wave; what comes later is never an error.
         """
         began = self._clock()
+        hopeless_mass = max(0.0, _mass(plan.first) + _mass(plan.second) - minimum_coverage)
 
         def patience(seconds: float, mass: float) -> Patience:
             """Wait so long for shards that bring the answer to a mass, if all of them answer."""
             spare = max(0.0, mass - minimum_coverage)
             hedges = extras and not query.batch  # a job's search waits by rule: no reason to ask another replica
             light = self._rules.light_mass * min(1.0, mass)  # of what is planned: a whole plan is never light
-            return Patience(seconds, light, spare, self._rules.light_seconds, hedges=hedges)
+            return Patience(seconds, light, spare, hopeless_mass, self._rules.light_seconds, hedges=hedges)
 
         answers = await self._ask(plan.first, query, patience(budget.for_scatter(began), _mass(plan.first)))
         best = merged(answers, plan.scoring, 1) if plan.second else ()

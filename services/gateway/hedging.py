@@ -70,6 +70,7 @@ class _Attempt(Generic[T]):
 
     def __init__(self, replica: Replica, call: Call[T], clock: Callable[[], float]) -> None:
         self.replica = replica
+        self.is_trial = replica.is_away
         self._clock = clock
         self._began = clock()
         replica.in_flight += 1
@@ -134,7 +135,7 @@ class Hedging:
         first = _Attempt(replica, call, self._clock)
         second: _Attempt[T] | None = None
         alone_seconds = after_seconds
-        if replica.is_away:  # no longer than the other one, which is well, needs the rest of the time
+        if first.is_trial:  # no longer than the other one, which is well, needs the rest of the time
             usual_seconds = hedge_after(times, 1.0)
             alone_seconds = usual_seconds if after_seconds is None else min(after_seconds, usual_seconds)
         try:
@@ -148,9 +149,13 @@ class Hedging:
                     attempt.task.cancel()  # the loser; or both, when the caller is gone
 
     def _second(self, targets: Sequence[str], first: _Attempt[T], call: Call[T]) -> _Attempt[T] | None:
-        replica = self._replicas.choose(targets, avoid=(first.replica.target,), even_lost=first.task.done())
-        if replica is None or not self._extra.take():
+        if not (first.is_trial or self._extra.is_affordable):
             return None
+        replica = self._replicas.choose(targets, avoid=(first.replica.target,), even_lost=first.task.done())
+        if replica is None:
+            return None
+        if not first.is_trial:  # these are few by themselves, and whoever makes one must not pay with the answer
+            self._extra.take()
         return _Attempt(replica, call, self._clock)
 
     async def _best_of(

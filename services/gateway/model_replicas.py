@@ -24,13 +24,13 @@ class _Model(Generic[T]):
         self,
         name: str,
         targets: Sequence[str],
-        check: Callable[[str, float], Awaitable[None]],
+        same_models: SameModels,
         hedging: Hedging,
         clock: Callable[[], float],
     ) -> None:
         self._name = name
         self._targets = targets
-        self._check = check
+        self._same_models = same_models
         self._hedging = hedging
         self._clock = clock
         self._times = RecentTimes(clock)
@@ -46,8 +46,10 @@ class _Model(Generic[T]):
             return seconds
 
         async def ask(target: str) -> T:
-            await self._check(target, left())
-            return await call(target, left())
+            await self._same_models.check(target, self._name, left())
+            answer = await call(target, left())
+            await self._same_models.check(target, self._name, left())  # it may have been another connection's
+            return answer
 
         try:
             reply = await self._hedging.ask(self._targets, ask, times=self._times, after_seconds=None)
@@ -87,9 +89,8 @@ class ModelReplicas:
         """
         self._tritons = tritons
         targets = tuple(tritons)
-        check = same_models.check
-        self._embedder = _Model[npt.NDArray[np.float32]](EMBEDDER, targets, check, embedding, clock)
-        self._classifier = _Model[npt.NDArray[np.float32]](CLASSIFIER, targets, check, classifying, clock)
+        self._embedder = _Model[npt.NDArray[np.float32]](EMBEDDER, targets, same_models, embedding, clock)
+        self._classifier = _Model[npt.NDArray[np.float32]](CLASSIFIER, targets, same_models, classifying, clock)
 
     async def embed(self, pixels: Pixels, timeout_seconds: float) -> npt.NDArray[np.float32]:
         """Return unit vectors, as `TritonModels.embed`."""

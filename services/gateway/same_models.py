@@ -4,10 +4,10 @@ Another embedder's vectors would fit the index by their length and find nothing 
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-from services.common.errors import ModelUnavailable
+from services.common.errors import DeadlineExceeded, FailedPrecondition, ModelUnavailable
 from services.common.telemetry import get_logger
 from services.models.client import TritonModels
 
@@ -26,28 +26,26 @@ class SameModels:
         """
         self._tritons = tritons
         self._sha256_of = sha256_of
-        self._seen: set[str] = set()
-        self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._disconnections = Counter[str]()
+        self._seen: dict[tuple[str, str], int] = {}  # by target and model, at which disconnection
+        self._looking: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._watching = [asyncio.create_task(self._watch(target)) for target in tritons]
 
-    async def check(self, target: str, timeout_seconds: float) -> None:
-        """Return at once for a Triton that was looked at since it was connected; look at others first.
+    async def check(self, target: str, model: str, timeout_seconds: float) -> None:
+        """Return at once when a Triton's model was looked at since it was connected; look at it first when not.
 
         Raises:
-            ModelUnavailable: it serves another model, or can't be reached.
+            ModelUnavailable: it serves another one, or can't be reached.
             DeadlineExceeded: it did not say in time.
         """
-        if target in self._seen:
+        if self._is_seen(target, model):
             return
-        async with self._looking[target]:
-            if target in self._seen:
-                return
-            for model, sha256 in self._sha256_of.items():
-                info = await self._tritons[target].describe(model, timeout_seconds)
-                if info.sha256 != sha256:
-                    _log.error("other_model", target=target, model=model, version=info.version, sha256=info.sha256)
-                    raise ModelUnavailable(f"a Triton serves another {model} than this gateway began with")
-            self._seen.add(target)
+        try:
+            async with asyncio.timeout(timeout_seconds), self._looking[target, model]:
+                if not self._is_seen(target, model):
+                    await self._look(target, model, timeout_seconds)
+        except TimeoutError:
+            raise DeadlineExceeded(f"a Triton did not say in time which {model} it serves") from None
 
     async def close(self) -> None:
         """Watch no longer."""
@@ -55,7 +53,21 @@ class SameModels:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
 
+    def _is_seen(self, target: str, model: str) -> bool:
+        return self._seen.get((target, model)) == self._disconnections[target]
+
+    async def _look(self, target: str, model: str, timeout_seconds: float) -> None:
+        connection = self._disconnections[target]
+        try:
+            info = await self._tritons[target].describe(model, timeout_seconds)
+        except FailedPrecondition as unlike:
+            raise ModelUnavailable(f"a Triton serves a {model} that is none of ours: {unlike.message}") from None
+        if info.sha256 != self._sha256_of[model]:
+            _log.error("other_model", target=target, model=model, version=info.version, sha256=info.sha256)
+            raise ModelUnavailable(f"a Triton serves another {model} than this gateway began with")
+        self._seen[target, model] = connection
+
     async def _watch(self, target: str) -> None:
         while True:
             await self._tritons[target].disconnected()
-            self._seen.discard(target)
+            self._disconnections[target] += 1

@@ -99,6 +99,7 @@ class Patience:
         timeout_seconds: for every shard, at most.
         light_mass: shards that together stand for no more than this are not waited for long; 0 to wait for all.
         spare_mass: what may be missing at most, of failed and light ones together, if the answer is to be of use.
+        hopeless_mass: with more of it failed, no answer can be of use any more.
         light_seconds: how long they are, at least: as long as busy cores may keep any call waiting.
         hedges: whether slow shards are asked again at another replica.
     """
@@ -106,6 +107,7 @@ class Patience:
     timeout_seconds: float
     light_mass: float = 0.0
     spare_mass: float = math.inf
+    hopeless_mass: float = math.inf
     light_seconds: float = 0.0
     hedges: bool = False
 
@@ -142,6 +144,8 @@ class Patience:
         return seconds if seconds < self.timeout_seconds else None
 
     def _may_be_left_out(self, failed_mass: float) -> float:
+        if failed_mass > self.hopeless_mass:
+            return self.light_mass
         return min(self.light_mass, max(0.0, self.spare_mass - failed_mass))
 
 

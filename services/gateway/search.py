@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from services.common.admission import Admission
 from services.common.criticality import Criticality
-from services.common.errors import AisleError, CoverageTooLow, DeadlineExceeded
+from services.common.errors import AisleError, CoverageTooLow
 from services.common.recent_times import RecentTimes
 from services.common.telemetry import get_logger
 from services.gateway.agreement import ROUTED_POLICIES, Routed
@@ -48,8 +48,8 @@ class ModelInputs:
 class Decoder(Protocol):
     """Turns a photo's bytes into the models' pixels, off the event loop."""
 
-    async def decode(self, image: bytes, region: Region | None) -> ModelInputs:
-        """Raise ImageUnreadable or ImageTooLarge for what is no usable photo."""
+    async def decode(self, image: bytes, region: Region | None, timeout_seconds: float) -> ModelInputs:
+        """Raise ImageUnreadable or ImageTooLarge for no usable photo, DeadlineExceeded or Overloaded for a late one."""
         ...
 
 
@@ -205,11 +205,7 @@ class PhotoSearch:
         return answer
 
     async def _decode(self, budget: Budget, query: Query) -> ModelInputs:
-        try:
-            async with asyncio.timeout(budget.for_models(self._clock())):
-                return await self._decoder.decode(query.image, query.region)
-        except TimeoutError:
-            raise DeadlineExceeded("the photo was not decoded within the deadline; allow more time") from None
+        return await self._decoder.decode(query.image, query.region, budget.for_models(self._clock()))
 
     async def _ask_models(
         self, budget: Budget, watch: Stopwatch, inputs: ModelInputs, *, wants_classifier: bool

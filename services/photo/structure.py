@@ -17,8 +17,11 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_SIGNATURE = b"\xff\xd8"
 _START_OF_SCAN = b"\xff\xda"
 _END_OF_IMAGE = b"\xff\xd9"
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""The end of entropy-coded data, in which 0xff is followed by 0x00 or a restart marker."""
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+"""What a segment begins with; in entropy-coded data 0xff is followed by 0x00 or by a marker that stands alone."""
+_MAX_STRAY_BYTES = 1_000
+_MAX_SCANNED_BYTES = 8_000_000
+"""To be searched for scans: 50 ms. Only large files whose metadata look like scans are searched at all."""
 _LENGTH_BYTES = 2
 _CHUNK_FRAME_BYTES = 12  # length, type and checksum
 
@@ -36,25 +39,24 @@ def check_structure(data: bytes) -> None:
 
 
 def _check_jpeg(data: bytes) -> None:
+    # In the way of libjpeg, which skips whatever lies between segments: up to the first scan, and on to the last one
+    # where there may be too many of them.
     may_have_too_many = most_scans(data) > _MAX_SCANS
-    position, scans = len(_JPEG_SIGNATURE), 0
+    position, end, scans = len(_JPEG_SIGNATURE), len(data), 0
     for _ in range(_MAX_SEGMENTS):
-        marker = data[position : position + 2]
-        if len(marker) < 2 or marker[0] != 0xFF or marker == _END_OF_IMAGE:  # noqa: PLR2004 - two bytes
+        found = _MARKER.search(data, position, end if scans else position + _MAX_STRAY_BYTES)
+        if found is None and position + _MAX_STRAY_BYTES < len(data):
+            raise ImageUnreadable("the JPEG photo has too much between its segments; save it anew", field="image")
+        if found is None or found.group() == _END_OF_IMAGE:
             return  # an end, of which the decoder will complain if it is none
-        is_fill = marker[1] == 0xFF  # noqa: PLR2004 - 0xff may be repeated before a marker
-        length = 0 if is_fill else int.from_bytes(data[position + 2 : position + 2 + _LENGTH_BYTES], "big")
-        position += 1 if is_fill else 2 + max(length, _LENGTH_BYTES)
-        if marker == _START_OF_SCAN:
-            scans += 1
+        length = int.from_bytes(data[found.end() : found.end() + _LENGTH_BYTES], "big")
+        position = found.end() + max(length, _LENGTH_BYTES)
+        if found.group() == _START_OF_SCAN:
             if not may_have_too_many:
                 return
+            end, scans = end if scans else position + _MAX_SCANNED_BYTES, scans + 1
             if scans > _MAX_SCANS:
                 raise ImageUnreadable(f"the JPEG photo has more than {_MAX_SCANS} scans; save it anew", field="image")
-            found = _MARKER.search(data, position)
-            if found is None:
-                return
-            position = found.start()
     raise ImageUnreadable(f"the JPEG photo has more than {_MAX_SEGMENTS:,} segments; save it anew", field="image")
 
 

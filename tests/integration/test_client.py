@@ -250,13 +250,14 @@ class TestSearchMany:
             ("d", bytearray(b"d"), {}),
             ("e", np.zeros((70_000, 60, 3), np.uint8), {}),
             ("f", b"f", {"categories": ["x" * 1_000_000] * 25}),
-            ("g", b"g", {}),
+            ("g\u00a0", b"g", {}),
+            (7, b"h", {}),
         ]
         async with asyncio.timeout(10):
-            outcomes = await collect(client.search_many(items, timeout_seconds=5.0))
-        assert {name for name, outcome in outcomes.items() if outcome.error is None} == {"a", "g"}
+            outcomes: Any = await collect(client.search_many(items, timeout_seconds=5.0))
+        assert {name for name, outcome in outcomes.items() if outcome.error is None} == {"a", "g\u00a0"}
         refusals = (InvalidArgument, ImageUnreadable)
-        assert all(isinstance(outcomes[name].error, refusals) for name in ("\ud800", "c", "d", "e", "f"))
+        assert all(isinstance(outcomes[name].error, refusals) for name in ("\ud800", "c", "d", "e", "f", 7))
 
     async def test_photos_that_are_not_there_in_time_are_not_waited_for(self, client: AisleClient) -> None:
         """Those before are answered; then the caller hears that the time is over."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from services.common.admission import Admission, AdmissionRules
 from services.common.concurrency_limit import LimitRules
-from services.common.errors import AisleError
+from services.common.errors import AisleError, DeadlineExceeded
 from services.gateway.agreement import Routed
 from services.gateway.budget import BudgetRules
 from services.gateway.catalog import Catalog
@@ -137,10 +137,14 @@ class FakeDecoder:
     gate: Gate = field(default_factory=Gate)
     asked: list[tuple[bytes, Region | None]] = field(default_factory=list)
 
-    async def decode(self, image: bytes, region: Region | None) -> ModelInputs:
+    async def decode(self, image: bytes, region: Region | None, timeout_seconds: float) -> ModelInputs:
         """Return white pixels."""
         self.asked.append((image, region))
-        await self.gate.passage()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self.gate.passage()
+        except TimeoutError:
+            raise DeadlineExceeded("late") from None
         if self.error is not None:
             raise self.error
         return ModelInputs(np.full((1, 4, 4, 3), 255, np.uint8), np.full((1, 2, 2, 3), 255, np.uint8), REPORT)

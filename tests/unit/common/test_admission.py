@@ -328,6 +328,45 @@ async def test_errors_further_down_lower_the_limit(clock: ManualClock) -> None:
     assert admission.limit < before
 
 
+@pytest.mark.parametrize(("allowed", "steps"), [(0.05, 0), (0.2, 1)])
+async def test_who_allows_too_little_is_late_without_load(clock: ManualClock, allowed: float, steps: int) -> None:
+    """What takes 0.1 s is not done in 0.05, however few others there are; in 0.2 s, it should have been."""
+    admission = Admission(AdmissionRules(LimitRules(least=1, most=16), 3), clock)
+    await teach(admission, clock, 0.1)
+    before = admission.limit
+    with pytest.raises(DeadlineExceeded):
+        async with admission.admitted(PERSON, allowed):
+            raise DeadlineExceeded("starved")
+    assert (admission.limit < before) == bool(steps)
+
+
+async def test_a_refusal_of_one_request_alone_does_not_lower_the_limit(clock: ManualClock) -> None:
+    """Such as that of a photo which takes long by itself."""
+    admission = Admission(AdmissionRules(LimitRules(least=1, most=16), 3), clock)
+    before = admission.limit
+    refused = Overloaded("giants wait already")
+    refused.says_load = False
+    with pytest.raises(Overloaded):
+        async with admission.admitted(PERSON, None):
+            raise refused
+    assert admission.limit == before
+
+
+async def test_whom_the_others_make_too_late_is_pressure(clock: ManualClock) -> None:
+    """Refused before it begins, though it would have had the time alone; who allows less than that is none."""
+    admission = Admission(AdmissionRules(LimitRules(least=1, most=16), 9), clock)
+    await teach(admission, clock, 0.3)
+    admission._limit._alone = 0.1
+    async with visiting(admission) as guests:
+        await guests.come("inside")
+        await guests.come("hasty", remaining_seconds=0.05)
+        assert isinstance(guests.refusal("hasty"), DeadlineExceeded)
+        assert admission.pressure(clock.now) == 0.0
+        await guests.come("late", remaining_seconds=0.2)
+        assert isinstance(guests.refusal("late"), DeadlineExceeded)
+        assert admission.pressure(clock.now) > 0.0
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     steps=st.lists(

@@ -285,6 +285,16 @@ async def test_what_the_caller_needs_is_waited_for_the_more_when_another_is_lost
     assert sum(answer.shard.probability for answer in await gathering if answer.state.answered) >= 0.96
 
 
+async def test_when_the_minimum_is_out_of_reach_light_ones_are_not_waited_for() -> None:
+    """The caller hears that it is too little, and need not wait for that."""
+    searchers = FakeSearchers(gates={"hats": Gate(is_open=False)}, errors={"bags": Unavailable("gone")})
+    clock = asyncio.get_running_loop().time
+    plan = of_masses(bags=0.52, coats=0.44, hats=0.04)
+    async with asyncio.timeout(1.0):
+        answers = await gathered(plan, searchers, rules=IMPATIENT, clock=clock, minimum_coverage=0.96)
+    assert [state for _, state, _ in states(answers)] == [ShardState.FAILED, ShardState.ANSWERED, ShardState.LATE]
+
+
 async def test_a_job_is_not_hedged() -> None:
     """It waits behind people by rule."""
     searchers = FakeSearchers()

@@ -195,6 +195,20 @@ async def test_what_only_tries_a_lost_replica_is_not_waited_for_long() -> None:
     assert shop.asked.count("a") == asked_before + 1
 
 
+async def test_whoever_tries_a_lost_replica_does_not_pay_with_the_answer() -> None:
+    """Also where nothing may be spent on second calls: trials are few by themselves."""
+    shop = Shop(share=0.0)
+    shop.errors = {"a": Unavailable("gone")}
+    while list(shop.replicas.away) != ["a"]:
+        with suppress(Unavailable):
+            await shop.ask()
+    await asyncio.sleep(0.55)
+    asked_before = shop.asked.count("a")
+    assert {(await shop.ask(after_seconds=None)).value for _ in range(20)} == {"b"}
+    assert shop.asked.count("a") == asked_before + 1
+    assert shop.extra.spent == 0
+
+
 async def test_a_slow_one_is_not_made_up_for_by_a_lost_one() -> None:
     """The second call would be as slow, and cost a token; one that has failed has nothing to lose."""
     shop = Shop()

@@ -14,10 +14,10 @@ from tests.support.pictures import encoded, scene
 _SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x00\x01\x00\x00"
 
 
-def scan_bomb(scans: int) -> bytes:
-    """A progressive JPEG whose last scan is repeated."""
+def scan_bomb(scans: int, before: bytes = b"") -> bytes:
+    """A progressive JPEG whose last scan is repeated, after some other bytes."""
     picture = encoded(scene(), progressive=True)
-    return picture[:-2] + _SCAN * scans + picture[-2:]
+    return picture[:-2] + before + _SCAN * scans + picture[-2:]
 
 
 def marker_flood(segments: int, segment: bytes) -> bytes:
@@ -36,11 +36,23 @@ def chunk_flood(chunks: int) -> bytes:
     [
         scan_bomb(1_500),
         scan_bomb(250) + bytes(19_000_000),
+        scan_bomb(250, before=b"\xff\xfe\x00\x02\x00"),
+        scan_bomb(250).replace(b"\xff\xd8", b"\xff\xd8\xff\xd0", 1),
+        scan_bomb(120, before=_SCAN + b"\xff\x00" * 9_000_000),
         marker_flood(5_000_000, b"\xff\xfe\x00\x02"),
         marker_flood(5_000_000, b"\xff"),
         chunk_flood(1_000_000),
     ],
-    ids=["scans", "scans before zeros", "segments", "fill", "chunks"],
+    ids=[
+        "scans",
+        "scans before zeros",
+        "scans after a stray byte",
+        "scans after a lone marker",
+        "no marker",
+        "segments",
+        "fill",
+        "chunks",
+    ],
 )
 def test_a_picture_that_would_take_minutes_is_refused_in_milliseconds(picture: bytes) -> None:
     """Up to 20 MB of it, before any parser sees it."""
