@@ -1,10 +1,7 @@
 """Decoding photos off the event loop, a bounded number at a time, and giants apart from all others."""
 
 import asyncio
-import os
-import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 
 from services.common.errors import DeadlineExceeded, Overloaded
 from services.gateway.search import ModelInputs
@@ -13,8 +10,6 @@ from services.photo.header import Header, PhotoLimits, read_header
 from services.photo.intake import decode_photo, reduction_of
 from services.photo.region import Region
 
-_NICENESS = 10
-"""As the models': both take tens of milliseconds of a photo's time."""
 _GIANT_PIXELS, _GIANT_JPEG_PIXELS = 4_000_000, 16_000_000
 """Decoded one by one, more take over 100 ms. A JPEG is mostly decoded smaller: 12 megapixels take 25 ms."""
 _GIANT_SCANNED = 200_000_000
@@ -42,9 +37,9 @@ class ThreadedDecoder:
         """
         self._sides = [(model.input_height, model.input_width) for model in (embedder, classifier)]
         self._limits = limits
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="decode", initializer=_yield_to_others)
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._giants_there: set[Future[ModelInputs]] = set()
-        self._giants = ThreadPoolExecutor(1, thread_name_prefix="decode-giant", initializer=_yield_to_others)
+        self._giants = ThreadPoolExecutor(1, thread_name_prefix="decode-giant")
 
     async def decode(self, image: bytes, region: Region | None, timeout_seconds: float) -> ModelInputs:
         """Return both models' pixels.
@@ -108,9 +103,3 @@ class ThreadedDecoder:
         """Wait for the photos that are being decoded, drop those that wait."""
         for executor in (self._executor, self._giants):
             await asyncio.to_thread(executor.shutdown, cancel_futures=True)
-
-
-def _yield_to_others() -> None:
-    """Let this thread come after the event loop, which is done in a moment, where there are too few cores for both."""
-    with suppress(OSError, AttributeError):  # not on every system
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
