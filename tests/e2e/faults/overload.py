@@ -1,7 +1,7 @@
 """Situations of too much work, with the demo's models: what is answered in time, what is refused, and how soon."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ import numpy as np
 from services.benchmarks.targets import Target
 from services.cli.machine import free_ports
 from services.client import Criticality, Policy, Rung
-from tests.e2e.faults.measuring import Situation, capacity, gauge, seconds_of, share
+from tests.e2e.faults.measuring import Situation, capacity, gauge, share
 from tests.support.faults.history import History, Outcome, Question, asked, poisson
 from tests.support.faults.system import running
 
@@ -66,21 +66,24 @@ async def batch_fills(folder: Path, seed: int) -> list[Target]:
     """Jobs take all that people leave."""
     async with running(folder, demo=True, gateways=1, tritons=1) as system:
         peak = await capacity(system.target, Policy.TOP_P)
-        people = list(poisson(0.3 * peak, _SECONDS, seed, CASCADE))
-        alone = await asked(system.target, people)
         jobs = replace(CASCADE, timeout_seconds=2.0, criticality=Criticality.BATCH)
-        flood = asyncio.create_task(asked(system.target, list(poisson(1.5 * peak, _SECONDS + 2.0, seed + 1, jobs))))
-        await asyncio.sleep(1.0)
-        together = await asked(system.target, people)
-        await flood
-    ratio = seconds_of(together, 0.99) / seconds_of(alone, 0.99)
-    figures = {"ratio": ratio, "less_than_full_percent": share(_degraded(together), together.outcomes)}
-    reach = {"ratio": 1.2, "less_than_full_percent": share(_degraded(alone), alone.outcomes) + 5.0}
+        alone, together = list[Outcome](), list[Outcome]()
+        for turn in range(5):  # in turns, for a shared machine is not always as fast
+            people = list(poisson(0.3 * peak, _SECONDS / 2, seed + turn, CASCADE))
+            alone += (await asked(system.target, people)).outcomes
+            more = list(poisson(1.5 * peak, _SECONDS / 2 + 2.0, seed + turn, jobs))
+            flood = asyncio.create_task(asked(system.target, more))
+            await asyncio.sleep(1.0)
+            together += (await asked(system.target, people)).outcomes
+            await flood
+    late = [np.quantile([each.seconds for each in outcomes], 0.99) for outcomes in (alone, together)]
+    figures = {"ratio": float(late[1] / late[0]), "less_than_full_percent": share(_degraded(together), together)}
+    reach = {"ratio": 1.2, "less_than_full_percent": share(_degraded(alone), alone) + 5.0}
     return [Target("batch fills the system: interactive p99, with it to alone", reach, figures, list(reach))]
 
 
-def _degraded(history: History) -> list[Outcome]:
-    return [each for each in history.outcomes if each.found is None or each.found.rung != Rung.FULL.value]
+def _degraded(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    return [each for each in outcomes if each.found is None or each.found.rung != Rung.FULL.value]
 
 
 async def frozen_model(folder: Path, seed: int) -> list[Target]:
