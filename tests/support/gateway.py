@@ -144,7 +144,7 @@ class FakeDecoder:
             async with asyncio.timeout(timeout_seconds):
                 await self.gate.passage()
         except TimeoutError:
-            raise DeadlineExceeded("late") from None
+            raise DeadlineExceeded("the photo was not decoded") from None
         if self.error is not None:
             raise self.error
         return ModelInputs(np.full((1, 4, 4, 3), 255, np.uint8), np.full((1, 2, 2, 3), 255, np.uint8), REPORT)

@@ -272,6 +272,42 @@ async def test_unusual_work_is_not_remembered(clock: ManualClock) -> None:
         assert guests.inside == ["scan", "usual"]
 
 
+async def test_jobs_rest_while_people_are_about(clock: ManualClock) -> None:
+    """Three times as long as they took; alone, they come one after the other."""
+    admission = door(clock, places=2)
+    async with visiting(admission) as guests:
+        await guests.come("anna")
+        await guests.leave("anna")
+        await guests.come("job 1", JOB)
+        clock.advance(0.1)
+        await guests.leave("job 1")
+        await guests.come("job 2", JOB)
+        assert guests.inside == []
+        clock.advance(0.29)
+        await guests.come("bert")
+        await guests.leave("bert")
+        assert guests.inside == []
+        clock.advance(0.02)
+        await guests.come("carl")
+        await guests.leave("carl")
+        assert guests.inside == ["job 2"]
+        clock.advance(2.0)
+        await guests.leave("job 2")
+        await guests.come("job 3", JOB)
+        assert guests.inside == ["job 3"]
+
+
+async def test_a_job_that_rested_begins_by_itself() -> None:
+    """Nobody need come or leave for that."""
+    admission = Admission(AdmissionRules(LimitRules(least=2, most=2), 3), asyncio.get_running_loop().time)
+    async with admission.admitted(PERSON, None):
+        pass
+    async with admission.admitted(JOB, None):
+        await asyncio.sleep(0.02)
+    async with asyncio.timeout(0.5), admission.admitted(JOB, None):
+        pass
+
+
 async def test_what_jobs_take_says_nothing_about_people(clock: ManualClock) -> None:
     """Giant photos of a job, which is always there, must not lock out who is in a hurry with a small one."""
     admission = door(clock, places=3, max_waiting=50)
@@ -397,7 +433,10 @@ async def test_never_too_many_inside_and_nobody_lost(
             assert len(guests.inside) == admission.in_flight <= places
             assert admission.waiting <= max_waiting
             assert len(set(guests.came_in)) == len(guests.came_in)
-        while guests.inside:
+        while guests.inside or admission.waiting:
+            clock.advance(100.0)  # longer than any job has to rest
+            if not guests.inside:
+                await guests.come("last")
             await guests.leave(guests.inside[0])
         assert all(task.done() for task in guests.tasks.values())
         assert admission.in_flight == admission.waiting == 0
