@@ -112,7 +112,7 @@ class ConcurrencyLimit:
             self._alone, self._alone_at = typical, now
         if self._alone is not None:
             gradient = min(1.0, max(_LEAST_GRADIENT, self._rules.tolerance * self._alone / typical))
-            room = np.sqrt(self._limit) if self._most_in_flight >= 0.8 * self._limit else 0.0
+            room = np.sqrt(self._limit) if self._most_in_flight >= 0.8 * int(self._limit) else 0.0
             aim = self._limit * gradient + room
             self._limit = float(np.clip((self._limit + aim) / 2, self._rules.least, self._rules.most))
         if now - self._alone_at > self._rules.probe_every_seconds:

@@ -47,8 +47,9 @@ class _Model(Generic[T]):
 
         async def ask(target: str) -> T:
             await self._same_models.check(target, self._name, left())
+            connection = self._same_models.connection(target)
             answer = await call(target, left())
-            await self._same_models.check(target, self._name, left())  # it may have been another connection's
+            await self._same_models.check_answer(target, self._name, connection, left())
             return answer
 
         try:

@@ -47,6 +47,21 @@ class SameModels:
         except TimeoutError:
             raise DeadlineExceeded(f"a Triton did not say in time which {model} it serves") from None
 
+    def connection(self, target: str) -> int:
+        """Return the number of the connection to a Triton, which changes with it."""
+        return self._disconnections[target]
+
+    async def check_answer(self, target: str, model: str, connection: int, timeout_seconds: float) -> None:
+        """Check a Triton's model once more if its answer may have come over another connection than it was asked over.
+
+        One that is gone since has answered over the old one.
+
+        Raises:
+            ModelUnavailable, DeadlineExceeded: as `check`.
+        """
+        if connection != self._disconnections[target] and self._tritons[target].is_connected:
+            await self.check(target, model, timeout_seconds)
+
     async def close(self) -> None:
         """Watch no longer."""
         for task in self._watching:

@@ -57,6 +57,11 @@ class TritonModels:
             return False
         return bool(answer.ready)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection right now."""
+        return self._channel.get_state() is grpc.ChannelConnectivity.READY
+
     async def disconnected(self) -> None:
         """Wait until the connection, once there is one, is lost."""
         while (state := self._channel.get_state()) is not grpc.ChannelConnectivity.READY:

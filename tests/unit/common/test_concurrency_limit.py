@@ -155,6 +155,19 @@ def test_refusals_further_down_let_fewer_in_at_once() -> None:
     assert before > once == limit.limit
 
 
+def test_from_the_least_it_grows_again() -> None:
+    """As soon as as many as are let in are in work and take no longer than alone."""
+    limit = ConcurrencyLimit(LimitRules(least=2, most=64))
+    for tenth in range(50):
+        limit.refused_below(tenth / 10)
+    assert limit.limit == 2
+    for step in range(200):
+        now = 5.0 + step * 0.05
+        limit.passed(now)
+        limit.finished(now, 0.05, limit.limit)
+    assert limit.limit > 4
+
+
 def test_when_nothing_is_finished_at_all_it_falls_to_the_least_soon() -> None:
     """Everything is late because too much is let in: only letting less in can end that."""
     limit = ConcurrencyLimit(LimitRules(least=2, most=64))

@@ -21,6 +21,7 @@ class FakeTriton:
     def __init__(self, sha256_of: Mapping[str, str]) -> None:
         self.sha256_of = dict(sha256_of)
         self.error: AisleError | None = None
+        self.is_connected = True
         self.gate = Gate()
         self.described = Counter[str]()
         self._lost = asyncio.Event()
@@ -92,6 +93,20 @@ async def test_what_was_seen_over_a_connection_that_is_lost_counts_for_nothing(
     await looking
     await models.check("a", "embedder", 1.0)
     assert triton.described == {"embedder": 2}
+
+
+async def test_an_answer_of_another_connection_is_looked_at(triton: FakeTriton, models: SameModels) -> None:
+    """It may be another Triton's; one that has gone meanwhile answered before it went, and can't be asked any more."""
+    await models.check("a", "embedder", 1.0)
+    connection = models.connection("a")
+    triton.sha256_of["embedder"] = "ef" * 32
+    await models.check_answer("a", "embedder", connection, 1.0)
+    await triton.reconnect()
+    await until(lambda: models.connection("a") != connection)
+    with pytest.raises(ModelUnavailable, match="another embedder"):
+        await models.check_answer("a", "embedder", connection, 1.0)
+    triton.is_connected = False
+    await models.check_answer("a", "embedder", connection, 1.0)
 
 
 async def test_another_classifier_does_not_cost_the_embedder(triton: FakeTriton, models: SameModels) -> None:
