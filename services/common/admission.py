@@ -220,8 +220,7 @@ class Admission:
 
     def _has_place(self, criticality: Criticality) -> bool:
         if criticality is Criticality.BATCH and self._people_are_about:
-            is_rested = self._clock() >= self._jobs_rest_until
-            return self.in_flight == 0 and is_rested and not self._limit.is_measuring
+            return self.in_flight == 0 and self._clock() >= self._jobs_rest_until
         return self.in_flight < self.limit
 
     @property
