@@ -14,6 +14,7 @@ from aisle.search.v1 import search_pb2, search_pb2_grpc
 from google.rpc import code_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from services.client import SearchItem
 from services.common.channels import server_options
 from services.common.errors import AisleError, ImageUnreadable, Overloaded, Unavailable
 from services.common.status import trailing_metadata
@@ -158,3 +159,8 @@ async def serving(
         yield f"127.0.0.1:{bound}"
     finally:
         await server.stop(grace=None)
+
+
+def photos(*words: str) -> list[SearchItem]:
+    """Return items of `search_many` whose photos are these words."""
+    return [(f"{number}-{word}", word.encode(), {}) for number, word in enumerate(words)]
