@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from services.common.errors import CatalogueInvalid
 from services.indexer.catalogue_files import KEY_COLUMNS, RawCatalogue, read_csv, read_parquet
+from services.snapshot.manifest import AttributeType
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Catalogue:
     def place(self, row: int) -> str:
         """Return file and row for an error message."""
         return f"{self.path.name}, row {self.row_numbers[row]}"
+
+    @property
+    def attributes(self) -> dict[str, AttributeType]:
+        """The free attributes and their types."""
+        return {field.name: _attribute_type(field.type) for field in self.table.schema if field.name not in KEY_COLUMNS}
 
     def strings(self, column: str) -> list[str]:
         """Return a key column."""
@@ -67,6 +73,12 @@ def read_catalogue(path: Path) -> Catalogue:
     _refuse_contradictions(catalogue)
     _refuse_paths_outside(catalogue)
     return catalogue
+
+
+def _attribute_type(kind: pa.DataType) -> AttributeType:
+    if pa.types.is_integer(kind):
+        return "integer"
+    return "float" if pa.types.is_floating(kind) else "string"
 
 
 def _normalised(name: str, raw: RawCatalogue) -> pa.Table:

@@ -7,6 +7,7 @@ from pydantic import Field
 from services.common.cores import available_cores
 from services.common.settings import Settings
 from services.common.telemetry import LogLevel
+from services.indexer.building import IndexRules
 
 
 class IndexerSettings(Settings):
@@ -28,6 +29,12 @@ class IndexerSettings(Settings):
     """The catalogue's name, for people; empty: the name of its file."""
     baseline: bool = True
     """Whether to build the one index over the whole gallery, too; it doubles the snapshot's size."""
+    index_factory: str = ""
+    """FAISS's factory string for every index; empty: chosen by size (docs/benchmarks has the curves)."""
+    index_recall: float = Field(default=0.99, gt=0, le=1)
+    """Share of the ten best products that an index has to find, tried with pictures when it is built."""
+    index_memory_mb: float | None = Field(default=None, gt=0)
+    """What one index may take beside the exact vectors, which are mapped from the disk; none: no limit."""
     max_unreadable_share: float = Field(default=0.01, ge=0, le=1)
     """Share of pictures that may be unreadable; more points to a wrong image root rather than to bad files."""
     batch_size: int = Field(default=8, ge=1)
@@ -44,3 +51,9 @@ class IndexerSettings(Settings):
     """Where unfinished work is kept when the snapshot root is remote; a local root has it in its own `building`."""
     log_level: LogLevel = "info"
     """The least level that is written."""
+
+    @property
+    def index_rules(self) -> IndexRules:
+        """What indexes are to be like."""
+        limit = None if self.index_memory_mb is None else round(self.index_memory_mb * 2**20)
+        return IndexRules(self.index_factory, self.index_recall, limit)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.errors import ModelUnavailable
+from services.indexer.building import IndexRules
 from services.indexer.calibration import UNCALIBRATED, Calibration, calibrate, photos_for
 from services.indexer.catalogue import Catalogue, read_catalogue
 from services.indexer.config import IndexerSettings
@@ -96,8 +97,8 @@ def build_snapshot(
         calibration = _calibrate(
             held_out, triton, embedder, plans, catalogue=catalogue, journal=journal, progress=progress
         )
-        shards = _write_shards(work / "draft", plans, catalogue, journal, progress)
-        manifest = _manifest(settings, embedder, shards, calibration, skipped_images=len(skips))
+        shards = _write_shards(work / "draft", plans, catalogue, journal, rules=settings.index_rules, progress=progress)
+        manifest = _manifest(settings, embedder, shards, calibration, catalogue=catalogue, skipped_images=len(skips))
         manifest = stamped(manifest, now())
         publish(settings.snapshot_root, work / "draft", manifest)
         shutil.rmtree(work / "draft", ignore_errors=True)  # still there when the root is remote
@@ -152,13 +153,19 @@ def _calibrate(
 
 
 def _write_shards(
-    draft: Path, plans: Sequence[ShardPlan], catalogue: Catalogue, journal: Journal, progress: Progress
+    draft: Path,
+    plans: Sequence[ShardPlan],
+    catalogue: Catalogue,
+    journal: Journal,
+    *,
+    rules: IndexRules,
+    progress: Progress,
 ) -> tuple[ShardEntry, ...]:
     shutil.rmtree(draft, ignore_errors=True)  # a crashed run's
     progress.begin("writing shards", total=sum(len(plan.rows) for plan in plans))
     shards = []
     for plan in plans:
-        shards.append(write_shard(draft, plan, journal.vectors(plan.rows), catalogue.table.take(plan.rows)))
+        shards.append(write_shard(draft, plan, journal.vectors(plan.rows), catalogue.table.take(plan.rows), rules))
         progress.advance(len(plan.rows))
     return tuple(shards)
 
@@ -169,6 +176,7 @@ def _manifest(
     shards: Sequence[ShardEntry],
     calibration: Calibration,
     *,
+    catalogue: Catalogue,
     skipped_images: int,
 ) -> Manifest:
     return Manifest(
@@ -184,6 +192,7 @@ def _manifest(
         image_root=str(settings.image_root.resolve()),
         skipped_images=skipped_images,
         relevance=calibration.relevance,
+        attributes=catalogue.attributes,
         shards=tuple(shard.model_copy(update={"similarity_map": calibration.map_of(shard.slug)}) for shard in shards),
     )
 

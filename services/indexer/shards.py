@@ -1,7 +1,6 @@
-"""One shard's files: its FAISS index, its item table and its golden queries."""
+"""One shard's files: for each segment its FAISS index, its item table and its golden queries."""
 
 from pathlib import Path
-from typing import Any
 
 import faiss
 import numpy as np
@@ -10,14 +9,18 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from services.common.errors import Internal
+from services.indexer.building import DEFAULT_RULES, IndexRules, build_index
 from services.indexer.golden import GoldenQueries, golden_queries
-from services.indexer.index_choice import index_factory
 from services.indexer.partitioning import ShardPlan
+from services.neighbours.vector_index import VectorIndex
 from services.snapshot.digests import file_entry
-from services.snapshot.manifest import Segment, ShardEntry
+from services.snapshot.manifest import IndexEntry, Segment, ShardEntry
+from services.snapshot.tables import write_items
 
 
-def write_shard(draft: Path, plan: ShardPlan, vectors: NDArray[np.float32], items: pa.Table) -> ShardEntry:
+def write_shard(
+    draft: Path, plan: ShardPlan, vectors: NDArray[np.float32], items: pa.Table, rules: IndexRules = DEFAULT_RULES
+) -> ShardEntry:
     """Write a shard's folder; the same input gives the same bytes.
 
     Args:
@@ -25,60 +28,75 @@ def write_shard(draft: Path, plan: ShardPlan, vectors: NDArray[np.float32], item
         plan: which shard it is.
         vectors: float32 `(images, dimension)`, of unit length.
         items: one row per vector.
+        rules: what its index is to be like.
 
     Returns:
         The manifest's entry.
 
     Raises:
         Internal: the index does not find its own vectors.
+        SettingsInvalid: FAISS does not know the factory string.
         OSError: the files can't be written.
     """
-    folder = draft / plan.slug
-    folder.mkdir(parents=True)
-    factory = index_factory(len(vectors))
-    index = _build(vectors, factory)
-    golden = _found_by(index, golden_queries(vectors), plan.slug)
-    image_ids = items["image_id"].take(golden.rows)
-    golden_table = pa.table(
-        {
-            "query_vector": pa.FixedSizeListArray.from_arrays(golden.query_vectors.ravel(), vectors.shape[1]),
-            "image_id": image_ids,
-            "similarity": golden.similarities,
-        }
-    )
-    faiss.write_index(index, str(folder / "index.faiss"))
-    pq.write_table(items, folder / "items.parquet")
-    pq.write_table(golden_table, folder / "golden.parquet")
-    segment = Segment(
-        images=len(vectors),
-        index=file_entry(draft, folder / "index.faiss"),
-        items=file_entry(draft, folder / "items.parquet"),
-        golden=file_entry(draft, folder / "golden.parquet"),
-    )
+    segment = write_segment(draft, plan.slug, vectors, items, rules)
     return ShardEntry(
         slug=plan.slug,
         category=plan.category,
         baseline=plan.baseline,
         images=len(vectors),
         products=len(items["product_id"].unique()),
-        index_factory=factory,
         segments=(segment,),
     )
 
 
-def _build(vectors: NDArray[np.float32], factory: str) -> Any:
-    # On all cores: since version 1.15 FAISS links a graph in the same way whatever the number of threads.
-    index = faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
-    index.add(vectors)
-    return index
+def write_segment(
+    draft: Path, slug: str, vectors: NDArray[np.float32], items: pa.Table, rules: IndexRules = DEFAULT_RULES
+) -> Segment:
+    """Write the files of one segment to the shard's folder in a draft; arguments and errors as `write_shard`."""
+    folder = draft / slug
+    folder.mkdir(parents=True)
+    built = build_index(vectors, _products_of(items), rules)
+    golden = _found_by(built.searchable, golden_queries(vectors), slug)
+    faiss.write_index(built.index, str(folder / "index.faiss"))
+    write_items(folder / "items.arrow", items)
+    _write_golden(folder / "golden.parquet", golden, items)
+    return Segment(
+        images=len(vectors),
+        index=IndexEntry(
+            file=file_entry(draft, folder / "index.faiss"),
+            factory=built.factory,
+            parameters=dict(built.tuned.parameters),
+            first_fetch=built.tuned.first_fetch,
+            recall_at_10=round(built.tuned.recall_at_10, 4),
+        ),
+        items=file_entry(draft, folder / "items.arrow"),
+        golden=file_entry(draft, folder / "golden.parquet"),
+    )
 
 
-def _found_by(index: Any, golden: GoldenQueries, slug: str) -> GoldenQueries:
+def _products_of(items: pa.Table) -> NDArray[np.int32]:
+    indices: NDArray[np.int32] = items["product_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    return indices
+
+
+def _found_by(index: VectorIndex, golden: GoldenQueries, slug: str) -> GoldenQueries:
     """Return the golden queries that the index answers right; an approximate one may miss some, but never all."""
     if not len(golden.rows):
         return golden
-    _, nearest = index.search(golden.query_vectors, 1)
+    nearest = index.nearest(golden.query_vectors, index.first_fetch).rows
     right = nearest[:, 0] == golden.rows
     if not right.any():
         raise Internal(f"shard {slug}: its index does not find the vectors that were put into it")
     return GoldenQueries(golden.query_vectors[right], golden.rows[right], golden.similarities[right])
+
+
+def _write_golden(path: Path, golden: GoldenQueries, items: pa.Table) -> None:
+    dimension = golden.query_vectors.shape[1]
+    table = pa.table(
+        {
+            "query_vector": pa.FixedSizeListArray.from_arrays(golden.query_vectors.ravel(), dimension),
+            "image_id": items["image_id"].take(golden.rows),
+            "similarity": golden.similarities,
+        }
+    )
+    pq.write_table(table, path)

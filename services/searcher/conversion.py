@@ -9,6 +9,7 @@ from aisle.shard.v1 import shard_pb2
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument, ShardNotServed, SnapshotMismatch, SpaceMismatch, VectorInvalid
+from services.neighbours.vector_index import Effort
 from services.searcher.loading import LoadedSnapshot
 from services.searcher.shard import ProductHits, Shard
 from services.snapshot.manifest import ShardEntry
@@ -60,6 +61,13 @@ def top_k_of(request: shard_pb2.SearchRequest) -> int:
             f"rows * top_k is {request.rows * request.top_k}; an answer holds at most {_MAX_HITS} hits", field="top_k"
         )
     return request.top_k
+
+
+def effort_of(request: shard_pb2.SearchRequest) -> Effort:
+    """Return how closely the index is to look."""
+    if request.exact:
+        return Effort.EXACT
+    return Effort.COARSE if request.coarse else Effort.TUNED
 
 
 def query_vectors_of(request: shard_pb2.SearchRequest, dimension: int) -> NDArray[np.float32]:

@@ -1,24 +1,22 @@
 """From a snapshot's files to a shard that is verified and warm; what does not fit is refused by its file's name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-import faiss
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from services.common.errors import SettingsInvalid, SnapshotInvalid, SpaceMismatch
 from services.models.space import Space
-from services.searcher.items import COLUMNS, Items
+from services.neighbours.products import Part
+from services.neighbours.selection import Selection
+from services.neighbours.vector_index import Effort
+from services.searcher.items import Items
+from services.searcher.segments import LoadedSegment, load_segment, withdrawn_rows
 from services.searcher.shard import Shard
-from services.snapshot.manifest import FileEntry, Manifest, Segment, ShardEntry
+from services.snapshot.manifest import FileEntry, Manifest, ShardEntry
 
-# Rounding differs between instruction sets by a few 1e-7; a wrong vector differs by 1e-2 and more.
-_SIMILARITY_TOLERANCE: Final = 1e-4
 _WARM_UP_TOP_K: Final = 10
 
 
@@ -83,86 +81,63 @@ def check_space(manifest: Manifest) -> None:
         )
 
 
-def load_shard(files: VerifiedFiles, manifest: Manifest, entry: ShardEntry) -> Shard:
-    """Verify, load and warm one shard. Blocking: it reads every byte of the shard's files.
+Segments = MutableMapping[tuple[str, ...], LoadedSegment]
+"""Segments in memory, by the digests of their files."""
+
+
+def load_shard(files: VerifiedFiles, manifest: Manifest, entry: ShardEntry, known: Segments | None = None) -> Shard:
+    """Verify, load and warm one shard. Blocking: it reads every byte of files that are not known yet.
+
+    Args:
+        files: where they come from.
+        manifest: the snapshot's.
+        entry: the shard; one of the manifest's.
+        known: segments that were loaded before, by this or another snapshot; new ones are added.
 
     Raises:
         SnapshotInvalid: a file is damaged, or does not fit the manifest or the shard's other files; names the file.
         SpaceMismatch: the index is of another dimension or metric than the snapshot; names the file.
         Unavailable: the snapshot's storage can't be read.
     """
-    if len(entry.segments) > 1:
-        raise SnapshotInvalid(f"shard {entry.slug} has {len(entry.segments)} segments; this release reads one")
-    segment = entry.segments[0]
-    index = _load_index(files.fetch(manifest, segment.index), manifest, segment)
-    items = _load_items(files.fetch(manifest, segment.items), entry, segment)
-    query_vectors = _check_golden_queries(files.fetch(manifest, segment.golden), manifest, segment, index, items)
-    shard = Shard(entry, index, items)
-    shard.search(query_vectors, _WARM_UP_TOP_K)
+    known = {} if known is None else known
+    segments, parts, first_row = [], [], 0
+    for segment in entry.segments:
+        digests = tuple(file.sha256 for file in (segment.index.file, segment.items, segment.golden))
+        loaded = known.get(digests)
+        if loaded is None:
+            paths = [files.fetch(manifest, file) for file in (segment.index.file, segment.items, segment.golden)]
+            loaded = known[digests] = load_segment(segment, manifest.dimension, *paths)
+        selection = None
+        if segment.withdrawn is not None:
+            withdrawn = withdrawn_rows(files.fetch(manifest, segment.withdrawn), segment)
+            selection = Selection(~withdrawn)
+        segments.append(loaded)
+        parts.append(Part(loaded.index, first_row, selection))
+        first_row += segment.images
+    shard = Shard(entry, parts, _items(entry, segments, parts))
+    _warm(shard, segments)
     return shard
 
 
-def _load_index(path: Path, manifest: Manifest, segment: Segment) -> Any:
-    name = segment.index.path
-    try:
-        # Mapped where the index type can: it opens in under a millisecond and replicas share the pages.
-        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-    except RuntimeError:  # its text is about FAISS's source files
-        raise SnapshotInvalid(f"{name}: FAISS can't read it as an index") from None
-    if index.d != manifest.dimension:
-        raise SpaceMismatch(f"{name}: vectors of dimension {index.d}, but the snapshot's is {manifest.dimension}")
-    if index.metric_type != faiss.METRIC_INNER_PRODUCT:
-        raise SpaceMismatch(f"{name}: compares vectors by another metric than {manifest.metric}")
-    if index.ntotal != segment.images:
-        raise SnapshotInvalid(f"{name}: {index.ntotal} vectors, but the manifest says {segment.images} images")
-    return index
-
-
-def _load_items(path: Path, entry: ShardEntry, segment: Segment) -> Items:
-    name = segment.items.path
-    items = Items.from_table(_read_table(path, name, COLUMNS))
-    if items.product_of_row.size != segment.images:
-        raise SnapshotInvalid(f"{name}: {items.product_of_row.size} rows, but the index has {segment.images} vectors")
-    if items.product_ids.size != entry.products:
-        raise SnapshotInvalid(f"{name}: {items.product_ids.size} products, but the manifest says {entry.products}")
+def _items(entry: ShardEntry, segments: Sequence[LoadedSegment], parts: Sequence[Part]) -> Items:
+    name = entry.segments[-1].items.path
+    schemas = {segment.items.schema for segment in segments}
+    if len(schemas) > 1:
+        raise SnapshotInvalid(f"{name}: its columns are not those of the shard's other segments")
+    items = Items.from_tables([segment.items for segment in segments])
+    found = [
+        part.first_row + (np.arange(part.index.rows) if part.selection is None else np.flatnonzero(part.selection.mask))
+        for part in parts
+    ]
+    products = np.unique(items.product_of_row[np.concatenate(found)]).size
+    if products != entry.products:
+        raise SnapshotInvalid(f"{name}: {products} products, but the manifest says {entry.products}")
     return items
 
 
-def _check_golden_queries(
-    path: Path, manifest: Manifest, segment: Segment, index: Any, items: Items
-) -> NDArray[np.float32]:
-    """Check that each golden query finds the known image at the known similarity, and return the query vectors.
-
-    Checksums tell that the files are what the indexer wrote; this tells that they also work together here.
-    """
-    name = segment.golden.path
-    table = _read_table(path, name, ("query_vector", "image_id", "similarity"))
-    numbers = table["query_vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    if numbers.size != table.num_rows * manifest.dimension:
-        raise SnapshotInvalid(f"{name}: its query vectors are not of dimension {manifest.dimension}")
-    xq: NDArray[np.float32] = numbers.astype(np.float32).reshape(table.num_rows, manifest.dimension)
-    D, I = index.search(xq, 1)  # noqa: N806, E741 - FAISS's names
-    found_ids = items.image_ids[I[:, 0]]
-    for row, (known_id, known_similarity) in enumerate(
-        zip(table["image_id"].to_pylist(), table["similarity"].to_pylist(), strict=True)
-    ):
-        if found_ids[row] != known_id or abs(D[row, 0] - known_similarity) > _SIMILARITY_TOLERANCE:
-            raise SnapshotInvalid(
-                f"{segment.index.path}: golden query {row} of {name} should find image {known_id!r} at similarity "
-                f"{known_similarity:.4f}, but found {found_ids[row]!r} at {D[row, 0]:.4f}"
-            )
-    return xq
-
-
-def _read_table(path: Path, name: str, columns: Sequence[str]) -> pa.Table:
-    try:
-        with pq.ParquetFile(path) as file:
-            missing = set(columns) - set(file.schema_arrow.names)
-            if missing:
-                raise SnapshotInvalid(f"{name}: column {min(missing)!r} is missing")
-            table = file.read(columns=list(columns))
-    except pa.ArrowException:
-        raise SnapshotInvalid(f"{name}: not a Parquet file") from None
-    if any(column.null_count for column in table.columns):
-        raise SnapshotInvalid(f"{name}: a value is missing")
-    return table
+def _warm(shard: Shard, segments: Sequence[LoadedSegment]) -> None:
+    """Search as will be searched, and touch every vector: what is mapped is read when it is first used."""
+    for segment in segments:
+        if len(segment.golden):
+            shard.search(segment.golden, _WARM_UP_TOP_K)
+            shard.search(segment.golden[:1], _WARM_UP_TOP_K, Effort.EXACT)

@@ -9,6 +9,7 @@ from services.common.criticality import Criticality
 from services.common.errors import NotServing
 from services.common.paging import page_of
 from services.searcher.conversion import (
+    effort_of,
     query_vectors_of,
     search_response,
     shard_description,
@@ -45,9 +46,10 @@ class ShardServicer(shard_pb2_grpc.ShardServiceServicer):
         shard = shard_of(request, loaded)
         top_k = top_k_of(request)
         query_vectors = query_vectors_of(request, loaded.dimension)
+        effort = effort_of(request)
 
         def search() -> shard_pb2.SearchResponse:  # the message is made in the thread too: it may hold 100,000 hits
-            hits = shard.search(query_vectors, top_k, exact=request.exact, coarse=request.coarse)
+            hits = shard.search(query_vectors, top_k, effort)
             return search_response(hits, loaded.snapshot_id)
 
         criticality = Criticality.BATCH if request.batch else Criticality.INTERACTIVE

@@ -9,7 +9,7 @@ from services.common.errors import SnapshotInvalid
 from services.relevance.scoring import UNFITTED, PriorFusion, SimilarityMap
 from services.relevance.waves import Waves
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 BASELINE_SLUG = "_all"
 
 
@@ -21,24 +21,64 @@ class FileEntry(_Frozen):
     """One file of a snapshot."""
 
     path: str
-    """POSIX path below the snapshot's own folder."""
+    """POSIX path below the folder of the snapshot that wrote it."""
+    origin: str = ""
+    """The earlier snapshot that wrote it, which shares it with this one; empty: this one."""
     size_bytes: int = Field(ge=0)
     """Its exact size."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     """Its digest, hexadecimal."""
 
+    def written_by(self, snapshot_id: str) -> "FileEntry":
+        """Return the entry as a later snapshot of that one has it."""
+        return self if self.origin else self.model_copy(update={"origin": snapshot_id})
+
+
+class IndexEntry(_Frozen):
+    """A FAISS index and how it is to be asked."""
+
+    file: FileEntry
+    """Vector i belongs to row i of the item table."""
+    factory: str
+    """FAISS's index factory string."""
+    parameters: dict[str, int] = {}
+    """FAISS's search parameters, found at building time: `nprobe` or `efSearch`; empty when the index has neither."""
+    first_fetch: int = Field(ge=1)
+    """Images to ask for first when ten products are wanted."""
+    recall_at_10: float = Field(ge=0, le=1)
+    """Share of the ten best products that it finds so, measured with held-out pictures when it was built."""
+
 
 class Segment(_Frozen):
-    """A part of a shard that is indexed together; one per shard for now."""
+    """A part of a shard that was indexed together."""
 
     images: int = Field(ge=1)
-    """Gallery images in it, and vectors in its index."""
-    index: FileEntry
-    """The FAISS index; position i belongs to row i of `items`."""
+    """Gallery images in it, and vectors in its index, those withdrawn since included."""
+    index: IndexEntry
+    """Their vectors."""
     items: FileEntry
-    """The item table (Parquet): image_id, product_id, category, image_path and the catalogue's free attributes."""
+    """The item table (Arrow): image_id, product_id, category, image_path and the catalogue's free attributes."""
     golden: FileEntry
-    """Golden queries (Parquet): query_vector, image_id and similarity of its nearest image."""
+    """Golden queries (Parquet): query_vector, image_id and similarity of its nearest image, withdrawn or not."""
+    withdrawn: FileEntry | None = None
+    """Rows that are not found any more: a bitmap, bit i for row i, the lowest bit of each byte first; None for none."""
+    withdrawn_images: int = Field(default=0, ge=0)
+    """How many they are."""
+
+    @model_validator(mode="after")
+    def _check_withdrawn(self) -> "Segment":
+        if self.withdrawn_images >= self.images or (self.withdrawn is None) != (self.withdrawn_images == 0):
+            raise ValueError(
+                f"{self.withdrawn_images} of {self.images} images are withdrawn: some must be left, and the bitmap is "
+                "there if and only if some are withdrawn"
+            )
+        return self
+
+    @property
+    def files(self) -> tuple[FileEntry, ...]:
+        """Every file of it."""
+        files = (self.index.file, self.items, self.golden)
+        return files if self.withdrawn is None else (*files, self.withdrawn)
 
 
 class ShardEntry(_Frozen):
@@ -51,24 +91,32 @@ class ShardEntry(_Frozen):
     baseline: bool = False
     """Whether this is the one index over the whole gallery."""
     images: int = Field(ge=1)
-    """Gallery images in all segments."""
+    """Gallery images that can be found in all segments."""
     products: int = Field(ge=1)
-    """Distinct products in it."""
-    index_factory: str
-    """FAISS's index factory string."""
+    """Distinct products among them."""
     similarity_map: SimilarityMap = UNFITTED
     """From similarity to the log-odds that a hit is the product in the photo; fitted when `relevance` is there."""
     segments: tuple[Segment, ...] = Field(min_length=1)
-    """Its parts."""
+    """Its parts, oldest first."""
 
     @model_validator(mode="after")
-    def _check_baseline(self) -> "ShardEntry":
+    def _check(self) -> "ShardEntry":
         if not self.baseline == (self.slug == BASELINE_SLUG) == (not self.category):
             raise ValueError(
                 f"shard {self.slug!r} of category {self.category!r}: the baseline index, and nothing else, "
                 f"has baseline = true, the slug {BASELINE_SLUG!r} and an empty category"
             )
+        if self.images != sum(segment.images - segment.withdrawn_images for segment in self.segments):
+            raise ValueError(f"shard {self.slug!r}: its images are not those of its segments")
         return self
+
+    @property
+    def index_factory(self) -> str:
+        """The factory string of each segment's index, for people."""
+        return " + ".join(segment.index.factory for segment in self.segments)
+
+
+AttributeType = Literal["string", "integer", "float"]
 
 
 class EmbedderEntry(_Frozen):
@@ -111,7 +159,7 @@ class Relevance(_Frozen):
 class Manifest(_Frozen):
     """A whole snapshot."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     """Version of this format; a reader refuses what it does not know."""
     snapshot_id: str
     """Sorts by time of building."""
@@ -133,6 +181,10 @@ class Manifest(_Frozen):
     """Pictures of the catalogue that could not be read and are not in it."""
     relevance: Relevance | None = None
     """What scores are worth; None when no photos were held out, or too few: scores then only rank."""
+    attributes: dict[str, AttributeType] = {}
+    """The catalogue's free attributes and their types: what filters may ask about."""
+    parent: str = ""
+    """The snapshot that this one is a change of; empty when it was built from a whole catalogue."""
     shards: tuple[ShardEntry, ...] = Field(min_length=1)
     """One entry per TLC by slug, then the baseline index when it was built."""
 
@@ -152,6 +204,11 @@ class Manifest(_Frozen):
     def category_shards(self) -> tuple[ShardEntry, ...]:
         """The shards that hold one TLC each."""
         return tuple(shard for shard in self.shards if not shard.baseline)
+
+    @property
+    def files(self) -> tuple[FileEntry, ...]:
+        """Every file of it but the manifest itself."""
+        return tuple(file for shard in self.shards for segment in shard.segments for file in segment.files)
 
     @property
     def baseline_shard(self) -> ShardEntry | None:

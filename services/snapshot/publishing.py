@@ -54,7 +54,7 @@ def publish(root_url: str | Path, draft: Path, manifest: Manifest) -> None:
         OSError: the root can't be written; the snapshot that was current still is.
     """
     root = SnapshotRoot.at(root_url)
-    for entry in files_of(manifest):
+    for entry in own_files(manifest):
         path = draft / entry.path
         if not path.is_file() or path.stat().st_size != entry.size_bytes:
             raise SnapshotInvalid(f"{path}: the draft does not have this file as the manifest describes it")
@@ -64,10 +64,9 @@ def publish(root_url: str | Path, draft: Path, manifest: Manifest) -> None:
         _move(root.folder, draft, manifest)
 
 
-def files_of(manifest: Manifest) -> tuple[FileEntry, ...]:
-    """Return every file of a snapshot but the manifest itself."""
-    segments = (segment for shard in manifest.shards for segment in shard.segments)
-    return tuple(entry for segment in segments for entry in (segment.index, segment.items, segment.golden))
+def own_files(manifest: Manifest) -> tuple[FileEntry, ...]:
+    """Return the files that this snapshot itself brings; the others lie with the snapshots that brought them."""
+    return tuple(entry for entry in manifest.files if not entry.origin)
 
 
 def _move(root: Path, draft: Path, manifest: Manifest) -> None:
@@ -87,7 +86,7 @@ def _move(root: Path, draft: Path, manifest: Manifest) -> None:
 
 
 def _upload(root: SnapshotRoot, draft: Path, manifest: Manifest) -> None:
-    for entry in files_of(manifest):
+    for entry in own_files(manifest):
         remote = f"{root.path}/{snapshot_path(manifest.snapshot_id, entry.path)}"
         root.filesystem.makedirs(remote.rpartition("/")[0], exist_ok=True)
         root.filesystem.put_file(str(draft / entry.path), remote)

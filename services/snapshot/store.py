@@ -78,11 +78,12 @@ class SnapshotStore:
         Raises:
             SnapshotInvalid: the file is missing or damaged, or lies outside the snapshot; the message names it.
         """
-        path = snapshot_path(manifest.snapshot_id, entry.path)
+        holder = entry.origin or manifest.snapshot_id
+        path = snapshot_path(holder, entry.path)
         try:
             if self._root.folder is None:
                 return self._fetch_remote(path, entry)
-            return _fetch_local(self._root.folder / snapshot_path(manifest.snapshot_id), path, entry)
+            return _fetch_local(self._root.folder / snapshot_path(holder), path, entry)
         except FileNotFoundError:
             raise SnapshotInvalid(f"{path}: the file is missing") from None
         except OSError as error:

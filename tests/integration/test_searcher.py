@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
 from services.common.lifecycle import run
+from services.neighbours.vector_index import Effort
 from services.searcher.config import SearcherSettings
 from services.searcher.server import Searcher
 from services.searcher.shard import ProductHits, Shard
@@ -183,12 +184,12 @@ class HeldSearches:
         search = Shard.search
 
         def held(
-            shard: Shard, query_vectors: NDArray[np.float32], top_k: int, *, exact: bool = False, coarse: bool = False
+            shard: Shard, query_vectors: NDArray[np.float32], top_k: int, effort: Effort = Effort.TUNED
         ) -> list[ProductHits]:
             self.begun += 1
             self._entered.release()
             assert self._let_go.wait(10)
-            return search(shard, query_vectors, top_k, exact=exact, coarse=coarse)
+            return search(shard, query_vectors, top_k, effort)
 
         monkeypatch.setattr(Shard, "search", held)
 
@@ -253,7 +254,7 @@ async def test_the_event_loop_goes_on_while_faiss_works(
         await busy
 
 
-@pytest.mark.parametrize("name", ["index.faiss", "items.parquet", "golden.parquet"])
+@pytest.mark.parametrize("name", ["index.faiss", "items.arrow", "golden.parquet"])
 @pytest.mark.parametrize("damage", [flip_a_byte, Path.unlink])
 async def test_a_damaged_or_missing_file_refuses_the_start_by_name(
     tmp_path: Path, name: str, damage: Callable[[Path], None]

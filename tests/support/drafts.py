@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from services.snapshot.digests import file_entry
-from services.snapshot.manifest import EmbedderEntry, Manifest, Segment, ShardEntry
+from services.snapshot.manifest import EmbedderEntry, IndexEntry, Manifest, Segment, ShardEntry
 from services.snapshot.publishing import stamped
 
 _EPOCH = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -20,12 +20,14 @@ def write_draft(folder: Path, content: bytes = b"vectors", *, age_seconds: int =
     """
     shard = folder / "shoes"
     shard.mkdir(parents=True)
-    for name, data in (("index.faiss", content), ("items.parquet", b"items"), ("golden.parquet", b"golden")):
+    for name, data in (("index.faiss", content), ("items.arrow", b"items"), ("golden.parquet", b"golden")):
         (shard / name).write_bytes(data)
     segment = Segment(
         images=3,
-        index=file_entry(folder, shard / "index.faiss"),
-        items=file_entry(folder, shard / "items.parquet"),
+        index=IndexEntry(
+            file=file_entry(folder, shard / "index.faiss"), factory="Flat", first_fetch=32, recall_at_10=1.0
+        ),
+        items=file_entry(folder, shard / "items.arrow"),
         golden=file_entry(folder, shard / "golden.parquet"),
     )
     entry = ShardEntry(
@@ -33,7 +35,6 @@ def write_draft(folder: Path, content: bytes = b"vectors", *, age_seconds: int =
         category="Shoes",
         images=3,
         products=2,
-        index_factory="Flat",
         segments=(segment,),
     )
     manifest = Manifest(

@@ -8,9 +8,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from services.neighbours.products import Part
+from services.neighbours.vector_index import VectorIndex
 from services.searcher.items import Items
 from services.searcher.shard import Shard
-from services.snapshot.manifest import BASELINE_SLUG, FileEntry, Segment, ShardEntry
+from services.snapshot.manifest import BASELINE_SLUG, FileEntry, IndexEntry, Segment, ShardEntry
 
 _NO_FILE = FileEntry(path="shoes/none", size_bytes=0, sha256="0" * 64)
 
@@ -29,7 +31,8 @@ def shard_of(vectors: NDArray[np.float32], product_ids: Sequence[str], factory: 
             "image_path": [f"{name}.jpg" for name in image_ids],
         }
     )
-    return Shard(entry_of("shoes", "Shoes", len(vectors), len(set(product_ids))), index, Items.from_table(table))
+    entry = entry_of("shoes", "Shoes", len(vectors), len(set(product_ids)))
+    return Shard(entry, [Part(VectorIndex(index, {}, first_fetch=4))], Items.from_tables([table]))
 
 
 def entry_of(slug: str, category: str, images: int, products: int) -> ShardEntry:
@@ -40,9 +43,14 @@ def entry_of(slug: str, category: str, images: int, products: int) -> ShardEntry
         baseline=slug == BASELINE_SLUG,
         images=images,
         products=products,
-        index_factory="Flat",
-        segments=(Segment(images=images, index=_NO_FILE, items=_NO_FILE, golden=_NO_FILE),),
+        segments=(segment_of(images),),
     )
+
+
+def segment_of(images: int) -> Segment:
+    """Return a segment whose files are nowhere."""
+    index = IndexEntry(file=_NO_FILE, factory="Flat", first_fetch=32, recall_at_10=1.0)
+    return Segment(images=images, index=index, items=_NO_FILE, golden=_NO_FILE)
 
 
 def best_products(similarities: Sequence[float], product_ids: Sequence[str], top_k: int) -> list[tuple[str, int]]:

@@ -4,9 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.cli.packing import SEARCHER_BYTES, pack, shards_per_searcher
-from services.snapshot.manifest import BASELINE_SLUG, FileEntry, Segment, ShardEntry
-
-FILE = FileEntry(path="x", size_bytes=1, sha256="0" * 64)
+from services.snapshot.manifest import BASELINE_SLUG, ShardEntry
+from tests.support.shards import segment_of
 
 
 def shard(slug: str, images: int) -> ShardEntry:
@@ -17,8 +16,7 @@ def shard(slug: str, images: int) -> ShardEntry:
         baseline=baseline,
         images=images,
         products=1,
-        index_factory="Flat",
-        segments=(Segment(images=images, index=FILE, items=FILE, golden=FILE),),
+        segments=(segment_of(images),),
     )
 
 

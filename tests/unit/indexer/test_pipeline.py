@@ -12,7 +12,6 @@ from pathlib import Path
 
 import faiss
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from services.common.errors import CatalogueInvalid, Internal, ModelUnavailable, SpaceMismatch
@@ -21,8 +20,9 @@ from services.indexer.pictures import Picture, read_pixels
 from services.indexer.pipeline import BuildReport, build_snapshot
 from services.relevance.scoring import UNFITTED
 from services.relevance.waves import EVERYWHERE
-from services.snapshot.publishing import files_of
+from services.snapshot.publishing import own_files
 from services.snapshot.store import SnapshotStore
+from services.snapshot.tables import read_items
 from tests.support.galleries import (
     CLASSIFIER,
     MODEL,
@@ -74,8 +74,8 @@ def test_a_build_is_a_snapshot_that_a_store_serves(gallery: Gallery, tmp_path: P
     assert manifest.space_id == MODEL.space.space_id
     assert manifest.image_root == str(gallery.image_root)
     for shard in manifest.shards:
-        files = [store.fetch(manifest, entry) for entry in files_of(manifest) if entry.path.startswith(shard.slug)]
-        index, items = faiss.read_index(str(files[0])), pq.read_table(files[1]).to_pydict()
+        files = [store.fetch(manifest, entry) for entry in own_files(manifest) if entry.path.startswith(shard.slug)]
+        index, items = faiss.read_index(str(files[0])), read_items(files[1]).to_pydict()
         paths = [gallery.image_root / path for path in items["image_path"]]
         pixels = [read_pixels(Picture(0, path, 0, 0), SIDE, SIDE) for path in paths]
         np.testing.assert_allclose(
@@ -131,7 +131,7 @@ def test_what_a_crashed_run_left_in_the_draft_is_not_published(gallery: Gallery,
         gallery.settings(tmp_path / "root"), RecordedProgress(), connect=FakeModels(), now=lambda: NOON.replace(hour=13)
     )
     files = [path.name for path in (tmp_path / "root" / "snapshots" / report.manifest.snapshot_id / "bag").iterdir()]
-    assert sorted(files) == ["golden.parquet", "index.faiss", "items.parquet"]
+    assert sorted(files) == ["golden.parquet", "index.faiss", "items.arrow"]
 
 
 def test_a_picture_that_was_replaced_is_redone(gallery: Gallery, tmp_path: Path) -> None:
@@ -143,7 +143,9 @@ def test_a_picture_that_was_replaced_is_redone(gallery: Gallery, tmp_path: Path)
     os.utime(changed, ns=(1, 1))
     report = _build(settings)
     assert (first.embedded, report.embedded) == (40, 1)
-    changed_files = {a.path for a, b in zip(files_of(first.manifest), files_of(report.manifest), strict=True) if a != b}
+    changed_files = {
+        a.path for a, b in zip(own_files(first.manifest), own_files(report.manifest), strict=True) if a != b
+    }
     assert {path.split("/")[0] for path in changed_files} == {"bag", "_all"}
 
 
@@ -208,7 +210,7 @@ def test_a_failed_build_leaves_the_last_snapshot(gallery: Gallery, tmp_path: Pat
         )
     store = SnapshotStore(tmp_path / "root")
     assert store.manifest() == good.manifest
-    for entry in files_of(good.manifest):
+    for entry in own_files(good.manifest):
         store.fetch(good.manifest, entry)
 
 
@@ -231,7 +233,7 @@ def test_a_remote_root_is_published_to(gallery: Gallery, tmp_path: Path) -> None
     report = _build(gallery.settings(url, work_root=tmp_path / "work"))
     store = SnapshotStore(url, cache_dir=tmp_path / "cache")
     assert store.manifest() == report.manifest
-    for entry in files_of(report.manifest):
+    for entry in own_files(report.manifest):
         store.fetch(report.manifest, entry)
     (work,) = (tmp_path / "work").iterdir()
     assert sorted(path.name for path in work.iterdir()) == ["skipped.csv", "vectors.journal"]

@@ -10,10 +10,11 @@ import pytest
 
 from services.common.errors import Internal
 from services.indexer import shards
-from services.indexer.index_choice import index_factory
+from services.indexer.building import IndexRules, build_index
 from services.indexer.partitioning import ShardPlan
 from services.indexer.shards import write_shard
 from services.snapshot.manifest import ShardEntry
+from services.snapshot.tables import read_items
 from tests.support.snapshots import unit_vectors
 
 IMAGES = 60
@@ -30,36 +31,35 @@ ITEMS = pa.table(
 PLAN = ShardPlan("bag", "Bag", np.arange(IMAGES))
 
 
-def _write(folder: Path) -> ShardEntry:
-    return write_shard(folder, PLAN, VECTORS, ITEMS)
+def _write(folder: Path, factory: str) -> ShardEntry:
+    return write_shard(folder, PLAN, VECTORS, ITEMS, IndexRules(factory))
 
 
-@pytest.fixture(params=["Flat", "HNSW32"])
-def factory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each kind of index that the indexer chooses, on a shard that is small enough for a test."""
-    monkeypatch.setattr(shards, "index_factory", lambda _vectors: request.param)
+@pytest.fixture(params=["Flat", "PQ8x4fs,RFlat", "IVF2,PQ8x4fs,RFlat", "HNSW32"])
+def factory(request: pytest.FixtureRequest) -> str:
+    """Each kind of index that the indexer chooses, and a graph, on a shard that is small enough for a test."""
     return str(request.param)
 
 
 def test_index_and_items_have_the_same_rows(tmp_path: Path, factory: str) -> None:
     """Searching with a vector finds its own row, whose item is that of the catalogue, with its attributes."""
-    entry = _write(tmp_path)
-    index = faiss.read_index(str(tmp_path / entry.segments[0].index.path))
+    entry = _write(tmp_path, factory)
+    index = faiss.read_index(str(tmp_path / entry.segments[0].index.file.path))
     similarities, rows = index.search(VECTORS, 1)
     np.testing.assert_array_equal(rows[:, 0], np.arange(IMAGES))
     np.testing.assert_allclose(similarities[:, 0], 1.0, atol=1e-5)
     assert index.metric_type == faiss.METRIC_INNER_PRODUCT
-    assert pq.read_table(tmp_path / entry.segments[0].items.path).equals(ITEMS)
+    assert read_items(tmp_path / entry.segments[0].items.path).equals(ITEMS)
     assert (entry.index_factory, entry.images, entry.products, entry.segments[0].images) == (factory, 60, 20, 60)
     assert (entry.slug, entry.category, entry.baseline) == ("bag", "Bag", False)
 
 
 def test_golden_queries_are_answered_by_the_index(tmp_path: Path, factory: str) -> None:
     """What is written as known is what the index, read back, answers."""
-    entry = _write(tmp_path)
+    entry = _write(tmp_path, factory)
     assert entry.index_factory == factory
     golden = pq.read_table(tmp_path / entry.segments[0].golden.path).to_pydict()
-    index = faiss.read_index(str(tmp_path / entry.segments[0].index.path))
+    index = faiss.read_index(str(tmp_path / entry.segments[0].index.file.path))
     similarities, rows = index.search(np.array(golden["query_vector"], dtype=np.float32), 1)
     assert len(golden["image_id"]) == 8
     assert golden["image_id"] == [f"i{row}" for row in rows[:, 0]]
@@ -68,32 +68,14 @@ def test_golden_queries_are_answered_by_the_index(tmp_path: Path, factory: str) 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path, factory: str) -> None:
     """Every file has the same digest in two builds."""
-    first = _write(tmp_path / "first")
+    first = _write(tmp_path / "first", factory)
     assert first.index_factory == factory
-    assert first == _write(tmp_path / "second")
-
-
-def test_a_graph_does_not_depend_on_threads() -> None:
-    """Before version 1.15 FAISS linked a graph in the order in which its threads came, another one each time."""
-    vectors, usual_threads = unit_vectors(3_000, 8), faiss.omp_get_max_threads()
-    graphs = []
-    for threads in (1, 4):
-        faiss.omp_set_num_threads(threads)
-        graphs.append(faiss.serialize_index(shards._build(vectors, "HNSW32")))
-    faiss.omp_set_num_threads(usual_threads)
-    np.testing.assert_array_equal(graphs[0], graphs[1])
+    assert first == _write(tmp_path / "second", factory)
 
 
 def test_an_index_that_finds_nothing_of_its_own_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Vectors in another order than their items would answer everything wrong: the build stops instead."""
-    build = shards._build
-    monkeypatch.setattr(shards, "_build", lambda vectors, factory: build(vectors[::-1].copy(), factory))
+    monkeypatch.setattr(shards, "build_index", lambda vectors, *rest: build_index(vectors[::-1].copy(), *rest))
     with pytest.raises(Internal, match="shard bag"):
-        _write(tmp_path)
+        _write(tmp_path, "Flat")
     assert not (tmp_path / "bag" / "index.faiss").exists()
-
-
-@pytest.mark.parametrize(("vectors", "expected"), [(1, "Flat"), (20_000, "Flat"), (20_001, "HNSW32")])
-def test_small_shards_are_exact_and_large_ones_a_graph(vectors: int, expected: str) -> None:
-    """The limit is where an exact scan takes 2 ms."""
-    assert index_factory(vectors) == expected

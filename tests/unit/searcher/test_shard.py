@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.searcher import exhaustive
-from services.searcher import shard as shard_module
+from services.neighbours import exhaustive, products
+from services.neighbours.vector_index import Effort
 from tests.support.shards import best_products, shard_of
 from tests.support.snapshots import unit_vectors
 
@@ -80,7 +80,7 @@ def test_exact_search_finds_what_comparing_with_every_vector_finds(factory: str,
     queries = unit_vectors(3, 8, seed=seed + 1)
     top_k = data.draw(st.integers(1, 40))
 
-    answers = shard_of(vectors, product_ids, factory).search(queries, top_k, exact=True)
+    answers = shard_of(vectors, product_ids, factory).search(queries, top_k, Effort.EXACT)
 
     for query, hits in zip(queries, answers, strict=True):
         expected = best_products((vectors @ query).tolist(), product_ids, top_k)
@@ -97,13 +97,13 @@ def test_exact_search_finds_what_a_graph_misses() -> None:
     shard = shard_of(vectors, product_ids, "HNSW2")
     right = [best_products((vectors @ query).tolist(), product_ids, 5) for query in queries]
 
-    def recall(*, exact: bool) -> float:
-        answers = shard.search(queries, 5, exact=exact)
+    def recall(effort: Effort) -> float:
+        answers = shard.search(queries, 5, effort)
         pairs = zip(right, answers, strict=True)
         return float(np.mean([len({product for product, _ in best} & set(a.product_ids)) / 5 for best, a in pairs]))
 
-    assert recall(exact=True) == 1.0
-    assert recall(exact=False) < 0.9
+    assert recall(Effort.EXACT) == 1.0
+    assert recall(Effort.TUNED) < 0.9
 
 
 def test_vectors_that_an_index_gives_back_in_blocks_are_all_compared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def test_vectors_that_an_index_gives_back_in_blocks_are_all_compared(monkeypatch
     vectors, queries = unit_vectors(200, 8), unit_vectors(4, 8, seed=1)
     shard = shard_of(vectors, [f"product-{row}" for row in range(200)], "IVF4,Flat")
 
-    for query, hits in zip(queries, shard.search(queries, 30, exact=True), strict=True):
+    for query, hits in zip(queries, shard.search(queries, 30, Effort.EXACT), strict=True):
         assert hits.image_ids == [f"image-{row}" for row in np.argsort(-(vectors @ query), kind="stable")[:30]]
 
 
@@ -121,7 +121,7 @@ def test_a_big_batch_is_searched_in_blocks(monkeypatch: pytest.MonkeyPatch) -> N
     shard = shard_of(unit_vectors(50, 8), [f"product-{row // 3}" for row in range(50)])
     queries = unit_vectors(20, 8, seed=1)
     at_once = shard.search(queries, 5)
-    monkeypatch.setattr(shard_module, "_MAX_NEIGHBOURS_AT_ONCE", 30)
+    monkeypatch.setattr(products, "_MAX_NEIGHBOURS_AT_ONCE", 30)
 
     in_blocks = shard.search(queries, 5)
 

@@ -8,13 +8,11 @@ from services.common.errors import SnapshotInvalid
 from services.snapshot.manifest import (
     BASELINE_SLUG,
     EmbedderEntry,
-    FileEntry,
     Manifest,
-    Segment,
     ShardEntry,
 )
+from tests.support.shards import segment_of
 
-FILE = FileEntry(path="shard/file", size_bytes=1, sha256="ab" * 32)
 SHOES = {"slug": "shoes", "category": "Shoes"}
 BASELINE: dict[str, Any] = {"slug": BASELINE_SLUG, "category": "", "baseline": True}
 
@@ -24,8 +22,7 @@ def _shard(says: dict[str, Any]) -> ShardEntry:
         **says,
         images=3,
         products=2,
-        index_factory="Flat",
-        segments=(Segment(images=3, index=FILE, items=FILE, golden=FILE),),
+        segments=(segment_of(3),),
     )
 
 

@@ -15,7 +15,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from services.common.errors import SnapshotInvalid
 from services.snapshot.manifest import Manifest
-from services.snapshot.publishing import files_of, publish, stamped
+from services.snapshot.publishing import own_files, publish, stamped
 from services.snapshot.store import SnapshotStore
 from tests.support.drafts import write_draft
 
@@ -23,7 +23,7 @@ from tests.support.drafts import write_draft
 def _assert_readable(store: SnapshotStore) -> str:
     """Check every file of the current snapshot and return its id."""
     manifest = store.manifest()
-    for entry in files_of(manifest):
+    for entry in own_files(manifest):
         store.fetch(manifest, entry)
     return manifest.snapshot_id
 
@@ -97,7 +97,7 @@ def test_bytes_are_on_the_disk_before_their_name_is(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(Path, "replace", record_replace)
     publish(tmp_path / "root", tmp_path / "draft", manifest)
     renamed, replaced = steps.index("rename draft"), steps.index("replace CURRENT")
-    written = {"index.faiss", "items.parquet", "golden.parquet", "manifest.json", "shoes", "draft"}
+    written = {"index.faiss", "items.arrow", "golden.parquet", "manifest.json", "shoes", "draft"}
     assert {f"flush {name}" for name in written} <= set(steps[:renamed])
     assert steps[renamed + 1 : replaced] == ["flush snapshots", f"flush .CURRENT.{manifest.snapshot_id}"]
     assert steps[replaced + 1 :] == ["flush root"]
@@ -135,8 +135,8 @@ def test_a_failed_upload_leaves_the_last_good_snapshot(
 def test_an_incomplete_draft_is_not_published(tmp_path: Path) -> None:
     """A file that the manifest names and the draft lacks stops everything before it begins."""
     manifest = write_draft(tmp_path / "draft")
-    (tmp_path / "draft" / "shoes" / "items.parquet").unlink()
-    with pytest.raises(SnapshotInvalid, match=r"items\.parquet"):
+    (tmp_path / "draft" / "shoes" / "items.arrow").unlink()
+    with pytest.raises(SnapshotInvalid, match=r"items\.arrow"):
         publish(tmp_path / "root", tmp_path / "draft", manifest)
     assert not (tmp_path / "root").exists()
 
@@ -148,7 +148,7 @@ def test_earlier_snapshots_stay(tmp_path: Path) -> None:
     publish(tmp_path / "root", tmp_path / "second", second)
     store = SnapshotStore(tmp_path / "root")
     assert store.current_id() == second.snapshot_id
-    assert store.fetch(first, first.shards[0].segments[0].index).read_bytes() == b"vectors"
+    assert store.fetch(first, first.shards[0].segments[0].index.file).read_bytes() == b"vectors"
 
 
 def test_the_same_snapshot_twice_is_one(tmp_path: Path) -> None:

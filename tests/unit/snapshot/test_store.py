@@ -11,7 +11,7 @@ import pytest
 
 from services.common.errors import SettingsInvalid, SnapshotInvalid, SnapshotNotFound, Unavailable
 from services.snapshot.manifest import Manifest
-from services.snapshot.publishing import files_of, publish
+from services.snapshot.publishing import own_files, publish
 from services.snapshot.store import SnapshotStore
 from tests.support.drafts import write_draft
 
@@ -39,7 +39,7 @@ def test_a_published_snapshot_is_served_from_its_own_files(root: Path) -> None:
     """A local root needs no copy: the path is that of the file itself."""
     store = SnapshotStore(root)
     manifest = store.manifest()
-    paths = [store.fetch(manifest, entry) for entry in files_of(manifest)]
+    paths = [store.fetch(manifest, entry) for entry in own_files(manifest)]
     assert paths[0] == _folder(root) / "shoes" / "index.faiss"
     assert [path.read_bytes() for path in paths] == [b"vectors", b"items", b"golden"]
 
@@ -62,7 +62,7 @@ def _flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("name", ["index.faiss", "items.parquet", "golden.parquet"])
+@pytest.mark.parametrize("name", ["index.faiss", "items.arrow", "golden.parquet"])
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
@@ -79,7 +79,7 @@ def test_a_damaged_file_is_refused_by_its_name(
     damage(_folder(root) / "shoes" / name)
     store = SnapshotStore(root)
     manifest = store.manifest()
-    entry = next(entry for entry in files_of(manifest) if entry.path.endswith(name))
+    entry = next(entry for entry in own_files(manifest) if entry.path.endswith(name))
     with pytest.raises(SnapshotInvalid, match=rf"shoes/{name}: .*{words}"):
         store.fetch(manifest, entry)
 
@@ -111,7 +111,7 @@ def test_a_current_that_holds_no_id_is_refused(root: Path, content: str) -> None
 
 def _with_index_path(manifest: Manifest, path: str) -> Manifest:
     shard = manifest.shards[0]
-    index = shard.segments[0].index.model_copy(update={"path": path})
+    index = shard.segments[0].index.file.model_copy(update={"path": path})
     segment = shard.segments[0].model_copy(update={"index": index})
     return manifest.model_copy(update={"shards": (shard.model_copy(update={"segments": (segment,)}),)})
 
@@ -123,7 +123,7 @@ def test_a_path_that_leaves_the_snapshot_is_refused(root: Path, path: str) -> No
     store = SnapshotStore(root)
     manifest = _with_index_path(store.manifest(), path)
     with pytest.raises(SnapshotInvalid, match="outside the snapshot"):
-        store.fetch(manifest, manifest.shards[0].segments[0].index)
+        store.fetch(manifest, manifest.shards[0].segments[0].index.file)
 
 
 def test_a_path_that_leaves_a_remote_snapshot_is_refused(remote_root: str, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_path_that_leaves_a_remote_snapshot_is_refused(remote_root: str, tmp_p
     store = SnapshotStore(remote_root, cache_dir=tmp_path / "cache")
     manifest = _with_index_path(store.manifest(), "../outside")
     with pytest.raises(SnapshotInvalid, match="outside the snapshot"):
-        store.fetch(manifest, manifest.shards[0].segments[0].index)
+        store.fetch(manifest, manifest.shards[0].segments[0].index.file)
 
 
 def test_a_link_that_leaves_the_snapshot_is_refused(root: Path, tmp_path: Path) -> None:
@@ -144,14 +144,14 @@ def test_a_link_that_leaves_the_snapshot_is_refused(root: Path, tmp_path: Path) 
     store = SnapshotStore(root)
     manifest = store.manifest()
     with pytest.raises(SnapshotInvalid, match=r"shoes/index\.faiss: a symbolic link"):
-        store.fetch(manifest, manifest.shards[0].segments[0].index)
+        store.fetch(manifest, manifest.shards[0].segments[0].index.file)
 
 
 def test_a_remote_file_is_downloaded_once(remote_root: str, tmp_path: Path) -> None:
     """The second fetch is served from the cache, even when the remote is gone."""
     store = SnapshotStore(remote_root, cache_dir=tmp_path / "cache")
     manifest = store.manifest()
-    entry = manifest.shards[0].segments[0].index
+    entry = manifest.shards[0].segments[0].index.file
     first = store.fetch(manifest, entry)
     fsspec.filesystem("memory").rm(remote_root.removeprefix("memory:/"), recursive=True)
     assert store.fetch(manifest, entry) == first
@@ -163,7 +163,7 @@ def test_a_damaged_cache_is_filled_again(remote_root: str, tmp_path: Path) -> No
     """A bad disk under the cache costs a download, not the service."""
     store = SnapshotStore(remote_root, cache_dir=tmp_path / "cache")
     manifest = store.manifest()
-    entry = manifest.shards[0].segments[0].index
+    entry = manifest.shards[0].segments[0].index.file
     _flip(store.fetch(manifest, entry))
     assert store.fetch(manifest, entry).read_bytes() == b"vectors"
 
@@ -177,7 +177,7 @@ def test_a_damaged_remote_file_is_refused_and_not_kept(remote_root: str, tmp_pat
     path = f"{remote_root.removeprefix('memory:/')}/snapshots/{manifest.snapshot_id}/shoes/index.faiss"
     memory.rm(path) if content is None else memory.pipe_file(path, content)
     with pytest.raises(SnapshotInvalid, match=r"shoes/index\.faiss"):
-        store.fetch(manifest, manifest.shards[0].segments[0].index)
+        store.fetch(manifest, manifest.shards[0].segments[0].index.file)
     assert list((tmp_path / "cache").iterdir()) == []
 
 

@@ -24,23 +24,24 @@ class Grouped:
 def group_by_product(
     similarities: NDArray[np.float32],
     rows: NDArray[np.int64],
-    product_of_row: NDArray[np.int64],
+    product_of_row: NDArray[np.integer],
     top_k: int,
+    floor: float,
 ) -> Grouped:
     """Keep the most similar image of each of the best `top_k` products.
 
     Args:
-        similarities: float32 `(m,)`, not increasing; the best of the shard.
-        rows: int64 `(m,)`, distinct; -1 from the first place on that the index could not fill.
-        product_of_row: int64 `(images,)`, the number of each row's product.
+        similarities: float32 `(m,)`, in any order; the best of the shard.
+        rows: int64 `(m,)`, distinct; -1 for places that are empty.
+        product_of_row: int `(images,)`, the number of each row's product.
         top_k: distinct products wanted, at least 1.
+        floor: images that are not here may be as similar as this; -inf when there are none.
 
     Ties break by lower row, wherever the index put them. That is why `top_k` products are not enough to be settled:
-    as long as the last neighbour ties with the last product kept, a lower row may still come.
+    as long as the last product kept is no better than the floor, a lower row may still come.
     """
-    exhausted = bool(rows[-1] < 0)
-    if exhausted:
-        filled = rows >= 0
+    filled = rows >= 0
+    if not filled.all():
         similarities, rows = similarities[filled], rows[filled]
     order = np.lexsort((rows, -similarities))
     first_of_product: dict[int, int] = {}
@@ -48,5 +49,5 @@ def group_by_product(
     for place, product in zip(order.tolist(), product_of_row[rows[order]].tolist(), strict=True):
         first_of_product.setdefault(product, place)
     kept = np.fromiter(first_of_product.values(), dtype=np.int64, count=len(first_of_product))[:top_k]
-    enough = kept.size == top_k and similarities[kept[-1]] > similarities[-1]
-    return Grouped(rows[kept], similarities[kept], settled=bool(exhausted or enough))
+    enough = kept.size == top_k and similarities[kept[-1]] > floor
+    return Grouped(rows[kept], similarities[kept], settled=bool(enough or floor == -np.inf))

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.searcher.grouping import group_by_product
+from services.neighbours.grouping import group_by_product
 from tests.support.shards import best_products
 
 
@@ -25,9 +25,11 @@ def test_what_is_settled_is_what_a_full_scan_finds(data: st.DataObject) -> None:
         np.array(nearest, dtype=np.int64),
         np.array(products, dtype=np.int64),
         top_k,
+        floor=-np.inf if fetch == images else similarities[nearest[-1]],
     )
 
-    if grouped.settled or fetch == images:
+    assert grouped.settled or fetch < images
+    if grouped.settled:
         assert [(str(products[row]), row) for row in grouped.rows] == expected
         assert grouped.similarities.tolist() == [similarities[row] for _, row in expected]
 
@@ -35,7 +37,7 @@ def test_what_is_settled_is_what_a_full_scan_finds(data: st.DataObject) -> None:
 def test_places_that_the_index_could_not_fill_settle_it() -> None:
     """An index that returns -1 has no more to give, however few products there are."""
     grouped = group_by_product(
-        np.array([0.5, 0.25, -3e38], dtype=np.float32), np.array([4, 2, -1]), np.arange(5), top_k=3
+        np.array([0.5, 0.25, -3e38], dtype=np.float32), np.array([4, 2, -1]), np.arange(5), top_k=3, floor=-np.inf
     )
 
     assert grouped.settled
@@ -44,14 +46,18 @@ def test_places_that_the_index_could_not_fill_settle_it() -> None:
 
 def test_a_tie_at_the_end_is_not_settled() -> None:
     """While the last neighbour ties with the last product kept, a lower row may still come."""
-    grouped = group_by_product(np.array([0.5, 0.25], dtype=np.float32), np.array([3, 2]), np.arange(5), top_k=2)
+    grouped = group_by_product(
+        np.array([0.5, 0.25], dtype=np.float32), np.array([3, 2]), np.arange(5), top_k=2, floor=0.25
+    )
 
     assert not grouped.settled
 
 
 def test_enough_products_and_a_worse_neighbour_settle_it() -> None:
     """With `top_k` products and one neighbour that is worse, nothing can change any more."""
-    grouped = group_by_product(np.array([0.5, 0.25], dtype=np.float32), np.array([3, 2]), np.arange(5), top_k=1)
+    grouped = group_by_product(
+        np.array([0.5, 0.25], dtype=np.float32), np.array([3, 2]), np.arange(5), top_k=1, floor=0.25
+    )
 
     assert grouped.settled
     assert grouped.rows.tolist() == [3]
