@@ -47,7 +47,8 @@ def channel_options(service_config: dict[str, object] | None = None) -> ChannelO
         ("grpc.per_rpc_retry_buffer_size", MAX_MESSAGE_BYTES),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 1_000),
+        # While one of two replicas restarts, the other must not be told to end before this one is found again.
+        ("grpc.max_reconnect_backoff_ms", 300),
     )
     if service_config is None:
         return options

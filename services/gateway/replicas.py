@@ -107,6 +107,11 @@ class Replicas:
             chosen.away_until = max(chosen.away_until, now + self._rules.first_seconds)
         return chosen
 
+    def connected(self, target: str) -> None:
+        """Note that a replica can be reached again: if it was passed over, the next call tries it."""
+        replica = self._replicas[target]
+        replica.away_until = min(replica.away_until, self._clock())
+
     def lost(self, replica: Replica) -> None:
         """Note that a replica failed a call, or was too slow for it."""
         replica.lost(self._clock(), self._rules)

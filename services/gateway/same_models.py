@@ -5,7 +5,7 @@ Another embedder's vectors would fit the index by their length and find nothing 
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from services.common.errors import DeadlineExceeded, FailedPrecondition, ModelUnavailable
 from services.common.telemetry import get_logger
@@ -17,15 +17,19 @@ _log = get_logger()
 class SameModels:
     """Lets only Tritons be asked that serve the expected models. Make it, use it and close it in one event loop."""
 
-    def __init__(self, tritons: Mapping[str, TritonModels], sha256_of: Mapping[str, str]) -> None:
+    def __init__(
+        self, tritons: Mapping[str, TritonModels], sha256_of: Mapping[str, str], on_connected: Callable[[str], None]
+    ) -> None:
         """Watch the connections.
 
         Args:
             tritons: by target.
             sha256_of: the digest of each expected model's file, by its name.
+            on_connected: told the target of a Triton that is connected again.
         """
         self._tritons = tritons
         self._sha256_of = sha256_of
+        self._on_connected = on_connected
         self._disconnections = Counter[str]()
         self._seen: dict[tuple[str, str], int] = {}  # by target and model, at which disconnection
         self._looking: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -86,3 +90,5 @@ class SameModels:
         while True:
             await self._tritons[target].disconnected()
             self._disconnections[target] += 1
+            await self._tritons[target].connected()
+            self._on_connected(target)

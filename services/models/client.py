@@ -64,9 +64,13 @@ class TritonModels:
 
     async def disconnected(self) -> None:
         """Wait until the connection, once there is one, is lost."""
-        while (state := self._channel.get_state()) is not grpc.ChannelConnectivity.READY:
-            await self._channel.wait_for_state_change(state)
+        await self.connected()
         await self._channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
+
+    async def connected(self) -> None:
+        """Wait until there is a connection, and see to it that one is tried for."""
+        while (state := self._channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
+            await self._channel.wait_for_state_change(state)
 
     async def describe(self, model: str, timeout_seconds: float = _CONTROL_TIMEOUT_SECONDS) -> ModelInfo:
         """Return what a model says about itself.

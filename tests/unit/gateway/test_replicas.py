@@ -102,6 +102,21 @@ def test_one_that_was_away_is_tried_with_one_call(clock: ManualClock) -> None:
     assert {chosen(known, "ab").target for _ in range(40)} == {"a", "b"}
 
 
+def test_one_that_is_connected_again_is_tried_at_once(clock: ManualClock) -> None:
+    """With one call; however long it was to be away, and whether it is well is for that call to say."""
+    known = replicas(clock, "ab")
+    lost = chosen(known, "a")
+    lose(known, lost, 8)
+    clock.advance(0.1)
+    assert {chosen(known, "ab").target for _ in range(20)} == {"b"}
+    known.connected("a")
+    assert list(known.away) == ["a"]
+    asked = [chosen(known, "ab").target for _ in range(20)]
+    assert asked.count("a") == 1
+    known.connected("b")
+    assert list(known.away) == ["a"]
+
+
 def test_nobody_is_away_for_longer_than_the_longest(clock: ManualClock) -> None:
     """However often it was lost: one that comes back is found within that time."""
     known = replicas(clock, "ab")

@@ -24,6 +24,7 @@ class FakeTriton:
         self.is_connected = True
         self.gate = Gate()
         self.described = Counter[str]()
+        self.back: list[str] = []
         self._lost = asyncio.Event()
 
     async def describe(self, model: str, timeout_seconds: float) -> ModelInfo:
@@ -39,6 +40,9 @@ class FakeTriton:
         """Wait for the end of the connection."""
         await self._lost.wait()
         self._lost.clear()
+
+    async def connected(self) -> None:
+        """Return at once: it is never away for long."""
 
     async def reconnect(self) -> None:
         """Lose it, and have another."""
@@ -56,7 +60,7 @@ async def triton() -> FakeTriton:
 async def models(triton: FakeTriton) -> AsyncIterator[SameModels]:
     """What the gateway began with, at one Triton."""
     tritons: Any = {"a": triton}
-    same_models = SameModels(tritons, EXPECTED)
+    same_models = SameModels(tritons, EXPECTED, triton.back.append)
     yield same_models
     await same_models.close()
 
@@ -79,6 +83,14 @@ async def test_each_connection_is_looked_at_anew(triton: FakeTriton, models: Sam
             await models.check("a", "embedder", 1.0)
     triton.sha256_of["embedder"] = EXPECTED["embedder"]
     await models.check("a", "embedder", 1.0)
+
+
+async def test_who_is_connected_again_is_told_of(triton: FakeTriton, models: SameModels) -> None:
+    """So that it is tried before the other one, which may be about to restart, is gone."""
+    await models.check("a", "embedder", 1.0)
+    assert triton.back == []
+    await triton.reconnect()
+    await until(lambda: triton.back == ["a"])
 
 
 async def test_what_was_seen_over_a_connection_that_is_lost_counts_for_nothing(

@@ -16,14 +16,17 @@ from services.common.errors import (
     UnknownCategory,
 )
 from services.gateway.agreement import Routed
+from services.gateway.catalog import Catalog
 from services.gateway.coverage import ShardState
 from services.gateway.ladder import LadderRules
 from services.gateway.query import Policy, Query, Rung, Verdict
 from services.gateway.scatter import ShardQuery
 from services.photo.region import Region
 from services.relevance.scoring import SimilarityMap
+from tests.support.clocks import ManualClock
 from tests.support.gateway import (
     CATEGORIES,
+    KEY,
     REPORT,
     VERSIONS,
     FakeDecoder,
@@ -77,7 +80,7 @@ async def test_a_policy_asks_its_shards_once(policy: Policy, asked: set[str]) ->
     manifest = manifest_of(baseline=True, relevance=relevance_of())
     await photo_search(manifest=manifest, searchers=searchers).answer(query(policy), None)
     assert searchers.asked == dict.fromkeys(asked, 1)
-    assert set(searchers.queries) == {ShardQuery(bytes.fromhex("0000803f") + bytes(12), top_k=10, exact=False)}
+    assert set(searchers.queries) == {ShardQuery(KEY, bytes.fromhex("0000803f") + bytes(12), top_k=10, exact=False)}
 
 
 async def test_an_exact_search_is_exact_in_every_shard() -> None:
@@ -85,6 +88,27 @@ async def test_an_exact_search_is_exact_in_every_shard() -> None:
     searchers = FakeSearchers()
     await photo_search(searchers=searchers).answer(query(exact=True), None)
     assert [each.exact for each in searchers.queries] == [True] * len(CATEGORIES)
+
+
+async def test_exact_searches_do_not_make_usual_ones_dead_work() -> None:
+    """They take a hundred times as long: who has half a second for a usual search must not be refused for that."""
+    clock, gates = ManualClock(), dict[str, Gate]()
+    search = photo_search(clock=clock, searchers=FakeSearchers(gates=gates))
+    for _ in range(20):
+        gate = gates["coats"] = Gate(is_open=False)
+        answering = asyncio.create_task(search.answer(query(Policy.TOP_1, exact=True), None))
+        await gate.was_entered()
+        clock.advance(1.0)
+        gate.open()
+        await answering
+    gate = gates["coats"] = Gate(is_open=False)
+    exactly = asyncio.create_task(search.answer(query(Policy.TOP_1, exact=True), None))
+    await gate.was_entered()
+    in_half_a_second = asyncio.create_task(search.answer(query(Policy.TOP_1), 0.5))
+    await gate.was_entered(2)
+    gate.open()
+    assert (await in_half_a_second).hits
+    await exactly
 
 
 async def test_the_models_are_called_side_by_side() -> None:
@@ -362,3 +386,22 @@ async def test_no_more_categories_are_shown_than_a_person_reads() -> None:
     search = photo_search(manifest=manifest_of(categories), labels=categories, models=models)
     answer = await search.answer(query(Policy.TOP_1), None)
     assert [category for category, _ in answer.categories] == list(reversed(categories))[:10]
+
+
+async def test_a_photo_in_work_ends_with_the_snapshot_that_it_began_with() -> None:
+    """Ranking, plan, shards and name: all of the one before; the next photo is answered from the new one."""
+    models, searchers = FakeModels(embedding=Gate(is_open=False)), FakeSearchers()
+    search = photo_search(models=models, searchers=searchers)
+    answering = asyncio.create_task(search.answer(query(Policy.TOP_P, probability_mass=1.0), None))
+    await models.embedding.was_entered()
+    search.serve(Catalog.join(manifest_of(["Bags"], snapshot_id="next"), CATEGORIES, VERSIONS[1].sha256))
+    models.embedding.open()
+    answer = await answering
+    assert answer.snapshot_id == KEY.snapshot_id
+    assert {category for category, _ in answer.categories} == set(CATEGORIES)
+    assert len(answer.coverage.shards) == len(CATEGORIES)
+    assert {asked.snapshot for asked in searchers.queries} == {KEY}
+
+    following = await search.answer(query(), None)
+    assert (following.snapshot_id, len(following.coverage.shards)) == ("next", 1)
+    assert searchers.queries[-1].snapshot.snapshot_id == "next"
