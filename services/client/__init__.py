@@ -1,7 +1,7 @@
 """The Python client of the gateway, for internal callers: photos in, typed products out.
 
     async with AisleClient("127.0.0.1:50051") as client:
-        result = await client.search("shelf.jpg", top_k=5)
+        result = await client.search("shelf.jpg", top_k=5, where=Equals("colour", "red") & Range("price", below=50))
 
 `SyncAisleClient` is the same for callers without an event loop. Failures are the classes of `services.common.errors`.
 """
@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from services.client.types import (
+    AttributeType,
     Catalog,
     CatalogCategory,
     CategoryProbability,
@@ -31,6 +32,7 @@ from services.client.types import (
     ShardState,
     Verdict,
 )
+from services.filters.predicate import AllOf, AnyOf, Equals, Not, OneOf, Predicate, Present, Range
 
 if TYPE_CHECKING:
     from services.client.client import DEFAULT_TARGET, AisleClient
@@ -48,17 +50,26 @@ else:
 __all__ = [
     "DEFAULT_TARGET",
     "AisleClient",
+    "AllOf",
+    "AnyOf",
+    "AttributeType",
     "Catalog",
     "CatalogCategory",
     "CategoryProbability",
     "Coverage",
     "Criticality",
+    "Equals",
     "Health",
     "ModelVersion",
+    "Not",
+    "OneOf",
     "Photo",
     "PhotoReport",
     "Policy",
+    "Predicate",
+    "Present",
     "ProductHit",
+    "Range",
     "Region",
     "Rung",
     "SearchItem",

@@ -5,12 +5,14 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import TypeVar
 
+from aisle.filter.v1 import filter_pb2
 from aisle.search.v1 import search_pb2
 from google.protobuf import any_pb2
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
 
 from services.client.types import (
+    AttributeType,
     Catalog,
     CatalogCategory,
     CategoryProbability,
@@ -28,6 +30,7 @@ from services.client.types import (
 )
 from services.common.errors import AisleError, CoverageTooLow, InvalidArgument
 from services.common.status import Failure, from_failure
+from services.filters.conversion import message_from
 
 
 def to_request(image: bytes, options: SearchOptions) -> search_pb2.SearchRequest:
@@ -57,6 +60,9 @@ def _to_request(image: bytes, options: SearchOptions) -> search_pb2.SearchReques
         request.routing.policy = search_pb2.Policy.Value(f"POLICY_{options['policy'].name}")  # type: ignore[assignment]
     if "criticality" in options:
         request.criticality = search_pb2.Criticality.Value(f"CRITICALITY_{options['criticality'].name}")  # type: ignore[assignment]
+    where = options.get("where")
+    if where is not None:
+        request.filter.CopyFrom(message_from(where))
     region = options.get("region")
     if region is not None:
         request.region.CopyFrom(
@@ -133,6 +139,10 @@ def from_catalog_pages(pages: Sequence[search_pb2.GetCatalogResponse]) -> Catalo
         models=_models(first.models),
         has_baseline=first.has_baseline,
         is_adaptive_fitted=first.is_adaptive_fitted,
+        attributes={
+            each.name: _member(AttributeType, filter_pb2.AttributeType.items(), "ATTRIBUTE_TYPE_", each.type)
+            for each in first.attributes
+        },
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 from services.common.errors import AisleError
+from services.filters.predicate import Predicate
 
 if TYPE_CHECKING:  # `--help` and the pure modules that need a Policy do not wait for numpy
     import numpy as np
@@ -72,6 +73,15 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+class AttributeType(StrEnum):
+    """The type of an attribute in the catalogue; UNKNOWN is one that only a newer gateway knows."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    FLOAT = "float"
+    UNKNOWN = "unknown"
+
+
 class Health(StrEnum):
     """Whether the gateway would take a photo now."""
 
@@ -104,6 +114,7 @@ class SearchOptions(TypedDict, total=False):
         minimum_coverage: least share of the classifier's whole probability mass that must answer, 0 to 1; 0 when
             absent.
         criticality: who waits; INTERACTIVE when absent.
+        where: what the attributes of a gallery image must be like for it to be found; anything when absent.
     """
 
     top_k: int
@@ -114,6 +125,7 @@ class SearchOptions(TypedDict, total=False):
     region: Region | None
     minimum_coverage: float
     criticality: Criticality
+    where: Predicate | None
 
 
 SearchItem = tuple[str, Photo, SearchOptions]
@@ -291,6 +303,7 @@ class Catalog:
         models: the models that serve.
         has_baseline: whether the BASELINE policy can be asked for.
         is_adaptive_fitted: whether the snapshot has learned how to use the classifier; where not, ADAPTIVE is ALL.
+        attributes: what `where` may ask about, by name, and the type of each.
     """
 
     categories: tuple[CatalogCategory, ...]
@@ -299,3 +312,4 @@ class Catalog:
     models: tuple[ModelVersion, ...]
     has_baseline: bool
     is_adaptive_fitted: bool
+    attributes: Mapping[str, AttributeType]

@@ -7,9 +7,26 @@ import numpy as np
 import numpy.typing as npt
 
 from services.common.errors import UnknownCategory
+from services.filters.checking import askable, check
+from services.filters.predicate import Predicate
 from services.gateway.plan import RankedShard, Scoring
 from services.relevance.priors import conditioned, label_positions
-from services.snapshot.manifest import FusionEntry, Manifest, ShardEntry
+from services.snapshot.manifest import AttributeType, FusionEntry, Manifest, ShardEntry
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotKey:
+    """What gateway and searcher must agree on before a search.
+
+    Attributes:
+        snapshot_id: the snapshot that the plan was made with.
+        space_id: the space of its vectors.
+        dimension: their length.
+    """
+
+    snapshot_id: str
+    space_id: str
+    dimension: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +35,14 @@ class Catalog:
 
     Attributes:
         manifest: the snapshot.
+        key: what every searcher is told about it.
         shards: its category shards, in the manifest's order.
         label_positions: for each shard the position of its category in the classifier's output, -1 when it has none.
         fusion: what the snapshot has learned about this classifier; None when that is nothing, or about another one.
     """
 
     manifest: Manifest
+    key: SnapshotKey
     shards: tuple[ShardEntry, ...]
     label_positions: npt.NDArray[np.intp]
     fusion: FusionEntry | None
@@ -34,7 +53,8 @@ class Catalog:
         learned = None if manifest.relevance is None else manifest.relevance.fusion
         fusion = learned if learned is not None and learned.classifier_sha256 == classifier_sha256 else None
         shards = manifest.category_shards
-        return cls(manifest, shards, label_positions([shard.category for shard in shards], labels), fusion)
+        key = SnapshotKey(manifest.snapshot_id, manifest.space_id, manifest.dimension)
+        return cls(manifest, key, shards, label_positions([shard.category for shard in shards], labels), fusion)
 
     @property
     def unroutable(self) -> tuple[str, ...]:
@@ -47,6 +67,11 @@ class Catalog:
         """The index over the whole gallery, if there is one."""
         shard = self.manifest.baseline_shard
         return None if shard is None else _ranked(shard, 1.0)
+
+    @property
+    def attributes(self) -> dict[str, AttributeType]:
+        """What filters may ask about, by name."""
+        return askable(self.manifest.attributes)
 
     @property
     def plain_scoring(self) -> Scoring:
@@ -89,6 +114,11 @@ class Catalog:
                     f"this snapshot has no category {category!r}; GetCatalog lists them", field="routing.categories"
                 )
         return _evenly([by_name[category] for category in dict.fromkeys(categories)])
+
+    def check(self, predicate: Predicate | None) -> None:
+        """Raise FilterInvalid for a filter that can't be asked of this snapshot."""
+        if predicate is not None:
+            check(predicate, self.manifest.attributes)
 
 
 def _evenly(shards: Sequence[ShardEntry]) -> tuple[RankedShard, ...]:

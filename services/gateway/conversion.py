@@ -9,6 +9,7 @@ from google.rpc import code_pb2
 from services.common.criticality import Criticality
 from services.common.errors import AisleError, CoverageTooLow, InvalidArgument
 from services.common.status import wire_text
+from services.filters.conversion import predicate_from
 from services.gateway.coverage import Coverage, ShardState
 from services.gateway.merging import Hit
 from services.gateway.query import DEFAULT_TOP_K, MAX_CATEGORIES, Answer, ModelVersion, Policy, Query, Rung, Verdict
@@ -75,6 +76,7 @@ def query_from(request: pb.SearchRequest) -> Query:
         minimum_coverage=request.minimum_coverage,
         exact=request.routing.exact,
         criticality=criticality,
+        predicate=predicate_from(request.filter) if request.HasField("filter") else None,
     )
 
 

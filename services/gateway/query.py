@@ -6,6 +6,7 @@ from enum import Enum
 
 from services.common.criticality import Criticality
 from services.common.errors import InvalidArgument
+from services.filters.predicate import Predicate
 from services.gateway.coverage import Coverage
 from services.gateway.merging import Hit
 from services.photo.intake import PhotoReport
@@ -58,6 +59,7 @@ class Query:
         minimum_coverage: least coverage that is of use to the caller, 0 to 1.
         exact: whether shards compare with every picture instead of using their indexes.
         criticality: who waits.
+        predicate: what the attributes of a picture must be like for it to be found; None for anything.
 
     Raises:
         InvalidArgument: a number outside its range; names the field.
@@ -72,6 +74,7 @@ class Query:
     minimum_coverage: float = 0.0
     exact: bool = False
     criticality: Criticality = Criticality.INTERACTIVE
+    predicate: Predicate | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.top_k <= MAX_TOP_K:

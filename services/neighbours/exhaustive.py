@@ -58,6 +58,29 @@ def nearest_of_all(index: Any, xq: NDArray[np.float32], k: int, selection: Selec
     return best
 
 
+def similarities_of(storage: Any, xq: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return how similar each query is to rows of its own, by inner product; -inf for row -1.
+
+    Args:
+        storage: a list of codes, as `storage_of` returns it.
+        xq: float32 `(queries, dimension)`.
+        rows: int64 `(queries, n)`.
+
+    Returns:
+        float32 `(queries, n)`.
+    """
+    if not rows.size:
+        return np.empty(rows.shape, np.float32)
+    if isinstance(storage, faiss.IndexFlat):  # where they lie: copies of a thousand vectors take twice as long
+        xq, rows, similarities = np.ascontiguousarray(xq), np.ascontiguousarray(rows), np.empty(rows.shape, np.float32)
+        storage.compute_distance_subset(  # type: ignore[attr-defined]
+            len(rows), faiss.swig_ptr(xq), rows.shape[1], faiss.swig_ptr(similarities), faiss.swig_ptr(rows)
+        )
+        return similarities
+    vectors = storage.reconstruct_batch(np.maximum(rows, 0).ravel()).reshape(*rows.shape, -1)
+    return np.where(rows < 0, np.float32(-np.inf), np.einsum("qd,qnd->qn", xq, vectors))
+
+
 def _best(D: NDArray[np.float32], I: NDArray[np.int64], k: int) -> Neighbours:  # noqa: N803, E741 - FAISS's names
     """Return the `k` best neighbours of each query; ties break by lower number."""
     order = np.lexsort((I, -D))[:, :k]

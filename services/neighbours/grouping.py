@@ -48,6 +48,8 @@ def group_by_product(
     # A dictionary beats np.unique at the usual ten to a hundred neighbours (4 against 20 microseconds for 11).
     for place, product in zip(order.tolist(), product_of_row[rows[order]].tolist(), strict=True):
         first_of_product.setdefault(product, place)
-    kept = np.fromiter(first_of_product.values(), dtype=np.int64, count=len(first_of_product))[:top_k]
+        if len(first_of_product) == top_k:
+            break
+    kept = np.fromiter(first_of_product.values(), dtype=np.int64, count=len(first_of_product))
     enough = kept.size == top_k and similarities[kept[-1]] > floor
     return Grouped(rows[kept], similarities[kept], settled=bool(enough or floor == -np.inf))

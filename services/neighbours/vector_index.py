@@ -9,13 +9,14 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from services.neighbours.exhaustive import nearest_of_all, storage_of
+from services.neighbours.exhaustive import Neighbours, nearest_of_all, similarities_of, storage_of
 from services.neighbours.selection import Selection
 
-_EXACT_ROWS: Final = 20_000
-"""So many selected rows are compared one by one in the time of one approximate search, 0.4 ms of one core."""
 _DEEP: Final = 4
-"""An approximate search for a quarter of all rows costs more than comparing with every one."""
+"""An approximate search for a quarter of all rows costs more than comparing with every one: with 62,500 rows of 256
+numbers and codes of 4 bits, 2.0 against 2.1 ms of one core."""
+_FEW: Final = 2
+"""When less than half of the expected rows pass, what a filter passes lies elsewhere."""
 
 
 class Effort(Enum):
@@ -56,10 +57,11 @@ class VectorIndex:
             first_fetch: rows to ask for first when ten products are wanted.
         """
         self._index = index
-        self._has_storage = storage_of(index) is not None
-        self._is_exact = index is storage_of(index) and isinstance(index, faiss.IndexFlat)
-        self._tuned = _search_parameters(index, parameters, 1)
-        self._coarse = _search_parameters(index, parameters, 2)
+        self._storage = storage_of(index)
+        self._base = index if self._storage is None else base_of(index)
+        self._is_exact = index is self._storage and isinstance(index, faiss.IndexFlat)
+        self._tuned = _search_parameters(self._base, parameters, 1)
+        self._coarse = _search_parameters(self._base, parameters, 2)
         self.rows: int = index.ntotal
         self.first_fetch = first_fetch
 
@@ -78,28 +80,43 @@ class VectorIndex:
         k = min(k, most)
         if not k:
             return _nothing(len(xq))
-        if effort is Effort.EXACT or self._is_exact or self._is_dear(k, most):
-            similarities, rows = nearest_of_all(self._index, xq, k, selection)
-            return Nearest(similarities, rows, _floors(similarities, rows, all_are_here=k == most))
-        fetch = min(self.rows, -(-k * self.rows // most))
-        parameters = self._coarse if effort is Effort.COARSE else self._tuned
-        similarities, rows = self._index.search(xq, fetch, params=parameters)
-        floors = _floors(similarities, rows, all_are_here=fetch == self.rows)
-        if selection is not None:
-            similarities, rows = _passed(similarities, rows, selection.mask)
-        return Nearest(similarities, rows, floors)
+        fetch = -(-k * self.rows // most)
+        if not (effort is Effort.EXACT or self._is_exact or self._is_dear(k, fetch, most)):
+            parameters = self._coarse if effort is Effort.COARSE else self._tuned
+            proposed = self._proposed(xq, fetch, parameters, selection)
+            if selection is None or _are_enough(proposed.rows, k):
+                return proposed
+        similarities, rows = nearest_of_all(self._index, xq, k, selection)
+        return Nearest(similarities, rows, _floors(similarities, rows, all_are_here=k == most))
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of rows as exactly as the index has them, float32 `(len(rows), dimension)`."""
-        index = storage_of(self._index) if self._has_storage else self._index
+        index = self._index if self._storage is None else self._storage
         vectors: NDArray[np.float32] = index.reconstruct_batch(rows)
         return vectors
 
-    def _is_dear(self, k: int, most: int) -> bool:
-        """Return whether an approximate search would cost more than comparing with all that may be found."""
-        if not self._has_storage:
+    def _is_dear(self, k: int, fetch: int, most: int) -> bool:
+        """Return whether an approximate search would cost more than comparing with all that may be found.
+
+        To propose a row costs half as much as to compare a selected one: 0.05 against 0.03 to 0.09 microseconds, the
+        less the closer together the selected rows lie. So a filter that passes fewer rows than would have to be
+        proposed for it is answered exactly: 8,300 of 62,500 rows, in 0.3 to 0.7 ms, when 1,104 are to pass.
+        """
+        if self._storage is None and most == self.rows:
             return False
-        return (most < self.rows and most <= _EXACT_ROWS) or k * _DEEP >= most
+        return fetch >= most or k * _DEEP >= most
+
+    def _proposed(self, xq: NDArray[np.float32], fetch: int, parameters: Any, selection: Selection | None) -> Nearest:
+        """Return those of the `fetch` rows that the index proposes which are selected, by their exact similarities."""
+        similarities, rows = self._base.search(xq, fetch, params=parameters)
+        floors = _floors(similarities, rows, all_are_here=fetch == self.rows)
+        if selection is not None:
+            similarities, rows = _passed(similarities, rows, selection.mask)
+        if self._base is not self._index:
+            similarities, rows = _by_similarity(similarities_of(self._storage, xq, rows), rows)
+            # Codes only propose: a row that was not proposed may be as similar as the least similar of those that were.
+            floors = np.where(floors == -np.inf, floors, similarities.min(axis=1, initial=np.inf, where=rows >= 0))
+        return Nearest(similarities, rows, floors)
 
 
 def base_of(index: Any) -> Any:
@@ -107,18 +124,14 @@ def base_of(index: Any) -> Any:
     return faiss.downcast_index(index.base_index) if isinstance(index, faiss.IndexRefine) else index
 
 
-def _search_parameters(index: Any, parameters: Mapping[str, int], divisor: int) -> Any:
+def _search_parameters(base: Any, parameters: Mapping[str, int], divisor: int) -> Any:
     """Return FAISS's parameters of one search, so that the index itself never changes; None when it has none."""
-    base = base_of(index)
     given = {name: max(1, value // divisor) for name, value in parameters.items()}
-    inner: Any = None
-    if given and isinstance(base, faiss.IndexIVF):
-        inner = faiss.SearchParametersIVF(**given)
-    elif given:
-        inner = faiss.SearchParametersHNSW(**given)  # type: ignore[attr-defined]
-    if base is index:
-        return inner
-    return faiss.IndexRefineSearchParameters(k_factor=1.0, base_index_params=inner)  # type: ignore[call-arg]
+    if not given:
+        return None
+    if isinstance(base, faiss.IndexIVF):
+        return faiss.SearchParametersIVF(**given)
+    return faiss.SearchParametersHNSW(**given)  # type: ignore[attr-defined]
 
 
 def _floors(similarities: NDArray[np.float32], rows: NDArray[np.int64], *, all_are_here: bool) -> NDArray[np.float32]:
@@ -128,9 +141,7 @@ def _floors(similarities: NDArray[np.float32], rows: NDArray[np.int64], *, all_a
     return np.where(rows[:, -1] < 0, np.float32(-np.inf), similarities[:, -1])
 
 
-def _passed(
-    similarities: NDArray[np.float32], rows: NDArray[np.int64], mask: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _passed(similarities: NDArray[np.float32], rows: NDArray[np.int64], mask: NDArray[np.bool_]) -> Neighbours:
     """Keep the rows that are selected, in their order, as many places as the query with the most of them needs."""
     passes = mask[rows] & (rows >= 0)
     order = np.argsort(~passes, axis=1, kind="stable")[:, : int(passes.sum(axis=1).max())]
@@ -139,6 +150,16 @@ def _passed(
         np.where(kept, np.take_along_axis(similarities, order, axis=1), np.float32(-np.inf)),
         np.where(kept, np.take_along_axis(rows, order, axis=1), -1),
     )
+
+
+def _are_enough(rows: NDArray[np.int64], k: int) -> bool:
+    """Return whether about as many rows passed as were expected, for every query."""
+    return bool(((rows >= 0).sum(axis=1) * _FEW >= k).all())
+
+
+def _by_similarity(similarities: NDArray[np.float32], rows: NDArray[np.int64]) -> Neighbours:
+    order = np.argsort(-similarities, axis=1)
+    return np.take_along_axis(similarities, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
 
 def _nothing(queries: int) -> Nearest:

@@ -1,18 +1,21 @@
 """Between the wire and the searcher's own types; on the way in, everything is checked. No FAISS, no event loop."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import numpy as np
 from aisle.shard.v1 import shard_pb2
 from numpy.typing import NDArray
 
-from services.common.errors import InvalidArgument, ShardNotServed, SnapshotMismatch, SpaceMismatch, VectorInvalid
+from services.common.errors import InvalidArgument, ShardNotServed, SpaceMismatch, VectorInvalid
+from services.filters.checking import check
+from services.filters.conversion import predicate_from
+from services.filters.predicate import Predicate
 from services.neighbours.vector_index import Effort
 from services.searcher.loading import LoadedSnapshot
 from services.searcher.shard import ProductHits, Shard
-from services.snapshot.manifest import ShardEntry
+from services.snapshot.manifest import AttributeType, ShardEntry
 
 _MAX_ROWS: Final = 1_024
 _MAX_TOP_K: Final = 1_000
@@ -27,7 +30,7 @@ def shard_of(request: shard_pb2.SearchRequest, loaded: LoadedSnapshot) -> Shard:
 
     Raises:
         InvalidArgument: no space id.
-        SpaceMismatch, SnapshotMismatch: the caller expects another space or snapshot.
+        SpaceMismatch: the caller expects another space.
         ShardNotServed: this searcher does not have the shard.
     """
     if not request.space_id:
@@ -35,10 +38,6 @@ def shard_of(request: shard_pb2.SearchRequest, loaded: LoadedSnapshot) -> Shard:
     if request.space_id != loaded.space_id:
         raise SpaceMismatch(
             f"vectors of space {request.space_id!r}, but this searcher's are of {loaded.space_id!r}", field="space_id"
-        )
-    if request.snapshot_id not in ("", loaded.snapshot_id):
-        raise SnapshotMismatch(
-            f"snapshot {request.snapshot_id!r} was expected, but {loaded.snapshot_id!r} is served", field="snapshot_id"
         )
     shard = loaded.shards.get(request.shard)
     if shard is None:
@@ -68,6 +67,23 @@ def effort_of(request: shard_pb2.SearchRequest) -> Effort:
     if request.exact:
         return Effort.EXACT
     return Effort.COARSE if request.coarse else Effort.TUNED
+
+
+def predicate_of(request: shard_pb2.SearchRequest, attributes: Mapping[str, AttributeType]) -> Predicate | None:
+    """Return the filter, None for everything.
+
+    Args:
+        request: what is asked.
+        attributes: the shard's.
+
+    Raises:
+        FilterInvalid: it can't be asked of a shard with these attributes; names the field.
+    """
+    if not request.HasField("filter"):
+        return None
+    predicate = predicate_from(request.filter)
+    check(predicate, attributes)
+    return predicate
 
 
 def query_vectors_of(request: shard_pb2.SearchRequest, dimension: int) -> NDArray[np.float32]:

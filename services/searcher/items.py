@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-COLUMNS = ("image_id", "product_id", "category", "image_path")
+from services.snapshot.manifest import AttributeType
+from services.snapshot.tables import attributes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Items:
     strings, for it is asked for by every answer.
 
     Attributes:
-        table: a row per image, of all segments one after the other; `COLUMNS` and the free attributes.
+        table: a row per image, of all segments one after the other; the key columns and the free attributes.
         product_of_row: int32 `(images,)`, index into `product_ids`.
         product_ids: object `(products,)` of str, distinct.
         categories: object `(products,)` of str, the category of each product.
@@ -31,7 +32,7 @@ class Items:
 
     @classmethod
     def from_tables(cls, tables: Sequence[pa.Table]) -> "Items":
-        """Put a shard's items together from those of its segments, which have at least `COLUMNS`.
+        """Put a shard's items together from those of its segments, which have at least the key columns.
 
         Raises:
             pyarrow.ArrowInvalid: the segments' columns differ.
@@ -39,13 +40,20 @@ class Items:
         table = pa.concat_tables(tables)
         products = table["product_id"].combine_chunks().dictionary_encode()
         product_of_row = products.indices.to_numpy().astype(np.int32)
-        first_rows = np.unique(product_of_row, return_index=True)[1]  # a product is of one category
+        # A product is of one category, but it may have been withdrawn from one and added to another since.
+        last_rows = np.empty(len(products.dictionary), np.int64)
+        last_rows[product_of_row] = np.arange(len(product_of_row))
         return cls(
             table=table,
             product_of_row=product_of_row,
             product_ids=_strings(products.dictionary),
-            categories=_strings(table["category"].take(first_rows)),
+            categories=_strings(table["category"].take(last_rows)),
         )
+
+    @property
+    def attributes(self) -> dict[str, AttributeType]:
+        """The free attributes, by name."""
+        return attributes_of(self.table.schema)
 
     def strings(self, column: str, rows: NDArray[np.int64]) -> list[str]:
         """Return the values of a string column in some rows.

@@ -1,16 +1,23 @@
 """A shard in memory: its segments' FAISS indexes and the items behind them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.filters.predicate import Predicate
 from services.neighbours.grouping import Grouped
 from services.neighbours.products import Part, nearest_products
 from services.neighbours.vector_index import Effort
+from services.searcher.filtering import Passing, passing
 from services.searcher.items import Items
-from services.snapshot.manifest import ShardEntry
+from services.snapshot.manifest import AttributeType, ShardEntry
+
+_FILTERS_KEPT: Final = 32
+"""Of each shard: at 9 bits per image and filter they take 36 bytes per image at most, where a vector takes 1,024."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,7 @@ class ProductHits:
         image_paths: relative to the catalogue's image root.
         categories: the category of each product.
         similarities: inner products, not increasing.
-        exhausted: whether the shard has no more products than these.
+        exhausted: whether the shard has no more products that pass the filter than these.
     """
 
     product_ids: list[str]
@@ -35,7 +42,7 @@ class ProductHits:
 
 
 class Shard:
-    """One shard that can be searched from many threads at once: nothing in it changes."""
+    """One shard that can be searched from many threads at once: nothing in it changes but the filters it remembers."""
 
     def __init__(self, entry: ShardEntry, parts: Sequence[Part], items: Items) -> None:
         """Put a shard together from parts that fit each other.
@@ -47,11 +54,22 @@ class Shard:
             items: the item table.
         """
         self.entry = entry
-        self._parts = parts
         self._items = items
+        self._everything = Passing(parts, entry.products)
+        # Of a function that knows no `self`: a shard that nobody serves any more is freed at once, its files unmapped.
+        self._passing = lru_cache(maxsize=_FILTERS_KEPT)(partial(passing, parts, items))
+
+    @property
+    def attributes(self) -> Mapping[str, AttributeType]:
+        """The catalogue's free attributes, by name."""
+        return self._items.attributes
 
     def search(
-        self, query_vectors: NDArray[np.float32], top_k: int, effort: Effort = Effort.TUNED
+        self,
+        query_vectors: NDArray[np.float32],
+        top_k: int,
+        effort: Effort = Effort.TUNED,
+        predicate: Predicate | None = None,
     ) -> list[ProductHits]:
         """Find the nearest products of each query vector.
 
@@ -59,15 +77,18 @@ class Shard:
             query_vectors: float32 `(rows, dimension)`, finite.
             top_k: distinct products wanted per query vector, at least 1.
             effort: how closely to look.
+            predicate: a filter that was checked against `attributes`; None for everything.
 
         Returns:
             One entry per query vector, with exactly `top_k` products, or all that the indexes find when there are
             fewer. Ties break by lower row.
         """
-        found = nearest_products(self._parts, self._items.product_of_row, query_vectors, top_k, effort)
-        return [self._hits(grouped) for grouped in found]
+        among = self._everything if predicate is None else self._passing(predicate)
+        wanted = max(1, min(top_k, among.products))  # whoever looks for more than there are looks at every image
+        found = nearest_products(among.parts, self._items.product_of_row, query_vectors, wanted, effort)
+        return [self._hits(grouped, among.products) for grouped in found]
 
-    def _hits(self, grouped: Grouped) -> ProductHits:
+    def _hits(self, grouped: Grouped, most: int) -> ProductHits:
         items, rows = self._items, grouped.rows
         products = items.product_of_row[rows]
         return ProductHits(
@@ -76,5 +97,5 @@ class Shard:
             image_paths=items.strings("image_path", rows),
             categories=items.categories[products].tolist(),
             similarities=grouped.similarities.tolist(),
-            exhausted=products.size == self.entry.products,
+            exhausted=products.size == most,
         )

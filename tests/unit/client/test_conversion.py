@@ -1,11 +1,14 @@
 """Between the caller's types and the wire's."""
 
 import pytest
+from aisle.filter.v1 import filter_pb2
 from aisle.search.v1 import search_pb2
 
 from services.client.conversion import from_catalog_pages, from_response, from_stream_response, to_request
-from services.client.types import Criticality, Policy, Region, Rung, SearchOptions, ShardState, Verdict
+from services.client.types import AttributeType, Criticality, Policy, Region, Rung, SearchOptions, ShardState, Verdict
 from services.common.errors import AisleError, ImageUnreadable, Internal, InvalidArgument
+from services.filters.conversion import predicate_from
+from services.filters.predicate import Equals, OneOf, Range
 from tests.support.answers import answer_of
 
 
@@ -37,6 +40,7 @@ def test_every_wire_value_has_a_member() -> None:
         (search_pb2.Rung, Rung, "RUNG_"),
         (search_pb2.Verdict, Verdict, "VERDICT_"),
         (search_pb2.Criticality, Criticality, "CRITICALITY_"),
+        (filter_pb2.AttributeType, AttributeType, "ATTRIBUTE_TYPE_"),
     ):
         wire = {name.removeprefix(prefix) for name in enum.keys()} - {"UNSPECIFIED"}  # noqa: SIM118
         assert wire == set(ours.__members__) - {"UNKNOWN"}
@@ -53,7 +57,16 @@ def test_region_and_criticality_are_sent() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"top_k": 10**12}, {"top_k": "ten"}, {"categories": (3,)}, {"region": (0, 0, 1, 1)}, {"policy": "top_1"}],
+    [
+        {"top_k": 10**12},
+        {"top_k": "ten"},
+        {"categories": (3,)},
+        {"region": (0, 0, 1, 1)},
+        {"policy": "top_1"},
+        {"where": "colour=red"},
+        {"where": Equals("size", 2**63)},
+        {"where": OneOf("size", [1, 2])},  # type: ignore[arg-type]
+    ],
 )
 def test_what_can_not_be_written_down_is_an_invalid_argument(options: SearchOptions) -> None:
     """A caller without a type checker gets our error, not protobuf's."""
@@ -66,6 +79,13 @@ def test_routing_s_parameters_are_sent() -> None:
     options: SearchOptions = {"probability_mass": 0.5, "categories": ("Shoes", "Bags"), "exact": True}
     routing = to_request(b"", options).routing
     assert (routing.probability_mass, list(routing.categories), routing.exact) == (0.5, ["Shoes", "Bags"], True)
+
+
+def test_a_filter_is_sent() -> None:
+    """None is the same as no filter."""
+    where = Equals("colour", "red") & ~Range("price", at_least=10, below=50.5)
+    assert predicate_from(to_request(b"", {"where": where}).filter) == where
+    assert not to_request(b"", {"where": None}).HasField("filter")
 
 
 def test_what_is_told_of_shards_and_of_the_match_is_read() -> None:
@@ -130,9 +150,14 @@ def test_pages_are_joined_in_order() -> None:
             snapshot_id="s",
             has_baseline=True,
             is_adaptive_fitted=True,
+            attributes=[
+                filter_pb2.Attribute(name="price", type=filter_pb2.ATTRIBUTE_TYPE_FLOAT),
+                filter_pb2.Attribute.FromString(b"\x0a\x05newer\x10\x63"),
+            ],
         )
         for name in "ab"
     ]
     catalog = from_catalog_pages(pages)
     assert [each.category for each in catalog.categories] == ["a", "b"]
     assert (catalog.snapshot_id, catalog.has_baseline, catalog.is_adaptive_fitted) == ("s", True, True)
+    assert catalog.attributes == {"price": AttributeType.FLOAT, "newer": AttributeType.UNKNOWN}

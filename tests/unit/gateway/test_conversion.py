@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from aisle.filter.v1 import filter_pb2
 from aisle.search.v1 import search_pb2 as pb
 
 from services.common.criticality import Criticality
@@ -19,6 +20,7 @@ from services.common.errors import (
     UnknownCategory,
 )
 from services.common.status import trailing_metadata, wire_text
+from services.filters.predicate import Equals
 from services.gateway.conversion import found_of, query_from, response_from, stream_error_from
 from services.gateway.coverage import ShardCoverage, ShardState, cover
 from services.gateway.merging import Hit
@@ -55,6 +57,7 @@ REQUEST = pb.SearchRequest(
     routing=pb.Routing(policy=pb.POLICY_TOP_P, probability_mass=0.75, categories=["Shoes", "Bags"], exact=True),
     criticality=pb.CRITICALITY_BATCH,
     minimum_coverage=0.5,
+    filter=filter_pb2.Filter(equals=filter_pb2.Equals(attribute="colour", value=filter_pb2.Value(string_value="red"))),
 )
 
 
@@ -70,6 +73,7 @@ def test_every_field_of_a_request_reaches_the_query() -> None:
         minimum_coverage=0.5,
         exact=True,
         criticality=Criticality.BATCH,
+        predicate=Equals("colour", "red"),
     )
 
 

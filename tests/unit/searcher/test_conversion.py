@@ -4,17 +4,19 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from aisle.filter.v1 import filter_pb2
 from aisle.shard.v1 import shard_pb2
 
 from services.common.errors import (
     AisleError,
+    FilterInvalid,
     InvalidArgument,
     ShardNotServed,
-    SnapshotMismatch,
     SpaceMismatch,
     VectorInvalid,
 )
-from services.searcher.conversion import query_vectors_of, search_response, shard_of, top_k_of
+from services.filters.predicate import Present
+from services.searcher.conversion import predicate_of, query_vectors_of, search_response, shard_of, top_k_of
 from services.searcher.loading import LoadedSnapshot
 from services.searcher.shard import ProductHits
 from tests.support import shards
@@ -22,7 +24,7 @@ from tests.support.snapshots import unit_vectors
 
 DIMENSION = 8
 SHARD = shards.shard_of(unit_vectors(4, DIMENSION), ["a", "a", "b", "b"])
-LOADED = LoadedSnapshot("snapshot-1", "space-1", DIMENSION, {"shoes": SHARD})
+LOADED = LoadedSnapshot("snapshot-1", "space-1", DIMENSION, {"shoes": SHARD}, segments={})
 
 
 def request(**changes: object) -> shard_pb2.SearchRequest:
@@ -57,24 +59,16 @@ def test_a_good_request_passes_unchanged() -> None:
     np.testing.assert_array_equal(vectors, unit_vectors(2, DIMENSION))
 
 
-def test_no_snapshot_id_means_any() -> None:
-    """A caller that does not care is not refused."""
-    assert shard_of(request(snapshot_id=""), LOADED) is SHARD
-
-
 @pytest.mark.parametrize(
     ("changes", "error", "field"),
     [
         ({"space_id": ""}, InvalidArgument, "space_id"),
         ({"space_id": "space-2"}, SpaceMismatch, "space_id"),
-        ({"snapshot_id": "snapshot-2"}, SnapshotMismatch, "snapshot_id"),
         ({"shard": "bags"}, ShardNotServed, "shard"),
         ({"shard": ""}, ShardNotServed, "shard"),
     ],
 )
-def test_another_shard_snapshot_or_space_is_refused(
-    changes: dict[str, object], error: type[AisleError], field: str
-) -> None:
+def test_another_shard_or_space_is_refused(changes: dict[str, object], error: type[AisleError], field: str) -> None:
     """Hits of what the caller did not mean are never given."""
     with pytest.raises(error) as refusal:
         shard_of(request(**changes), LOADED)
@@ -139,6 +133,16 @@ def test_rounding_of_a_low_precision_embedder_is_no_fault(convert: Callable[[obj
     rounded = np.asarray(convert(unit_vectors(2, DIMENSION)), dtype="<f4")
 
     query_vectors_of(request(query_vectors=rounded.tobytes()), DIMENSION)
+
+
+def test_a_filter_is_converted_and_checked() -> None:
+    """Against the shard's own attributes; without one, everything may be found."""
+    present = filter_pb2.Filter(present=filter_pb2.Present(attribute="colour"))
+    assert predicate_of(request(filter=present), {"colour": "string"}) == Present("colour")
+    assert predicate_of(request(), {}) is None
+    with pytest.raises(FilterInvalid) as refusal:
+        predicate_of(request(filter=present), {"size": "integer"})
+    assert refusal.value.field == "filter.present.attribute"
 
 
 def test_hits_become_a_message() -> None:

@@ -22,60 +22,61 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from aisle.filter.v1 import filter_pb2 as aisle_dot_filter_dot_v1_dot_filter__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61isle/search/v1/search.proto\x12\x0f\x61isle.search.v1\x1a\x1egoogle/protobuf/duration.proto\"D\n\x06Region\x12\r\n\x05x_min\x18\x01 \x01(\x02\x12\r\n\x05y_min\x18\x02 \x01(\x02\x12\r\n\x05x_max\x18\x03 \x01(\x02\x12\r\n\x05y_max\x18\x04 \x01(\x02\"o\n\x07Routing\x12\'\n\x06policy\x18\x01 \x01(\x0e\x32\x17.aisle.search.v1.Policy\x12\x18\n\x10probability_mass\x18\x02 \x01(\x02\x12\x12\n\ncategories\x18\x03 \x03(\t\x12\r\n\x05\x65xact\x18\x04 \x01(\x08\"\xdd\x01\n\rSearchRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\'\n\x06region\x18\x02 \x01(\x0b\x32\x17.aisle.search.v1.Region\x12\x12\n\x05top_k\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12)\n\x07routing\x18\x04 \x01(\x0b\x32\x18.aisle.search.v1.Routing\x12\x31\n\x0b\x63riticality\x18\x05 \x01(\x0e\x32\x1c.aisle.search.v1.Criticality\x12\x18\n\x10minimum_coverage\x18\x06 \x01(\x02\x42\x08\n\x06_top_k\"t\n\x03Hit\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08image_id\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\r\n\x05score\x18\x04 \x01(\x02\x12\x12\n\nsimilarity\x18\x05 \x01(\x02\x12\x12\n\nimage_path\x18\x06 \x01(\t\"<\n\x13\x43\x61tegoryProbability\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x02\"\xbf\x01\n\rShardCoverage\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.aisle.search.v1.ShardState\x12\x13\n\x0bprobability\x18\x03 \x01(\x02\x12*\n\x07latency\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12\x11\n\texhausted\x18\x06 \x01(\x08\x12\x0c\n\x04wave\x18\x07 \x01(\x05\"q\n\x08\x43overage\x12\r\n\x05share\x18\x01 \x01(\x02\x12\x15\n\rplanned_share\x18\x02 \x01(\x02\x12\x0f\n\x07partial\x18\x03 \x01(\x08\x12.\n\x06shards\x18\x04 \x03(\x0b\x32\x1e.aisle.search.v1.ShardCoverage\"|\n\x0bPhotoReport\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x13\n\x0borientation\x18\x04 \x01(\x05\x12\x18\n\x10\x64\x65\x63ode_reduction\x18\x05 \x01(\x05\x12\x0f\n\x07\x63ropped\x18\x06 \x01(\x08\"I\n\x0bStageTiming\x12\r\n\x05stage\x18\x01 \x01(\t\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"=\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"\x8b\x03\n\x0eSearchResponse\x12\"\n\x04hits\x18\x01 \x03(\x0b\x32\x14.aisle.search.v1.Hit\x12\x38\n\ncategories\x18\x02 \x03(\x0b\x32$.aisle.search.v1.CategoryProbability\x12+\n\x08\x63overage\x18\x03 \x01(\x0b\x32\x19.aisle.search.v1.Coverage\x12+\n\x05photo\x18\x04 \x01(\x0b\x32\x1c.aisle.search.v1.PhotoReport\x12-\n\x07timings\x18\x05 \x03(\x0b\x32\x1c.aisle.search.v1.StageTiming\x12\x13\n\x0bsnapshot_id\x18\x06 \x01(\t\x12-\n\x06models\x18\x07 \x03(\x0b\x32\x1d.aisle.search.v1.ModelVersion\x12#\n\x04rung\x18\x08 \x01(\x0e\x32\x15.aisle.search.v1.Rung\x12)\n\x07verdict\x18\t \x01(\x0e\x32\x18.aisle.search.v1.Verdict\"Z\n\x13SearchStreamRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12/\n\x07request\x18\x02 \x01(\x0b\x32\x1e.aisle.search.v1.SearchRequest\"\xab\x01\n\x0bStreamError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12.\n\x0bretry_delay\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x05\x66ound\x18\x06 \x01(\x0b\x32\x1f.aisle.search.v1.SearchResponse\"\x99\x01\n\x14SearchStreamResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x33\n\x08response\x18\x02 \x01(\x0b\x32\x1f.aisle.search.v1.SearchResponseH\x00\x12-\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1c.aisle.search.v1.StreamErrorH\x00\x42\t\n\x07outcome\":\n\x11GetCatalogRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x0f\x43\x61talogCategory\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08products\x18\x02 \x01(\x03\x12\x0e\n\x06images\x18\x03 \x01(\x03\x12\x10\n\x08routable\x18\x04 \x01(\x08\"\xeb\x01\n\x12GetCatalogResponse\x12\x34\n\ncategories\x18\x01 \x03(\x0b\x32 .aisle.search.v1.CatalogCategory\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0bsnapshot_id\x18\x03 \x01(\t\x12\x10\n\x08space_id\x18\x04 \x01(\t\x12-\n\x06models\x18\x05 \x03(\x0b\x32\x1d.aisle.search.v1.ModelVersion\x12\x14\n\x0chas_baseline\x18\x06 \x01(\x08\x12\x1a\n\x12is_adaptive_fitted\x18\x07 \x01(\x08*~\n\x06Policy\x12\x16\n\x12POLICY_UNSPECIFIED\x10\x00\x12\x10\n\x0cPOLICY_TOP_1\x10\x01\x12\x10\n\x0cPOLICY_TOP_P\x10\x02\x12\x0e\n\nPOLICY_ALL\x10\x03\x12\x13\n\x0fPOLICY_BASELINE\x10\x04\x12\x13\n\x0fPOLICY_ADAPTIVE\x10\x05*^\n\x0b\x43riticality\x12\x1b\n\x17\x43RITICALITY_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43RITICALITY_INTERACTIVE\x10\x01\x12\x15\n\x11\x43RITICALITY_BATCH\x10\x02*\xa2\x01\n\nShardState\x12\x1b\n\x17SHARD_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14SHARD_STATE_ANSWERED\x10\x01\x12\x16\n\x12SHARD_STATE_HEDGED\x10\x02\x12\x14\n\x10SHARD_STATE_LATE\x10\x03\x12\x16\n\x12SHARD_STATE_FAILED\x10\x04\x12\x17\n\x13SHARD_STATE_SKIPPED\x10\x05*\x7f\n\x04Rung\x12\x14\n\x10RUNG_UNSPECIFIED\x10\x00\x12\r\n\tRUNG_FULL\x10\x01\x12\x16\n\x12RUNG_NO_CLASSIFIER\x10\x02\x12\x12\n\x0eRUNG_NO_EXTRAS\x10\x03\x12\x15\n\x11RUNG_FEWER_SHARDS\x10\x04\x12\x0f\n\x0bRUNG_COARSE\x10\x05*P\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n\rVERDICT_MATCH\x10\x01\x12\x19\n\x15VERDICT_NO_GOOD_MATCH\x10\x02\x32\x92\x02\n\rSearchService\x12I\n\x06Search\x12\x1e.aisle.search.v1.SearchRequest\x1a\x1f.aisle.search.v1.SearchResponse\x12_\n\x0cSearchStream\x12$.aisle.search.v1.SearchStreamRequest\x1a%.aisle.search.v1.SearchStreamResponse(\x01\x30\x01\x12U\n\nGetCatalog\x12\".aisle.search.v1.GetCatalogRequest\x1a#.aisle.search.v1.GetCatalogResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61isle/search/v1/search.proto\x12\x0f\x61isle.search.v1\x1a\x1c\x61isle/filter/v1/filter.proto\x1a\x1egoogle/protobuf/duration.proto\"D\n\x06Region\x12\r\n\x05x_min\x18\x01 \x01(\x02\x12\r\n\x05y_min\x18\x02 \x01(\x02\x12\r\n\x05x_max\x18\x03 \x01(\x02\x12\r\n\x05y_max\x18\x04 \x01(\x02\"o\n\x07Routing\x12\'\n\x06policy\x18\x01 \x01(\x0e\x32\x17.aisle.search.v1.Policy\x12\x18\n\x10probability_mass\x18\x02 \x01(\x02\x12\x12\n\ncategories\x18\x03 \x03(\t\x12\r\n\x05\x65xact\x18\x04 \x01(\x08\"\x86\x02\n\rSearchRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\'\n\x06region\x18\x02 \x01(\x0b\x32\x17.aisle.search.v1.Region\x12\x12\n\x05top_k\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12)\n\x07routing\x18\x04 \x01(\x0b\x32\x18.aisle.search.v1.Routing\x12\x31\n\x0b\x63riticality\x18\x05 \x01(\x0e\x32\x1c.aisle.search.v1.Criticality\x12\x18\n\x10minimum_coverage\x18\x06 \x01(\x02\x12\'\n\x06\x66ilter\x18\x07 \x01(\x0b\x32\x17.aisle.filter.v1.FilterB\x08\n\x06_top_k\"t\n\x03Hit\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08image_id\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\r\n\x05score\x18\x04 \x01(\x02\x12\x12\n\nsimilarity\x18\x05 \x01(\x02\x12\x12\n\nimage_path\x18\x06 \x01(\t\"<\n\x13\x43\x61tegoryProbability\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x02\"\xbf\x01\n\rShardCoverage\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.aisle.search.v1.ShardState\x12\x13\n\x0bprobability\x18\x03 \x01(\x02\x12*\n\x07latency\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12\x11\n\texhausted\x18\x06 \x01(\x08\x12\x0c\n\x04wave\x18\x07 \x01(\x05\"q\n\x08\x43overage\x12\r\n\x05share\x18\x01 \x01(\x02\x12\x15\n\rplanned_share\x18\x02 \x01(\x02\x12\x0f\n\x07partial\x18\x03 \x01(\x08\x12.\n\x06shards\x18\x04 \x03(\x0b\x32\x1e.aisle.search.v1.ShardCoverage\"|\n\x0bPhotoReport\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x13\n\x0borientation\x18\x04 \x01(\x05\x12\x18\n\x10\x64\x65\x63ode_reduction\x18\x05 \x01(\x05\x12\x0f\n\x07\x63ropped\x18\x06 \x01(\x08\"I\n\x0bStageTiming\x12\r\n\x05stage\x18\x01 \x01(\t\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"=\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"\x8b\x03\n\x0eSearchResponse\x12\"\n\x04hits\x18\x01 \x03(\x0b\x32\x14.aisle.search.v1.Hit\x12\x38\n\ncategories\x18\x02 \x03(\x0b\x32$.aisle.search.v1.CategoryProbability\x12+\n\x08\x63overage\x18\x03 \x01(\x0b\x32\x19.aisle.search.v1.Coverage\x12+\n\x05photo\x18\x04 \x01(\x0b\x32\x1c.aisle.search.v1.PhotoReport\x12-\n\x07timings\x18\x05 \x03(\x0b\x32\x1c.aisle.search.v1.StageTiming\x12\x13\n\x0bsnapshot_id\x18\x06 \x01(\t\x12-\n\x06models\x18\x07 \x03(\x0b\x32\x1d.aisle.search.v1.ModelVersion\x12#\n\x04rung\x18\x08 \x01(\x0e\x32\x15.aisle.search.v1.Rung\x12)\n\x07verdict\x18\t \x01(\x0e\x32\x18.aisle.search.v1.Verdict\"Z\n\x13SearchStreamRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12/\n\x07request\x18\x02 \x01(\x0b\x32\x1e.aisle.search.v1.SearchRequest\"\xab\x01\n\x0bStreamError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12.\n\x0bretry_delay\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x05\x66ound\x18\x06 \x01(\x0b\x32\x1f.aisle.search.v1.SearchResponse\"\x99\x01\n\x14SearchStreamResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x33\n\x08response\x18\x02 \x01(\x0b\x32\x1f.aisle.search.v1.SearchResponseH\x00\x12-\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1c.aisle.search.v1.StreamErrorH\x00\x42\t\n\x07outcome\":\n\x11GetCatalogRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x0f\x43\x61talogCategory\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x10\n\x08products\x18\x02 \x01(\x03\x12\x0e\n\x06images\x18\x03 \x01(\x03\x12\x10\n\x08routable\x18\x04 \x01(\x08\"\x9b\x02\n\x12GetCatalogResponse\x12\x34\n\ncategories\x18\x01 \x03(\x0b\x32 .aisle.search.v1.CatalogCategory\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0bsnapshot_id\x18\x03 \x01(\t\x12\x10\n\x08space_id\x18\x04 \x01(\t\x12-\n\x06models\x18\x05 \x03(\x0b\x32\x1d.aisle.search.v1.ModelVersion\x12\x14\n\x0chas_baseline\x18\x06 \x01(\x08\x12\x1a\n\x12is_adaptive_fitted\x18\x07 \x01(\x08\x12.\n\nattributes\x18\x08 \x03(\x0b\x32\x1a.aisle.filter.v1.Attribute*~\n\x06Policy\x12\x16\n\x12POLICY_UNSPECIFIED\x10\x00\x12\x10\n\x0cPOLICY_TOP_1\x10\x01\x12\x10\n\x0cPOLICY_TOP_P\x10\x02\x12\x0e\n\nPOLICY_ALL\x10\x03\x12\x13\n\x0fPOLICY_BASELINE\x10\x04\x12\x13\n\x0fPOLICY_ADAPTIVE\x10\x05*^\n\x0b\x43riticality\x12\x1b\n\x17\x43RITICALITY_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43RITICALITY_INTERACTIVE\x10\x01\x12\x15\n\x11\x43RITICALITY_BATCH\x10\x02*\xa2\x01\n\nShardState\x12\x1b\n\x17SHARD_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14SHARD_STATE_ANSWERED\x10\x01\x12\x16\n\x12SHARD_STATE_HEDGED\x10\x02\x12\x14\n\x10SHARD_STATE_LATE\x10\x03\x12\x16\n\x12SHARD_STATE_FAILED\x10\x04\x12\x17\n\x13SHARD_STATE_SKIPPED\x10\x05*\x7f\n\x04Rung\x12\x14\n\x10RUNG_UNSPECIFIED\x10\x00\x12\r\n\tRUNG_FULL\x10\x01\x12\x16\n\x12RUNG_NO_CLASSIFIER\x10\x02\x12\x12\n\x0eRUNG_NO_EXTRAS\x10\x03\x12\x15\n\x11RUNG_FEWER_SHARDS\x10\x04\x12\x0f\n\x0bRUNG_COARSE\x10\x05*P\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n\rVERDICT_MATCH\x10\x01\x12\x19\n\x15VERDICT_NO_GOOD_MATCH\x10\x02\x32\x92\x02\n\rSearchService\x12I\n\x06Search\x12\x1e.aisle.search.v1.SearchRequest\x1a\x1f.aisle.search.v1.SearchResponse\x12_\n\x0cSearchStream\x12$.aisle.search.v1.SearchStreamRequest\x1a%.aisle.search.v1.SearchStreamResponse(\x01\x30\x01\x12U\n\nGetCatalog\x12\".aisle.search.v1.GetCatalogRequest\x1a#.aisle.search.v1.GetCatalogResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aisle.search.v1.search_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_POLICY']._serialized_start=2448
-  _globals['_POLICY']._serialized_end=2574
-  _globals['_CRITICALITY']._serialized_start=2576
-  _globals['_CRITICALITY']._serialized_end=2670
-  _globals['_SHARDSTATE']._serialized_start=2673
-  _globals['_SHARDSTATE']._serialized_end=2835
-  _globals['_RUNG']._serialized_start=2837
-  _globals['_RUNG']._serialized_end=2964
-  _globals['_VERDICT']._serialized_start=2966
-  _globals['_VERDICT']._serialized_end=3046
-  _globals['_REGION']._serialized_start=81
-  _globals['_REGION']._serialized_end=149
-  _globals['_ROUTING']._serialized_start=151
-  _globals['_ROUTING']._serialized_end=262
-  _globals['_SEARCHREQUEST']._serialized_start=265
-  _globals['_SEARCHREQUEST']._serialized_end=486
-  _globals['_HIT']._serialized_start=488
-  _globals['_HIT']._serialized_end=604
-  _globals['_CATEGORYPROBABILITY']._serialized_start=606
-  _globals['_CATEGORYPROBABILITY']._serialized_end=666
-  _globals['_SHARDCOVERAGE']._serialized_start=669
-  _globals['_SHARDCOVERAGE']._serialized_end=860
-  _globals['_COVERAGE']._serialized_start=862
-  _globals['_COVERAGE']._serialized_end=975
-  _globals['_PHOTOREPORT']._serialized_start=977
-  _globals['_PHOTOREPORT']._serialized_end=1101
-  _globals['_STAGETIMING']._serialized_start=1103
-  _globals['_STAGETIMING']._serialized_end=1176
-  _globals['_MODELVERSION']._serialized_start=1178
-  _globals['_MODELVERSION']._serialized_end=1239
-  _globals['_SEARCHRESPONSE']._serialized_start=1242
-  _globals['_SEARCHRESPONSE']._serialized_end=1637
-  _globals['_SEARCHSTREAMREQUEST']._serialized_start=1639
-  _globals['_SEARCHSTREAMREQUEST']._serialized_end=1729
-  _globals['_STREAMERROR']._serialized_start=1732
-  _globals['_STREAMERROR']._serialized_end=1903
-  _globals['_SEARCHSTREAMRESPONSE']._serialized_start=1906
-  _globals['_SEARCHSTREAMRESPONSE']._serialized_end=2059
-  _globals['_GETCATALOGREQUEST']._serialized_start=2061
-  _globals['_GETCATALOGREQUEST']._serialized_end=2119
-  _globals['_CATALOGCATEGORY']._serialized_start=2121
-  _globals['_CATALOGCATEGORY']._serialized_end=2208
-  _globals['_GETCATALOGRESPONSE']._serialized_start=2211
-  _globals['_GETCATALOGRESPONSE']._serialized_end=2446
-  _globals['_SEARCHSERVICE']._serialized_start=3049
-  _globals['_SEARCHSERVICE']._serialized_end=3323
+  _globals['_POLICY']._serialized_start=2567
+  _globals['_POLICY']._serialized_end=2693
+  _globals['_CRITICALITY']._serialized_start=2695
+  _globals['_CRITICALITY']._serialized_end=2789
+  _globals['_SHARDSTATE']._serialized_start=2792
+  _globals['_SHARDSTATE']._serialized_end=2954
+  _globals['_RUNG']._serialized_start=2956
+  _globals['_RUNG']._serialized_end=3083
+  _globals['_VERDICT']._serialized_start=3085
+  _globals['_VERDICT']._serialized_end=3165
+  _globals['_REGION']._serialized_start=111
+  _globals['_REGION']._serialized_end=179
+  _globals['_ROUTING']._serialized_start=181
+  _globals['_ROUTING']._serialized_end=292
+  _globals['_SEARCHREQUEST']._serialized_start=295
+  _globals['_SEARCHREQUEST']._serialized_end=557
+  _globals['_HIT']._serialized_start=559
+  _globals['_HIT']._serialized_end=675
+  _globals['_CATEGORYPROBABILITY']._serialized_start=677
+  _globals['_CATEGORYPROBABILITY']._serialized_end=737
+  _globals['_SHARDCOVERAGE']._serialized_start=740
+  _globals['_SHARDCOVERAGE']._serialized_end=931
+  _globals['_COVERAGE']._serialized_start=933
+  _globals['_COVERAGE']._serialized_end=1046
+  _globals['_PHOTOREPORT']._serialized_start=1048
+  _globals['_PHOTOREPORT']._serialized_end=1172
+  _globals['_STAGETIMING']._serialized_start=1174
+  _globals['_STAGETIMING']._serialized_end=1247
+  _globals['_MODELVERSION']._serialized_start=1249
+  _globals['_MODELVERSION']._serialized_end=1310
+  _globals['_SEARCHRESPONSE']._serialized_start=1313
+  _globals['_SEARCHRESPONSE']._serialized_end=1708
+  _globals['_SEARCHSTREAMREQUEST']._serialized_start=1710
+  _globals['_SEARCHSTREAMREQUEST']._serialized_end=1800
+  _globals['_STREAMERROR']._serialized_start=1803
+  _globals['_STREAMERROR']._serialized_end=1974
+  _globals['_SEARCHSTREAMRESPONSE']._serialized_start=1977
+  _globals['_SEARCHSTREAMRESPONSE']._serialized_end=2130
+  _globals['_GETCATALOGREQUEST']._serialized_start=2132
+  _globals['_GETCATALOGREQUEST']._serialized_end=2190
+  _globals['_CATALOGCATEGORY']._serialized_start=2192
+  _globals['_CATALOGCATEGORY']._serialized_end=2279
+  _globals['_GETCATALOGRESPONSE']._serialized_start=2282
+  _globals['_GETCATALOGRESPONSE']._serialized_end=2565
+  _globals['_SEARCHSERVICE']._serialized_start=3168
+  _globals['_SEARCHSERVICE']._serialized_end=3442
 # @@protoc_insertion_point(module_scope)

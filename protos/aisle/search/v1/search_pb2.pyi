@@ -1,5 +1,6 @@
 import datetime
 
+from aisle.filter.v1 import filter_pb2 as _filter_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -98,20 +99,22 @@ class Routing(_message.Message):
     def __init__(self, policy: _Optional[_Union[Policy, str]] = ..., probability_mass: _Optional[float] = ..., categories: _Optional[_Iterable[str]] = ..., exact: _Optional[bool] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("image", "region", "top_k", "routing", "criticality", "minimum_coverage")
+    __slots__ = ("image", "region", "top_k", "routing", "criticality", "minimum_coverage", "filter")
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     REGION_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
     CRITICALITY_FIELD_NUMBER: _ClassVar[int]
     MINIMUM_COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
     image: bytes
     region: Region
     top_k: int
     routing: Routing
     criticality: Criticality
     minimum_coverage: float
-    def __init__(self, image: _Optional[bytes] = ..., region: _Optional[_Union[Region, _Mapping]] = ..., top_k: _Optional[int] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ..., criticality: _Optional[_Union[Criticality, str]] = ..., minimum_coverage: _Optional[float] = ...) -> None: ...
+    filter: _filter_pb2.Filter
+    def __init__(self, image: _Optional[bytes] = ..., region: _Optional[_Union[Region, _Mapping]] = ..., top_k: _Optional[int] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ..., criticality: _Optional[_Union[Criticality, str]] = ..., minimum_coverage: _Optional[float] = ..., filter: _Optional[_Union[_filter_pb2.Filter, _Mapping]] = ...) -> None: ...
 
 class Hit(_message.Message):
     __slots__ = ("product_id", "image_id", "category", "score", "similarity", "image_path")
@@ -278,7 +281,7 @@ class CatalogCategory(_message.Message):
     def __init__(self, category: _Optional[str] = ..., products: _Optional[int] = ..., images: _Optional[int] = ..., routable: _Optional[bool] = ...) -> None: ...
 
 class GetCatalogResponse(_message.Message):
-    __slots__ = ("categories", "next_page_token", "snapshot_id", "space_id", "models", "has_baseline", "is_adaptive_fitted")
+    __slots__ = ("categories", "next_page_token", "snapshot_id", "space_id", "models", "has_baseline", "is_adaptive_fitted", "attributes")
     CATEGORIES_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -286,6 +289,7 @@ class GetCatalogResponse(_message.Message):
     MODELS_FIELD_NUMBER: _ClassVar[int]
     HAS_BASELINE_FIELD_NUMBER: _ClassVar[int]
     IS_ADAPTIVE_FITTED_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     categories: _containers.RepeatedCompositeFieldContainer[CatalogCategory]
     next_page_token: str
     snapshot_id: str
@@ -293,4 +297,5 @@ class GetCatalogResponse(_message.Message):
     models: _containers.RepeatedCompositeFieldContainer[ModelVersion]
     has_baseline: bool
     is_adaptive_fitted: bool
-    def __init__(self, categories: _Optional[_Iterable[_Union[CatalogCategory, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., snapshot_id: _Optional[str] = ..., space_id: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelVersion, _Mapping]]] = ..., has_baseline: _Optional[bool] = ..., is_adaptive_fitted: _Optional[bool] = ...) -> None: ...
+    attributes: _containers.RepeatedCompositeFieldContainer[_filter_pb2.Attribute]
+    def __init__(self, categories: _Optional[_Iterable[_Union[CatalogCategory, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., snapshot_id: _Optional[str] = ..., space_id: _Optional[str] = ..., models: _Optional[_Iterable[_Union[ModelVersion, _Mapping]]] = ..., has_baseline: _Optional[bool] = ..., is_adaptive_fitted: _Optional[bool] = ..., attributes: _Optional[_Iterable[_Union[_filter_pb2.Attribute, _Mapping]]] = ...) -> None: ...

@@ -1,3 +1,4 @@
+from aisle.filter.v1 import filter_pb2 as _filter_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -7,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SearchRequest(_message.Message):
-    __slots__ = ("shard", "query_vectors", "rows", "dimension", "top_k", "snapshot_id", "space_id", "exact", "coarse", "batch")
+    __slots__ = ("shard", "query_vectors", "rows", "dimension", "top_k", "snapshot_id", "space_id", "exact", "coarse", "batch", "filter")
     SHARD_FIELD_NUMBER: _ClassVar[int]
     QUERY_VECTORS_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +19,7 @@ class SearchRequest(_message.Message):
     EXACT_FIELD_NUMBER: _ClassVar[int]
     COARSE_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
     shard: str
     query_vectors: bytes
     rows: int
@@ -28,7 +30,8 @@ class SearchRequest(_message.Message):
     exact: bool
     coarse: bool
     batch: bool
-    def __init__(self, shard: _Optional[str] = ..., query_vectors: _Optional[bytes] = ..., rows: _Optional[int] = ..., dimension: _Optional[int] = ..., top_k: _Optional[int] = ..., snapshot_id: _Optional[str] = ..., space_id: _Optional[str] = ..., exact: _Optional[bool] = ..., coarse: _Optional[bool] = ..., batch: _Optional[bool] = ...) -> None: ...
+    filter: _filter_pb2.Filter
+    def __init__(self, shard: _Optional[str] = ..., query_vectors: _Optional[bytes] = ..., rows: _Optional[int] = ..., dimension: _Optional[int] = ..., top_k: _Optional[int] = ..., snapshot_id: _Optional[str] = ..., space_id: _Optional[str] = ..., exact: _Optional[bool] = ..., coarse: _Optional[bool] = ..., batch: _Optional[bool] = ..., filter: _Optional[_Union[_filter_pb2.Filter, _Mapping]] = ...) -> None: ...
 
 class Neighbours(_message.Message):
     __slots__ = ("product_ids", "image_ids", "image_paths", "similarities", "categories", "exhausted")
@@ -55,12 +58,16 @@ class SearchResponse(_message.Message):
     def __init__(self, neighbours: _Optional[_Iterable[_Union[Neighbours, _Mapping]]] = ..., snapshot_id: _Optional[str] = ...) -> None: ...
 
 class DescribeRequest(_message.Message):
-    __slots__ = ("page_size", "page_token")
+    __slots__ = ("page_size", "page_token", "snapshot_id", "used_snapshot_id")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_ID_FIELD_NUMBER: _ClassVar[int]
+    USED_SNAPSHOT_ID_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    snapshot_id: str
+    used_snapshot_id: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., snapshot_id: _Optional[str] = ..., used_snapshot_id: _Optional[str] = ...) -> None: ...
 
 class ShardDescription(_message.Message):
     __slots__ = ("shard", "category", "images", "products", "index_factory")
@@ -77,15 +84,17 @@ class ShardDescription(_message.Message):
     def __init__(self, shard: _Optional[str] = ..., category: _Optional[str] = ..., images: _Optional[int] = ..., products: _Optional[int] = ..., index_factory: _Optional[str] = ...) -> None: ...
 
 class DescribeResponse(_message.Message):
-    __slots__ = ("shards", "next_page_token", "snapshot_id", "space_id", "dimension")
+    __slots__ = ("shards", "next_page_token", "snapshot_id", "space_id", "dimension", "snapshot_ids")
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_ID_FIELD_NUMBER: _ClassVar[int]
     SPACE_ID_FIELD_NUMBER: _ClassVar[int]
     DIMENSION_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_IDS_FIELD_NUMBER: _ClassVar[int]
     shards: _containers.RepeatedCompositeFieldContainer[ShardDescription]
     next_page_token: str
     snapshot_id: str
     space_id: str
     dimension: int
-    def __init__(self, shards: _Optional[_Iterable[_Union[ShardDescription, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., snapshot_id: _Optional[str] = ..., space_id: _Optional[str] = ..., dimension: _Optional[int] = ...) -> None: ...
+    snapshot_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, shards: _Optional[_Iterable[_Union[ShardDescription, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., snapshot_id: _Optional[str] = ..., space_id: _Optional[str] = ..., dimension: _Optional[int] = ..., snapshot_ids: _Optional[_Iterable[str]] = ...) -> None: ...

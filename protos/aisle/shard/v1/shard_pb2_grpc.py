@@ -28,8 +28,9 @@ if _version_not_supported:
 class ShardServiceStub:
     """ShardService searches the shards of one searcher process. Only the gateway calls it.
 
-    A caller that names the snapshot and space that it expects never gets hits of another one. Scores are
-    higher-is-better. Errors carry `google.rpc.Status` with `ErrorInfo` (domain "aisle") and, where it applies,
+    A searcher follows the published snapshots and can search two of them at a time: the current one, and one more for
+    callers that have not moved on yet. A caller that names the snapshot and space that it expects never gets hits of
+    another one. Scores are higher-is-better. Errors carry `google.rpc.Status` with `ErrorInfo` (domain "aisle") and, where it applies,
     `BadRequest`.
     """
 
@@ -54,8 +55,9 @@ class ShardServiceStub:
 class ShardServiceServicer:
     """ShardService searches the shards of one searcher process. Only the gateway calls it.
 
-    A caller that names the snapshot and space that it expects never gets hits of another one. Scores are
-    higher-is-better. Errors carry `google.rpc.Status` with `ErrorInfo` (domain "aisle") and, where it applies,
+    A searcher follows the published snapshots and can search two of them at a time: the current one, and one more for
+    callers that have not moved on yet. A caller that names the snapshot and space that it expects never gets hits of
+    another one. Scores are higher-is-better. Errors carry `google.rpc.Status` with `ErrorInfo` (domain "aisle") and, where it applies,
     `BadRequest`.
     """
 
@@ -64,9 +66,9 @@ class ShardServiceServicer:
 
         OK: also when there are fewer than `top_k` products.
         INVALID_ARGUMENT: the vectors' bytes don't fit their shape, a number is not finite, the dimension is not the
-        space's, or a count is out of range; `BadRequest` names the field.
+        space's, a count is out of range, or the filter does not fit the shard's attributes; `BadRequest` names the field.
         NOT_FOUND: this searcher does not serve the shard; ask another one.
-        FAILED_PRECONDITION: the searcher serves another snapshot or space than the one expected.
+        FAILED_PRECONDITION: the searcher does not serve the snapshot or the space that is expected; ask another one.
         RESOURCE_EXHAUSTED: too many searches wait already; ask another replica, or come back after `RetryInfo`'s delay.
         DEADLINE_EXCEEDED: the time left was too short; the search was not started or is no longer wanted.
         UNAVAILABLE: loading or draining; ask another replica.
@@ -76,10 +78,11 @@ class ShardServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Describe(self, request, context):
-        """Describe tells what this searcher serves.
+        """Describe tells which snapshots this searcher serves, and what is in one of them.
 
-        OK: always, once it serves.
+        OK: always, once it serves what is asked about.
         INVALID_ARGUMENT: the page token is not one that Describe gave for this snapshot, or the page size is negative.
+        FAILED_PRECONDITION: the searcher does not serve the snapshot; the message says why, if it tried.
         UNAVAILABLE: loading or draining; retry with back-off.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -110,8 +113,9 @@ def add_ShardServiceServicer_to_server(servicer, server):
 class ShardService:
     """ShardService searches the shards of one searcher process. Only the gateway calls it.
 
-    A caller that names the snapshot and space that it expects never gets hits of another one. Scores are
-    higher-is-better. Errors carry `google.rpc.Status` with `ErrorInfo` (domain "aisle") and, where it applies,
+    A searcher follows the published snapshots and can search two of them at a time: the current one, and one more for
+    callers that have not moved on yet. A caller that names the snapshot and space that it expects never gets hits of
+    another one. Scores are higher-is-better. Errors carry `google.rpc.Status` with `ErrorInfo` (domain "aisle") and, where it applies,
     `BadRequest`.
     """
 
