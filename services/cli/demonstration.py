@@ -13,9 +13,12 @@ from services.datasets.labelled import read_dataset
 from services.evaluation.evaluate import EvaluationOptions
 from services.evaluation.schema import Report
 from services.photo.labelled import read_photos
+from services.snapshot.pruning import prune
 from services.snapshot.store import SnapshotStore
 from services.snapshot.words import relevance_words
+from services.snapshot.writer_lock import default_work_root
 
+_KEPT_SNAPSHOTS = 3  # every run publishes one, and a system may still serve the one before
 _CURVE_PHOTOS = 40  # each is searched seven times more: enough to see the curve, and few enough to wait for
 
 
@@ -92,6 +95,7 @@ class Demo:
         dataset = read_dataset(self._dataset)
         job = IndexJob(dataset.catalogue, dataset.image_root, self.snapshot_root, dataset.name, dataset.val)
         await run_indexer(job, triton)
+        prune(self.snapshot_root, _KEPT_SNAPSHOTS, work_root=default_work_root())
         messages().print(relevance_words(SnapshotStore(self.snapshot_root).manifest().relevance), markup=False)
 
 

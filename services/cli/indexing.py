@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.cli.exit_codes import ExitCode
+from services.cli.state import running_system_state
+from services.cli.system import TritonAloneSettings, running_triton
 from services.common.errors import AisleError, FailedPrecondition, InvalidArgument, Unavailable
 from services.models.child_processes import tied_to_parent
 
@@ -57,6 +59,27 @@ async def run_indexer(job: IndexJob, triton: str) -> None:
             await process.wait()
     if status:
         raise failure(status)
+
+
+async def run_indexer_somewhere(job: IndexJob, triton: str, models: Path, run_folder: Path) -> None:
+    """Run the indexer with the Triton that was named, else with that of the running system, else with one of its own.
+
+    Args:
+        job: what to index.
+        triton: Triton's `host:port`; empty to find or start one.
+        models: the model repository for a Triton of its own.
+        run_folder: the running system's, and where a Triton of its own keeps its log.
+
+    Raises:
+        AisleError: as `run_indexer`, or Triton can't be started.
+    """
+    system = running_system_state(run_folder)
+    target = triton or (system.triton if system is not None else "")
+    if target:
+        await run_indexer(job, target)
+        return
+    async with running_triton(TritonAloneSettings(run_folder=run_folder / "index", model_repository=models)) as started:
+        await run_indexer(job, started)
 
 
 def command(job: IndexJob, triton: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from services.common.errors import AisleError, InvalidArgument, SettingsInvalid, Unavailable
 from services.common.settings import load_settings
 from services.common.telemetry import configure_logging, get_logger
+from services.indexer.adding import add_to_snapshot
 from services.indexer.config import IndexerSettings
 from services.indexer.display import TerminalProgress
 from services.indexer.pipeline import build_snapshot
@@ -13,7 +14,7 @@ from services.snapshot.words import relevance_words
 
 
 def main(argv: Sequence[str]) -> int:
-    """Build and publish; exit status 0 done, 1 failed, 2 unusable input, 3 unavailable, 130 interrupted."""
+    """Build or add, and publish; exit status 0 done, 1 failed, 2 unusable input, 3 unavailable, 130 interrupted."""
     try:
         settings = load_settings(IndexerSettings, "indexer", argv)
     except SettingsInvalid as invalid:
@@ -23,7 +24,7 @@ def main(argv: Sequence[str]) -> int:
     log = get_logger()
     try:
         with TerminalProgress() as progress:
-            report = build_snapshot(settings, progress)
+            report = (add_to_snapshot if settings.add else build_snapshot)(settings, progress)
     except KeyboardInterrupt:
         log.warning("interrupted", remedy="the same command continues where this run stopped")
         return 130

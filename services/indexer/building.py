@@ -85,6 +85,8 @@ def _built(
         if not index.is_trained:
             index.train(_sample(vectors, max(_TRAINING_VECTORS, _TRAINING_VECTORS_PER_LIST * _lists(index))))
         index.add(vectors)
+        if isinstance(index, faiss.IndexIVF):  # without a map no vector could be read back from its list
+            index.make_direct_map()
     except RuntimeError:  # its text is about FAISS's source files
         raise SettingsInvalid(
             f"FAISS can't build an index {factory!r} of {len(vectors)} vectors of {vectors.shape[1]} numbers",

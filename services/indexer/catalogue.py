@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.common.errors import CatalogueInvalid
-from services.indexer.catalogue_files import KEY_COLUMNS, RawCatalogue, read_csv, read_parquet
+from services.indexer.catalogue_files import RawCatalogue, read_csv, read_parquet
 from services.snapshot.manifest import AttributeType
+from services.snapshot.tables import KEY_COLUMNS, attributes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Catalogue:
     @property
     def attributes(self) -> dict[str, AttributeType]:
         """The free attributes and their types."""
-        return {field.name: _attribute_type(field.type) for field in self.table.schema if field.name not in KEY_COLUMNS}
+        return attributes_of(self.table.schema)
 
     def strings(self, column: str) -> list[str]:
         """Return a key column."""
@@ -73,12 +74,6 @@ def read_catalogue(path: Path) -> Catalogue:
     _refuse_contradictions(catalogue)
     _refuse_paths_outside(catalogue)
     return catalogue
-
-
-def _attribute_type(kind: pa.DataType) -> AttributeType:
-    if pa.types.is_integer(kind):
-        return "integer"
-    return "float" if pa.types.is_floating(kind) else "string"
 
 
 def _normalised(name: str, raw: RawCatalogue) -> pa.Table:

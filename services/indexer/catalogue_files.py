@@ -9,8 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from services.common.errors import CatalogueInvalid
-
-KEY_COLUMNS = ("image_id", "product_id", "category", "image_path")
+from services.snapshot.tables import KEY_COLUMNS
 
 # 007 is a name: as a number it would come back as 7.
 _LEADING_ZERO = r"^[+-]?0[0-9]"

@@ -1,17 +1,19 @@
 """Settings of the indexer."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from services.common.cores import available_cores
 from services.common.settings import Settings
 from services.common.telemetry import LogLevel
 from services.indexer.building import IndexRules
+from services.snapshot.writer_lock import default_work_root
 
 
 class IndexerSettings(Settings):
-    """The indexer: makes a snapshot from a catalogue and publishes it."""
+    """The indexer: makes a snapshot from a catalogue, or adds one to the current snapshot, and publishes it."""
 
     catalogue: Path
     """CSV or Parquet file; docs/catalogue.md has its schema."""
@@ -19,6 +21,8 @@ class IndexerSettings(Settings):
     """Folder that the catalogue's picture paths are relative to."""
     snapshot_root: str = Field(min_length=1)
     """Where to publish: a folder or an fsspec URL."""
+    add: bool = False
+    """Whether to add the catalogue's pictures to the current snapshot instead of building one of nothing else."""
     photos: Path | None = None
     """CSV file of labelled photos that scores are fitted to (docs/catalogue.md); without, scores only rank."""
     photos_root: Path | None = None
@@ -47,10 +51,18 @@ class IndexerSettings(Settings):
     """Time that one request to Triton may take."""
     patience_seconds: float = Field(default=60.0, ge=0)
     """How long a request is repeated while Triton is full or restarting."""
-    work_root: Path = Field(default_factory=lambda: Path.home() / ".cache" / "aisle" / "building")
+    work_root: Path = Field(default_factory=default_work_root)
     """Where unfinished work is kept when the snapshot root is remote; a local root has it in its own `building`."""
     log_level: LogLevel = "info"
     """The least level that is written."""
+
+    @model_validator(mode="after")
+    def _check_photos(self) -> Self:
+        if self.add and self.photos is not None:
+            raise ValueError(
+                "photos are tried on whole catalogues: what is added takes over the scores of the snapshot"
+            )
+        return self
 
     @property
     def index_rules(self) -> IndexRules:

@@ -34,9 +34,9 @@ def index_factory(vectors: int, dimension: int, memory_limit_bytes: int | None =
     ):
         numbers_per_code *= 2
     codes = f"PQ{dimension // numbers_per_code}x4fs,RFlat"
-    return codes if vectors <= _SCANNED_VECTORS else f"IVF{_lists(vectors)},{codes}"
+    return codes if vectors <= _SCANNED_VECTORS else f"IVF{lists_for(vectors)},{codes}"
 
 
-def _lists(vectors: int) -> int:
+def lists_for(vectors: int) -> int:
     """Return the power of two that is nearest to 4 x the root: finding lists then costs as much as scanning them."""
     return int(2 ** round(math.log2(4 * math.sqrt(vectors))))

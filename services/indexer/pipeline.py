@@ -1,35 +1,30 @@
 """The whole build: catalogue, pictures, vectors, shards, snapshot."""
 
-import hashlib
-import json
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from services.common.errors import ModelUnavailable
 from services.indexer.building import IndexRules
 from services.indexer.calibration import UNCALIBRATED, Calibration, calibrate, photos_for
 from services.indexer.catalogue import Catalogue, read_catalogue
 from services.indexer.config import IndexerSettings
+from services.indexer.embedded_catalogue import embedded_catalogue
 from services.indexer.heldout import MOST_PHOTOS, HeldOut, read_held_out
 from services.indexer.journal import Journal
 from services.indexer.partitioning import ShardPlan, keep, partition
-from services.indexer.pictures import Picture, Skipped, survey
+from services.indexer.pictures import survey
 from services.indexer.progress import Progress
 from services.indexer.shards import write_shard
-from services.indexer.skips import SkipList
 from services.indexer.triton import Models, Triton
 from services.models.client import CLASSIFIER, EMBEDDER, TritonModels
 from services.models.metadata import ModelInfo
-from services.snapshot.layout import SnapshotRoot
 from services.snapshot.manifest import EmbedderEntry, Manifest, ShardEntry
 from services.snapshot.publishing import publish, stamped
+from services.snapshot.root import SnapshotRoot
+from services.snapshot.writer_lock import writer_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,32 +73,23 @@ def build_snapshot(
     """
     catalogue = read_catalogue(settings.catalogue)
     plans = partition(catalogue.strings("category"), baseline=settings.baseline)
-    pictures, missing = survey(catalogue, settings.image_root)
+    surveyed = survey(catalogue, settings.image_root)
     held_out = _held_out(settings, catalogue, plans)
     triton = Triton(settings, connect)
     embedder = triton.describe(EMBEDDER)
-    work = _work_folder(settings, catalogue, embedder)
-    skips = SkipList(work / "skipped.csv", catalogue, settings.max_unreadable_share)
-    # The journal's lock is held to the end: two builds must not share a draft.
-    with closing(Journal(work / "vectors.journal", rows=len(catalogue), dimension=embedder.output_size)) as journal:
-        waiting = [picture for picture in pictures if not journal.holds(picture)]
-        progress.begin("embedding pictures", total=len(pictures), done=len(pictures) - len(waiting))
-        try:
-            skips.add(missing)
-            triton.embed(waiting, embedder, _Keeper(journal, skips, progress).keep)
-        finally:
-            skips.write()
+    with embedded_catalogue(catalogue, surveyed, settings, triton, embedder, progress=progress) as pictures:
+        journal, skips, draft = pictures.journal, pictures.skips, pictures.work / "draft"
         plans = keep(plans, skips.readable())
         calibration = _calibrate(
             held_out, triton, embedder, plans, catalogue=catalogue, journal=journal, progress=progress
         )
-        shards = _write_shards(work / "draft", plans, catalogue, journal, rules=settings.index_rules, progress=progress)
+        shards = _write_shards(draft, plans, catalogue, journal, rules=settings.index_rules, progress=progress)
         manifest = _manifest(settings, embedder, shards, calibration, catalogue=catalogue, skipped_images=len(skips))
         manifest = stamped(manifest, now())
-        publish(settings.snapshot_root, work / "draft", manifest)
-        shutil.rmtree(work / "draft", ignore_errors=True)  # still there when the root is remote
-    embedded = len(waiting) + len(missing) - len(skips)
-    return BuildReport(manifest, embedded, len(skips), skips.path, calibration.remarks)
+        with writer_lock(SnapshotRoot.at(settings.snapshot_root), settings.work_root, patient=True):
+            publish(settings.snapshot_root, draft, manifest)
+        shutil.rmtree(draft, ignore_errors=True)  # still there when the root is remote
+    return BuildReport(manifest, pictures.embedded, len(skips), skips.path, calibration.remarks)
 
 
 def _held_out(settings: IndexerSettings, catalogue: Catalogue, plans: Sequence[ShardPlan]) -> HeldOut | None:
@@ -111,23 +97,6 @@ def _held_out(settings: IndexerSettings, catalogue: Catalogue, plans: Sequence[S
         return None
     most = min(MOST_PHOTOS, photos_for(sum(not plan.baseline for plan in plans)))
     return read_held_out(settings.photos, settings.photos_root or settings.image_root, catalogue, most)
-
-
-@dataclass(frozen=True, slots=True)
-class _Keeper:
-    """Where finished batches go."""
-
-    journal: Journal
-    skips: SkipList
-    progress: Progress
-
-    def keep(
-        self, pictures: Sequence[Picture], vectors: NDArray[np.float32] | None, skipped: Sequence[Skipped]
-    ) -> None:
-        if vectors is not None:
-            self.journal.append(pictures, vectors)
-        self.progress.advance(len(pictures) + len(skipped))
-        self.skips.add(skipped)
 
 
 def _calibrate(
@@ -195,13 +164,3 @@ def _manifest(
         attributes=catalogue.attributes,
         shards=tuple(shard.model_copy(update={"similarity_map": calibration.map_of(shard.slug)}) for shard in shards),
     )
-
-
-def _work_folder(settings: IndexerSettings, catalogue: Catalogue, model: ModelInfo) -> Path:
-    """Return the folder of this very build, made if needed: other input has another one."""
-    made_from = (catalogue.sha256, str(settings.image_root.resolve()), model.space.space_id)
-    key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]
-    root = SnapshotRoot.at(settings.snapshot_root).folder
-    work = (settings.work_root if root is None else root / "building") / key
-    work.mkdir(parents=True, exist_ok=True)
-    return work

@@ -1,6 +1,7 @@
 """One shard's files: for each segment its FAISS index, its item table and its golden queries."""
 
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -57,7 +58,7 @@ def write_segment(
     folder.mkdir(parents=True)
     built = build_index(vectors, _products_of(items), rules)
     golden = _found_by(built.searchable, golden_queries(vectors), slug)
-    faiss.write_index(built.index, str(folder / "index.faiss"))
+    _write_index(folder / "index.faiss", built.index)
     write_items(folder / "items.arrow", items)
     _write_golden(folder / "golden.parquet", golden, items)
     return Segment(
@@ -88,6 +89,12 @@ def _found_by(index: VectorIndex, golden: GoldenQueries, slug: str) -> GoldenQue
     if not right.any():
         raise Internal(f"shard {slug}: its index does not find the vectors that were put into it")
     return GoldenQueries(golden.query_vectors[right], golden.rows[right], golden.similarities[right])
+
+
+def _write_index(path: Path, index: Any) -> None:
+    # Through Python's file: FAISS's own does not notice when the last bytes don't fit on the disk.
+    with path.open("wb") as file:
+        faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
 
 
 def _write_golden(path: Path, golden: GoldenQueries, items: pa.Table) -> None:

@@ -1,52 +1,20 @@
-"""Where the parts of snapshots lie below their root, on any file system that fsspec knows."""
+"""Where the parts of snapshots lie below their root. Pure."""
 
 import re
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import PurePosixPath
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
-
-from services.common.errors import SettingsInvalid, SnapshotInvalid
+from services.common.errors import SnapshotInvalid
 
 CURRENT = "CURRENT"
 MANIFEST = "manifest.json"
+SNAPSHOTS = "snapshots"
 
 _SNAPSHOT_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotRoot:
-    """The place that holds snapshots.
-
-    Attributes:
-        url: as it was given, for messages.
-        filesystem: fsspec's file system.
-        path: the root in that file system's own words, without a slash at its end.
-    """
-
-    url: str
-    filesystem: Any
-    path: str
-
-    @classmethod
-    def at(cls, url: str | Path) -> "SnapshotRoot":
-        """Open a root by fsspec URL or local path; nothing is read or made yet.
-
-        Raises:
-            SettingsInvalid: an unknown kind of URL, or one whose fsspec package is not installed.
-        """
-        try:
-            filesystem, path = fsspec.url_to_fs(str(url))
-        except (ValueError, ImportError) as error:
-            raise SettingsInvalid(f"snapshot root {url}: {error}", field="snapshot_root") from None
-        return cls(url=str(url).rstrip("/"), filesystem=filesystem, path=path.rstrip("/"))
-
-    @property
-    def folder(self) -> Path | None:
-        """The root as a local folder; None when it is remote."""
-        return Path(self.path or "/") if isinstance(self.filesystem, LocalFileSystem) else None
+def is_snapshot_id(name: str) -> bool:
+    """Return whether a name could be that of a snapshot."""
+    return _SNAPSHOT_ID.fullmatch(name) is not None
 
 
 def snapshot_path(snapshot_id: str, *inner: str) -> str:
@@ -55,9 +23,9 @@ def snapshot_path(snapshot_id: str, *inner: str) -> str:
     Raises:
         SnapshotInvalid: an id that can't be a folder's name, or a path that would leave the snapshot's folder.
     """
-    if not _SNAPSHOT_ID.fullmatch(snapshot_id):
+    if not is_snapshot_id(snapshot_id):
         raise SnapshotInvalid(f"{snapshot_id!r} is not a snapshot id")
-    folder = PurePosixPath("snapshots", snapshot_id)
+    folder = PurePosixPath(SNAPSHOTS, snapshot_id)
     for path in inner:
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or "\0" in path:
             raise SnapshotInvalid(f"{folder / MANIFEST}: {path!r} lies outside the snapshot")

@@ -5,13 +5,16 @@ after them. In both, CURRENT is replaced last, and nothing that an earlier snaps
 """
 
 import hashlib
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 from services.common.errors import SnapshotInvalid
-from services.snapshot.layout import CURRENT, MANIFEST, SnapshotRoot, snapshot_path
-from services.snapshot.manifest import FileEntry, Manifest
+from services.snapshot.current import check_current, replace_current
+from services.snapshot.durable import flush, write_durably
+from services.snapshot.layout import MANIFEST, snapshot_path
+from services.snapshot.manifest import Manifest
+from services.snapshot.root import SnapshotRoot
+from services.snapshot.sharing import own_files, shared_files
 
 _CONTENT_DIGITS = 12
 
@@ -50,23 +53,38 @@ def publish(root_url: str | Path, draft: Path, manifest: Manifest) -> None:
         manifest: the stamped manifest.
 
     Raises:
-        SnapshotInvalid: the draft lacks a file of the manifest or has it in another size; nothing was published.
-        OSError: the root can't be written; the snapshot that was current still is.
+        SnapshotInvalid: the draft lacks a file of the manifest or has it in another size, or an earlier snapshot lacks
+            one that is shared with it; nothing was published.
+        FailedPrecondition: the manifest's parent is not the current snapshot any more; the message names both.
+        OSError, Unavailable: the root can't be written; the snapshot that was current still is.
     """
     root = SnapshotRoot.at(root_url)
-    for entry in own_files(manifest):
-        path = draft / entry.path
-        if not path.is_file() or path.stat().st_size != entry.size_bytes:
-            raise SnapshotInvalid(f"{path}: the draft does not have this file as the manifest describes it")
+    _check_own_files(draft, manifest)
+    _check_shared_files(root, manifest)
+    check_current(root, manifest.parent)
     if root.folder is None:
         _upload(root, draft, manifest)
     else:
         _move(root.folder, draft, manifest)
+    replace_current(root, manifest.snapshot_id, instead_of=manifest.parent)
 
 
-def own_files(manifest: Manifest) -> tuple[FileEntry, ...]:
-    """Return the files that this snapshot itself brings; the others lie with the snapshots that brought them."""
-    return tuple(entry for entry in manifest.files if not entry.origin)
+def _check_own_files(draft: Path, manifest: Manifest) -> None:
+    for entry in own_files(manifest):
+        path = draft / entry.path
+        if not path.is_file() or path.stat().st_size != entry.size_bytes:
+            raise SnapshotInvalid(f"{path}: the draft does not have this file as the manifest describes it")
+
+
+def _check_shared_files(root: SnapshotRoot, manifest: Manifest) -> None:
+    shared = shared_files(manifest)
+    sizes = {origin: root.files_of(origin) for origin in {entry.origin for entry in shared}}
+    for entry in shared:
+        if sizes[entry.origin].get(entry.path) != entry.size_bytes:
+            raise SnapshotInvalid(
+                f"{snapshot_path(entry.origin, entry.path)}: this file, which the new snapshot shares, is not there as "
+                "the manifest describes it"
+            )
 
 
 def _move(root: Path, draft: Path, manifest: Manifest) -> None:
@@ -74,38 +92,14 @@ def _move(root: Path, draft: Path, manifest: Manifest) -> None:
     snapshot.parent.mkdir(parents=True, exist_ok=True)
     # The id holds the second and the content: what is already there is this very snapshot, and complete.
     if not snapshot.exists():
-        _write_durably(draft / MANIFEST, manifest.to_json())
+        write_durably(draft / MANIFEST, manifest.to_json())
         for path in (*draft.rglob("*"), draft):
-            _flush(path)  # a rename that survives a power cut must not outlive the bytes that it names
+            flush(path)  # a rename that survives a power cut must not outlive the bytes that it names
         draft.rename(snapshot)
-        _flush(snapshot.parent)
-    successor = root / f".{CURRENT}.{manifest.snapshot_id}"
-    _write_durably(successor, manifest.snapshot_id + "\n")
-    successor.replace(root / CURRENT)
-    _flush(root)
+        flush(snapshot.parent)
 
 
 def _upload(root: SnapshotRoot, draft: Path, manifest: Manifest) -> None:
     for entry in own_files(manifest):
-        remote = f"{root.path}/{snapshot_path(manifest.snapshot_id, entry.path)}"
-        root.filesystem.makedirs(remote.rpartition("/")[0], exist_ok=True)
-        root.filesystem.put_file(str(draft / entry.path), remote)
-    manifest_path = f"{root.path}/{snapshot_path(manifest.snapshot_id, MANIFEST)}"
-    root.filesystem.pipe_file(manifest_path, manifest.to_json().encode())
-    root.filesystem.pipe_file(f"{root.path}/{CURRENT}", (manifest.snapshot_id + "\n").encode())
-
-
-def _write_durably(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _flush(path: Path) -> None:
-    """Force a file's bytes, or a folder's names, onto the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        root.upload(draft / entry.path, snapshot_path(manifest.snapshot_id, entry.path))
+    root.write(snapshot_path(manifest.snapshot_id, MANIFEST), manifest.to_json().encode())

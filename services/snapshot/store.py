@@ -3,11 +3,13 @@
 import tempfile
 from pathlib import Path
 
-from services.common.errors import SnapshotInvalid, SnapshotNotFound, Unavailable
+from services.common.errors import SnapshotInvalid, SnapshotNotFound
+from services.snapshot.current import read_current
 from services.snapshot.digests import verify
-from services.snapshot.layout import CURRENT, MANIFEST, SnapshotRoot, snapshot_path
+from services.snapshot.layout import MANIFEST, snapshot_path
 from services.snapshot.manifest import FileEntry, Manifest
 from services.snapshot.publishing import is_genuine
+from services.snapshot.root import SnapshotRoot
 
 
 class SnapshotStore:
@@ -37,13 +39,11 @@ class SnapshotStore:
             SnapshotNotFound: nothing was published here yet.
             SnapshotInvalid: CURRENT does not hold an id.
         """
-        content = self._read(CURRENT)
-        if content is None:
+        snapshot_id = read_current(self._root)
+        if snapshot_id is None:
             raise SnapshotNotFound(
                 f"{self._root.url}: no snapshot was published here yet; run `aisle index`, or mend the address"
             )
-        snapshot_id = content.decode(errors="replace").strip()
-        snapshot_path(snapshot_id)
         return snapshot_id
 
     def manifest(self, snapshot_id: str | None = None) -> Manifest:
@@ -58,7 +58,7 @@ class SnapshotStore:
         """
         wanted = self.current_id() if snapshot_id is None else snapshot_id
         path = snapshot_path(wanted, MANIFEST)
-        content = self._read(path)
+        content = self._root.read(path)
         if content is None:
             raise SnapshotNotFound(f"{self._root.url}/{path}: there is no such snapshot")
         manifest = Manifest.from_json(content, source=path)
@@ -81,13 +81,12 @@ class SnapshotStore:
         holder = entry.origin or manifest.snapshot_id
         path = snapshot_path(holder, entry.path)
         try:
-            if self._root.folder is None:
-                return self._fetch_remote(path, entry)
-            return _fetch_local(self._root.folder / snapshot_path(holder), path, entry)
+            with self._root.reaching(path):
+                if self._root.folder is None:
+                    return self._fetch_remote(path, entry)
+                return _fetch_local(self._root.folder / snapshot_path(holder), path, entry)
         except FileNotFoundError:
             raise SnapshotInvalid(f"{path}: the file is missing") from None
-        except OSError as error:
-            raise Unavailable(f"{self._root.url}/{path}: {error}") from error
 
     def _fetch_remote(self, path: str, entry: FileEntry) -> Path:
         # Asked for only here: a container that serves a local root may have no home.
@@ -104,20 +103,10 @@ class SnapshotStore:
         # A download of its own for each reader; only what was verified gets the name that others trust.
         with tempfile.TemporaryDirectory(dir=cache_dir, prefix=".download-") as scratch:
             download = Path(scratch) / "file"
-            self._root.filesystem.get_file(f"{self._root.path}/{path}", str(download))
+            self._root.download(path, download)
             verify(download, entry, path)
             download.replace(cached)
         return cached
-
-    def _read(self, path: str) -> bytes | None:
-        """Return a small file's content; None when it does not exist."""
-        try:
-            content: bytes = self._root.filesystem.cat_file(f"{self._root.path}/{path}")
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise Unavailable(f"{self._root.url}/{path}: {error}") from error
-        return content
 
 
 def _fetch_local(folder: Path, path: str, entry: FileEntry) -> Path:

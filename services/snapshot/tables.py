@@ -4,6 +4,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from services.snapshot.manifest import AttributeType
+
+KEY_COLUMNS = ("image_id", "product_id", "category", "image_path")
+"""What there is of every image: strings, never null."""
+
+
+def attributes_of(schema: pa.Schema) -> dict[str, AttributeType]:
+    """Return the free attributes of a table, which are all other columns, and their types."""
+    return {field.name: _attribute_type(field.type) for field in schema if field.name not in KEY_COLUMNS}
+
 
 def write_items(path: Path, items: pa.Table) -> None:
     """Write items as one batch that is not compressed: it can be used where it lies.
@@ -24,3 +34,9 @@ def read_items(path: Path) -> pa.Table:
     """
     with pa.memory_map(str(path)) as source:
         return pa.ipc.open_file(source).read_all()
+
+
+def _attribute_type(kind: pa.DataType) -> AttributeType:
+    if pa.types.is_integer(kind):
+        return "integer"
+    return "float" if pa.types.is_floating(kind) else "string"

@@ -67,6 +67,7 @@ def index(
       aisle index --catalogue shop.parquet --image-root /pictures --snapshot-root s3://shop/aisle
     """
     from services.cli.console import messages, print_json, results, run
+    from services.cli.indexing import run_indexer_somewhere
     from services.snapshot.store import SnapshotStore
     from services.snapshot.words import relevance_words
 
@@ -78,7 +79,7 @@ def index(
         _job(dataset_folder, catalogue, image_root, snapshot_root), photos, photos_root, no_photos=no_photos
     )
     job = replace(job, options=options)
-    run(_index(job, triton, models, run_folder))
+    run(run_indexer_somewhere(job, triton, models, run_folder))
     manifest = SnapshotStore(snapshot_root).manifest()
     images = sum(shard.images for shard in manifest.category_shards)
     if as_json:
@@ -120,17 +121,3 @@ def _with_photos(job: "IndexJob", photos: Path | None, photos_root: Path | None,
     if no_photos:
         return replace(job, photos=None)
     return job if photos is None else replace(job, photos=photos, photos_root=photos_root)
-
-
-async def _index(job: "IndexJob", triton: str, models: Path, run_folder: Path) -> None:
-    from services.cli.indexing import run_indexer
-    from services.cli.state import running_system_state
-    from services.cli.system import TritonAloneSettings, running_triton
-
-    system = running_system_state(run_folder)
-    target = triton or (system.triton if system is not None else "")
-    if target:
-        await run_indexer(job, target)
-        return
-    async with running_triton(TritonAloneSettings(run_folder=run_folder / "index", model_repository=models)) as started:
-        await run_indexer(job, started)

@@ -20,7 +20,7 @@ from services.indexer.pictures import Picture, read_pixels
 from services.indexer.pipeline import BuildReport, build_snapshot
 from services.relevance.scoring import UNFITTED
 from services.relevance.waves import EVERYWHERE
-from services.snapshot.publishing import own_files
+from services.snapshot.sharing import own_files
 from services.snapshot.store import SnapshotStore
 from services.snapshot.tables import read_items
 from tests.support.galleries import (
@@ -235,8 +235,8 @@ def test_a_remote_root_is_published_to(gallery: Gallery, tmp_path: Path) -> None
     assert store.manifest() == report.manifest
     for entry in own_files(report.manifest):
         store.fetch(report.manifest, entry)
-    (work,) = (tmp_path / "work").iterdir()
-    assert sorted(path.name for path in work.iterdir()) == ["skipped.csv", "vectors.journal"]
+    (journal,) = (tmp_path / "work").glob("*/vectors.journal")
+    assert sorted(path.name for path in journal.parent.iterdir()) == ["skipped.csv", "vectors.journal"]
 
 
 def test_held_out_photos_teach_the_snapshot_what_scores_are_worth(gallery: Gallery, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from services.indexer.partitioning import ShardPlan
 from services.indexer.shards import write_shard
 from services.snapshot.manifest import ShardEntry
 from services.snapshot.tables import read_items
+from tests.support.crashes import full_at
 from tests.support.snapshots import unit_vectors
 
 IMAGES = 60
@@ -71,6 +72,14 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path, factory: str) -> No
     first = _write(tmp_path / "first", factory)
     assert first.index_factory == factory
     assert first == _write(tmp_path / "second", factory)
+
+
+def test_an_index_whose_last_bytes_do_not_fit_on_the_disk_is_refused(tmp_path: Path) -> None:
+    """FAISS's own way to a file says nothing then, and the digest would be that of half an index."""
+    vectors = unit_vectors(IMAGES, 64)
+    size_bytes = write_shard(tmp_path / "whole", PLAN, vectors, ITEMS).segments[0].index.file.size_bytes
+    assert full_at(size_bytes, lambda: write_shard(tmp_path / "enough", PLAN, vectors, ITEMS))
+    assert not full_at(size_bytes - 1, lambda: write_shard(tmp_path / "short", PLAN, vectors, ITEMS))
 
 
 def test_an_index_that_finds_nothing_of_its_own_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

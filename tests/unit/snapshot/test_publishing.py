@@ -2,10 +2,9 @@
 
 import os
 import shutil
-import signal
-import sys
 import uuid
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ from typing import Any
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from services.common.errors import SnapshotInvalid
-from services.snapshot.manifest import Manifest
-from services.snapshot.publishing import own_files, publish, stamped
+from services.common.errors import SnapshotInvalid, Unavailable
+from services.snapshot.publishing import publish, stamped
+from services.snapshot.sharing import own_files
 from services.snapshot.store import SnapshotStore
+from tests.support.crashes import killed_at_step
 from tests.support.drafts import write_draft
 
 
@@ -26,29 +26,6 @@ def _assert_readable(store: SnapshotStore) -> str:
     for entry in own_files(manifest):
         store.fetch(manifest, entry)
     return manifest.snapshot_id
-
-
-def _publish_until_step(root: Path, draft: Path, manifest: Manifest, step: int) -> bool:
-    """Publish in a child process that is killed before its n-th file operation; True when it got through."""
-    child = os.fork()
-    if child == 0:
-        operations = count(1)
-
-        def kill_at_step(event: str, arguments: tuple[Any, ...]) -> None:
-            ours = event in {"open", "os.rename", "os.mkdir"} and str(arguments[0]).startswith(str(root.parent))
-            if ours and next(operations) == step:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        status = 1
-        try:
-            sys.addaudithook(kill_at_step)
-            publish(root, draft, manifest)
-            status = 0
-        finally:
-            os._exit(status)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert status in {0, -signal.SIGKILL}
-    return status == 0
 
 
 def test_a_crash_at_any_step_leaves_the_last_good_snapshot(tmp_path: Path) -> None:
@@ -61,7 +38,7 @@ def test_a_crash_at_any_step_leaves_the_last_good_snapshot(tmp_path: Path) -> No
     for step in count(1):
         case = tmp_path / f"step-{step}"
         shutil.copytree(clean, case)
-        finished = _publish_until_step(case / "root", case / "draft", second, step)
+        finished = killed_at_step(case, partial(publish, case / "root", case / "draft", second), step)
         seen.append(_assert_readable(SnapshotStore(case / "root")))
         shutil.rmtree(case / "draft", ignore_errors=True)
         again = write_draft(case / "draft", b"newer vectors")
@@ -124,7 +101,7 @@ def test_a_failed_upload_leaves_the_last_good_snapshot(
     with monkeypatch.context() as patch:
         patch.setattr(MemoryFileSystem, "put_file", failing(MemoryFileSystem.put_file))
         patch.setattr(MemoryFileSystem, "pipe_file", failing(MemoryFileSystem.pipe_file))
-        with pytest.raises(OSError, match="the connection is gone"):
+        with pytest.raises(Unavailable, match="the connection is gone"):
             publish(url, tmp_path / "second", second)
     store = SnapshotStore(url, cache_dir=tmp_path / "cache")
     assert _assert_readable(store) == first.snapshot_id

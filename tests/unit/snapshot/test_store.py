@@ -11,7 +11,8 @@ import pytest
 
 from services.common.errors import SettingsInvalid, SnapshotInvalid, SnapshotNotFound, Unavailable
 from services.snapshot.manifest import Manifest
-from services.snapshot.publishing import own_files, publish
+from services.snapshot.publishing import publish
+from services.snapshot.sharing import own_files
 from services.snapshot.store import SnapshotStore
 from tests.support.drafts import write_draft
 
@@ -87,7 +88,7 @@ def test_a_damaged_file_is_refused_by_its_name(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"schema_version": 3}, "schema version 3, but this release reads version 2"),
+        ({"schema_version": 4}, "schema version 4, but this release reads version 3"),
         ({"snapshot_id": "another"}, "it is the manifest of 'another'"),
         ({"dimension": 0}, "dimension"),
         ({"surprise": True}, "surprise"),
@@ -111,8 +112,9 @@ def test_a_current_that_holds_no_id_is_refused(root: Path, content: str) -> None
 
 def _with_index_path(manifest: Manifest, path: str) -> Manifest:
     shard = manifest.shards[0]
-    index = shard.segments[0].index.file.model_copy(update={"path": path})
-    segment = shard.segments[0].model_copy(update={"index": index})
+    index = shard.segments[0].index
+    file = index.file.model_copy(update={"path": path})
+    segment = shard.segments[0].model_copy(update={"index": index.model_copy(update={"file": file})})
     return manifest.model_copy(update={"shards": (shard.model_copy(update={"segments": (segment,)}),)})
 
 

@@ -1,0 +1,60 @@
+"""One writer of snapshots at a time: a lock that the kernel lets go of when its holder dies, however it dies.
+
+It keeps the writers of one machine apart, or of all machines that mount a local root. Between machines that write to an
+object store, the conditional step in `current` decides.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from services.common.errors import FailedPrecondition
+from services.snapshot.root import SnapshotRoot
+
+_LOCK = ".writer"
+
+
+def default_work_root() -> Path:
+    """Return where unfinished work for remote roots is kept unless somebody says otherwise."""
+    return Path.home() / ".cache" / "aisle" / "building"
+
+
+def writers_folder(root: SnapshotRoot, work_root: Path) -> Path:
+    """Return the local folder in which the writers of a root have their lock and their drafts.
+
+    Args:
+        root: a local one has it in itself.
+        work_root: where a remote one has it, by the digest of its URL.
+    """
+    return root.folder or work_root / hashlib.sha256(root.url.encode()).hexdigest()[:16]
+
+
+@contextmanager
+def writer_lock(root: SnapshotRoot, work_root: Path, *, patient: bool = False) -> Iterator[None]:
+    """Be the only writer of a root on this machine.
+
+    Args:
+        root: where snapshots are published.
+        work_root: see `writers_folder`.
+        patient: wait for another writer to end instead of refusing.
+
+    Raises:
+        FailedPrecondition: another writer is at work.
+        OSError: the lock's file can't be made.
+    """
+    folder = writers_folder(root, work_root)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if patient else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise FailedPrecondition(
+                f"another command is changing the snapshots of {root.url}: run this one again when that has ended"
+            ) from None
+        yield
+    finally:
+        os.close(lock)

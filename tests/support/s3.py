@@ -1,0 +1,62 @@
+"""An S3-compatible server of this machine, from PyPI, and roots in it."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from tests.support.triton import free_port
+
+_START_SECONDS = 30
+
+
+@contextmanager
+def s3_server() -> Iterator[str]:
+    """Run a server; while the block lasts, the environment leads every S3 client of this process to it.
+
+    Yields:
+        Its address.
+    """
+    pytest.importorskip("moto", reason="moto is not installed: no S3 server to test with")
+    pytest.importorskip("s3fs", reason="s3fs is not installed: fsspec can't reach S3")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    places = {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1"}
+    keys = {"AWS_ACCESS_KEY_ID": "aisle", "AWS_SECRET_ACCESS_KEY": "aisle"}
+    try:
+        _wait_for(url, server)
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in {**places, **keys}.items():
+                environment.setitem(os.environ, name, value)
+            _forget_connections()
+            yield url
+    finally:
+        _forget_connections()
+        server.kill()
+        server.wait()
+
+
+def _forget_connections() -> None:
+    """Let roots connect to where the environment leads now: fsspec keeps one connection per kind of storage."""
+    s3fs = pytest.importorskip("s3fs")
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
+    give_up_at = time.monotonic() + _START_SECONDS
+    while True:
+        assert server.poll() is None, "the S3 server has ended"
+        try:
+            with urlopen(url, timeout=5):
+                return
+        except (URLError, ConnectionError, TimeoutError):
+            assert time.monotonic() < give_up_at, "the S3 server does not answer"
+            time.sleep(0.05)

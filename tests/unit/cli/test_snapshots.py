@@ -1,0 +1,154 @@
+"""`aisle snapshot`: what people see, what programs get, and that a wrong word changes nothing."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from services.cli.__main__ import main
+from services.cli.exit_codes import ExitCode
+from services.cli.snapshots import change_lines, read_ids, size_words
+from services.cli.verifying import verify_snapshot
+from services.common.errors import InvalidArgument, SpaceMismatch
+from services.indexer.changing import ChangeReport
+from tests.support.shop import Shop
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """A shop with one snapshot of six pictures and a change that adds two."""
+    shop = Shop.make(tmp_path, {"Bag": 4, "Coat": 2, "Hat": 2})
+    shop.build(range(6))
+    shop.add((6, 7))
+    return shop
+
+
+def _aisle(shop: Shop, command: str, *words: str) -> int:
+    return main(["snapshot", command, *words, "--snapshot-root", shop.root])
+
+
+def _told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_list_shows_what_there_is(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    """Oldest first; sizes tell what a snapshot brought and what it shares."""
+    assert _aisle(shop, "list", "--json") == ExitCode.OK
+    first, second = _told(capsys)
+    assert (first["current"], second["current"]) == (False, True)
+    assert (first["images"], second["images"], second["segments"], second["withdrawn_images"]) == (6, 8, 3, 0)
+    assert (second["parent"], first["shared_bytes"]) == (first["snapshot_id"], 0)
+    assert isinstance(second["shared_bytes"], int)
+    assert second["shared_bytes"] > 0
+    assert _aisle(shop, "list") == ExitCode.OK
+    assert "is the current one" in capsys.readouterr().out
+
+
+def test_delete_withdraws_and_says_so(shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From arguments and from files; blanks and empty lines are no ids."""
+    (tmp_path / "ids.txt").write_text("  Bag-1\n\nBag-2\n")
+    words = ("Bag-0", "--product", "Hat-p0", "--images-file", str(tmp_path / "ids.txt"))
+    assert _aisle(shop, "delete", *words) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert "-5 images, -2 products" in shown
+    assert "  hat: gone; start its searcher without it" in shown
+    assert "  bag: 1 images in 1 segment, 3 withdrawn" in shown
+    assert _aisle(shop, "delete", "Bag-0") == ExitCode.UNUSABLE_INPUT
+    assert "INVALID_ARGUMENT" in capsys.readouterr().err
+
+
+def test_compact_folds_and_says_so(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing by its usual rules, which are not met here; then all that can be."""
+    assert _aisle(shop, "compact") == ExitCode.OK
+    assert "nothing to do" in capsys.readouterr().out
+    assert _aisle(shop, "compact", "--all", "--json") == ExitCode.OK
+    (told,) = _told(capsys)
+    assert (told["changed"], told["more_images"], told["images"]) == (True, 0, 8)
+
+
+def test_rollback_verifies_first(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    """A flipped bit in the parent keeps the current one; mended, it is current again."""
+    current = shop.store.manifest()
+    file = shop.store.manifest(current.parent).shards[0].segments[0].golden
+    path = Path(shop.root) / "snapshots" / current.parent / file.path
+    content = path.read_bytes()
+    path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    assert _aisle(shop, "verify", current.parent) == ExitCode.FAILED
+    assert _aisle(shop, "rollback") == ExitCode.FAILED
+    assert "bag/golden.parquet: damaged" in capsys.readouterr().err
+    assert shop.store.current_id() == current.snapshot_id
+    path.write_bytes(content)
+    assert _aisle(shop, "verify") == ExitCode.OK
+    assert _aisle(shop, "rollback") == ExitCode.OK
+    assert "is current again" in capsys.readouterr().out
+    assert shop.store.current_id() == current.parent
+
+
+def test_prune_says_what_it_frees(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same before and after; the second time there is nothing."""
+    assert _aisle(shop, "prune", "--keep", "1", "--dry-run", "--json") == ExitCode.OK
+    assert _aisle(shop, "prune", "--keep", "1", "--json") == ExitCode.OK
+    foretold, done = _told(capsys)
+    assert {**foretold, "dry_run": False} == done
+    assert len(done["snapshot_ids"]) == 1  # type: ignore[arg-type]
+    assert _aisle(shop, "prune", "--keep", "1") == ExitCode.OK
+    assert "gone: 0 snapshots, 0 files, 0 B" in capsys.readouterr().out
+
+
+def test_a_manifest_with_another_space_is_not_sound(shop: Shop) -> None:
+    """Digests alone would not tell."""
+    manifest = shop.store.manifest().model_copy(update={"dimension": 17})
+    with pytest.raises(SpaceMismatch, match=r"manifest\.json"):
+        verify_snapshot(shop.store, manifest, lambda *_: None)
+
+
+@pytest.mark.parametrize("words", [["delete"], ["prune", "--keep", "0"], ["compact", "--max-segments", "0"], ["add"]])
+def test_wrong_usage_is_status_2(shop: Shop, words: list[str]) -> None:
+    """Nothing is changed."""
+    before = shop.store.current_id()
+    assert _aisle(shop, *words) == ExitCode.UNUSABLE_INPUT
+    assert shop.store.current_id() == before
+
+
+def test_a_root_without_snapshots_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command but `list`, which has nothing to show."""
+    shop = Shop(tmp_path, None, [], [], str(tmp_path / "none"))  # type: ignore[arg-type]
+    for words in (["add", "new.csv"], ["delete", "x"], ["compact"], ["verify"], ["rollback"], ["prune"]):
+        assert _aisle(shop, *words) == ExitCode.FAILED
+        assert "aisle index" in capsys.readouterr().err
+    assert _aisle(shop, "list") == ExitCode.OK
+    assert not (tmp_path / "none").exists()
+
+
+def test_ids_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    """The file is named."""
+    (tmp_path / "ids").write_bytes(b"\xff\xfe")
+    for path in (tmp_path / "ids", tmp_path / "missing"):
+        with pytest.raises(InvalidArgument, match=str(path)):
+            read_ids(path)
+
+
+def test_a_new_shard_and_a_new_segment_are_told_apart(shop: Shop) -> None:
+    """And what is untouched is not told at all."""
+    manifest = shop.store.manifest()
+    lines = list(change_lines(ChangeReport(shop.store.manifest(manifest.parent), manifest)))
+    baseline, new = lines[1:]
+    assert baseline == "  _all: 8 images in 2 segments, 0 withdrawn"
+    assert new.startswith("  hat: new, 2 images; start a searcher")
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "words"),
+    [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (2_340_000, "2.3 MB"), (5e12, "5,000.0 GB")],
+)
+def test_sizes_are_for_people(size_bytes: float, words: str) -> None:
+    """In thousands, as disks are sold."""
+    assert size_words(size_bytes) == words

@@ -1,0 +1,143 @@
+"""Pruning keeps the last snapshots, the current one, and every file that they share; and what it can't judge."""
+
+import json
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from services.common.errors import SnapshotInvalid, SnapshotNotFound
+from services.snapshot.current import replace_current
+from services.snapshot.history import kept_snapshots
+from services.snapshot.manifest import Manifest
+from services.snapshot.pruning import Pruned, prune
+from services.snapshot.publishing import publish
+from services.snapshot.retention import removal_order, staying
+from services.snapshot.root import SnapshotRoot
+from services.snapshot.store import SnapshotStore
+from tests.support.drafts import write_draft
+
+LATER = datetime(2026, 2, 2, 13, tzinfo=UTC)
+
+
+@pytest.fixture(params=["local", "memory"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A root of either kind."""
+    return str(tmp_path / "root") if request.param == "local" else f"memory://{uuid.uuid4().hex}"
+
+
+def _publish(url: str, folder: Path, number: int, shared_from: Manifest | None = None) -> Manifest:
+    draft = folder / f"draft-{number}"
+    parent = "" if shared_from is None else shared_from.snapshot_id
+    content = b"vectors " + bytes(number)
+    manifest = write_draft(draft, content, age_seconds=100 - number, parent=parent, shared_from=shared_from)
+    publish(url, draft, manifest)
+    return manifest
+
+
+def _prune(url: str, folder: Path, keep: int, *, dry_run: bool = False, now: datetime = LATER) -> Pruned:
+    return prune(url, keep, work_root=folder / "work", dry_run=dry_run, now=lambda: now)
+
+
+def _files(url: str, manifest: Manifest) -> set[str]:
+    return set(SnapshotRoot.at(url).files_of(manifest.snapshot_id))
+
+
+def _assert_whole(url: str, manifest: Manifest, folder: Path) -> None:
+    store = SnapshotStore(url, cache_dir=folder / "cache")
+    for entry in store.manifest(manifest.snapshot_id).files:
+        store.fetch(manifest, entry)
+
+
+def test_the_last_ones_stay(url: str, tmp_path: Path) -> None:
+    """What went is gone to its folder, and the bytes are those that were there."""
+    first, second, third = (_publish(url, tmp_path, number) for number in range(3))
+    size_bytes = kept_snapshots(url)[0].own_bytes
+    foretold = _prune(url, tmp_path, 2, dry_run=True)
+    assert _files(url, first)
+    assert _prune(url, tmp_path, 2) == foretold == Pruned((first.snapshot_id,), 4, size_bytes)
+    assert SnapshotRoot.at(url).snapshot_ids() == [second.snapshot_id, third.snapshot_id]
+    assert _prune(url, tmp_path, 2) == Pruned((), 0, 0)
+
+
+def test_the_current_one_stays_wherever_it_is(url: str, tmp_path: Path) -> None:
+    """Somebody has rolled back to it."""
+    first, second, third = (_publish(url, tmp_path, number) for number in range(3))
+    replace_current(SnapshotRoot.at(url), first.snapshot_id)
+    assert _prune(url, tmp_path, 1).snapshot_ids == (second.snapshot_id,)
+    _assert_whole(url, first, tmp_path)
+    _assert_whole(url, third, tmp_path)
+
+
+def test_shared_files_stay_as_long_as_somebody_has_them(url: str, tmp_path: Path) -> None:
+    """The manifest goes, and what nobody else has; the rest goes with the last that shares it."""
+    first = _publish(url, tmp_path, 0)
+    second = _publish(url, tmp_path, 1, shared_from=first)
+    pruned = _prune(url, tmp_path, 1)
+    assert (pruned.snapshot_ids, pruned.files) == ((first.snapshot_id,), 2)
+    assert _files(url, first) == {"shoes/items.arrow", "shoes/golden.parquet"}
+    _assert_whole(url, second, tmp_path)
+    with pytest.raises(SnapshotNotFound):
+        SnapshotStore(url).manifest(first.snapshot_id)
+    (remains, _) = kept_snapshots(url)
+    assert (remains.manifest, remains.own_bytes) == (None, len(b"items") + len(b"golden"))
+    third = _publish(url, tmp_path, 2)
+    pruned = _prune(url, tmp_path, 1)
+    assert (pruned.snapshot_ids, pruned.files) == ((second.snapshot_id,), 4)
+    assert SnapshotRoot.at(url).snapshot_ids() == [third.snapshot_id]
+
+
+def test_an_upload_that_has_not_ended_stays_for_a_day(tmp_path: Path) -> None:
+    """Another machine may be at it: its manifest comes last."""
+    url = f"memory://{uuid.uuid4().hex}"
+    _publish(url, tmp_path, 0)
+    root = SnapshotRoot.at(url)
+    root.write("snapshots/20260201T130000Z-0123456789ab/shoes/index.faiss", b"half")
+    assert _prune(url, tmp_path, 1, now=LATER.replace(hour=12)) == Pruned((), 0, 0)
+    assert _prune(url, tmp_path, 1, now=LATER.replace(hour=14)) == Pruned((), 1, 4)
+
+
+def test_what_a_damaged_manifest_shares_is_not_guessed(url: str, tmp_path: Path) -> None:
+    """Nothing is removed at all; the manifest is named."""
+    first, _, _ = (_publish(url, tmp_path, number) for number in range(3))
+    root = SnapshotRoot.at(url)
+    root.write(f"snapshots/{first.snapshot_id}/manifest.json", first.to_json().encode()[:-9])
+    with pytest.raises(SnapshotInvalid, match=rf"{first.snapshot_id}/manifest\.json: .*nothing is removed"):
+        _prune(url, tmp_path, 1)
+    assert len(root.snapshot_ids()) == 3
+    assert kept_snapshots(url)[0].problem.endswith("not a manifest in JSON")
+
+
+@pytest.mark.parametrize(("version", "goes"), [(2, True), (4, False)])
+def test_snapshots_of_other_schemas(url: str, tmp_path: Path, version: int, *, goes: bool) -> None:
+    """Those of an older release shared nothing, and go in their turn; those of a newer one nobody here can judge."""
+    first, _ = (_publish(url, tmp_path, number) for number in range(2))
+    content = json.dumps({**json.loads(first.to_json()), "schema_version": version})
+    SnapshotRoot.at(url).write(f"snapshots/{first.snapshot_id}/manifest.json", content.encode())
+    if goes:
+        assert _prune(url, tmp_path, 1).snapshot_ids == (first.snapshot_id,)
+    else:
+        with pytest.raises(SnapshotInvalid, match="schema version 4"):
+            _prune(url, tmp_path, 1)
+
+
+def test_a_root_with_a_typing_error_is_not_made(tmp_path: Path) -> None:
+    """Nothing is there, and nothing is there afterwards."""
+    with pytest.raises(SnapshotNotFound):
+        _prune(str(tmp_path / "rot"), tmp_path, 1)
+    assert not (tmp_path / "rot").exists()
+    assert fsspec.filesystem("file").exists(str(tmp_path))
+
+
+def test_the_current_one_is_kept_beside_the_last() -> None:
+    """And counts as one of them when it is."""
+    assert staying(["a", "b", "c"], "c", 2) == {"b", "c"}
+    assert staying(["a", "b", "c"], "a", 2) == {"a", "b", "c"}
+    assert staying(["a"], "a", 9) == {"a"}
+
+
+def test_a_manifest_goes_first() -> None:
+    """From then on it is no snapshot any more."""
+    assert removal_order({"a/index.faiss", "manifest.json", "z"}) == ["manifest.json", "a/index.faiss", "z"]

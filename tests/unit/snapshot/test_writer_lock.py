@@ -1,0 +1,41 @@
+"""One writer at a time, until it ends in whatever way."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from services.common.errors import FailedPrecondition
+from services.snapshot.root import SnapshotRoot
+from services.snapshot.writer_lock import writer_lock
+
+
+@pytest.mark.parametrize("url", ["{folder}/root", "memory://shop"])
+def test_a_second_writer_is_refused(tmp_path: Path, url: str) -> None:
+    """On a remote root, too, when it is of this machine; another root is another matter."""
+    root = SnapshotRoot.at(url.format(folder=tmp_path))
+    with writer_lock(root, tmp_path / "work"):
+        with pytest.raises(FailedPrecondition, match="another command"), writer_lock(root, tmp_path / "work"):
+            pass
+        with writer_lock(SnapshotRoot.at("memory://other shop"), tmp_path / "work"):
+            pass
+    with writer_lock(root, tmp_path / "work"):
+        pass
+
+
+def test_a_killed_writer_holds_nothing(tmp_path: Path) -> None:
+    """The kernel lets go of the lock with the process."""
+    root, (ready, tell) = SnapshotRoot.at(tmp_path), os.pipe()
+    child = os.fork()
+    if child == 0:
+        with writer_lock(root, tmp_path):
+            os.write(tell, b".")
+            signal.pause()
+    os.read(ready, 1)
+    with pytest.raises(FailedPrecondition), writer_lock(root, tmp_path):
+        pass
+    os.kill(child, signal.SIGKILL)
+    with writer_lock(root, tmp_path, patient=True):
+        pass
+    os.waitpid(child, 0)
