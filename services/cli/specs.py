@@ -26,7 +26,7 @@ def triton_spec(model_repository: Path, environment: Path, port: int, start_time
 
 
 def searcher_spec(snapshot_root: str, snapshot_id: str, slugs: Sequence[str], port: int) -> ProcessSpec:
-    """Return how to run the searcher of some shards."""
+    """Return how to run the searcher of some shards; without a snapshot id it follows the current one."""
     arguments = ("--snapshot-root", snapshot_root, "--snapshot-id", snapshot_id, "--shards", ",".join(slugs))
     return _service_spec(searcher_name(slugs), Kind.SEARCHER, port, arguments)
 
@@ -38,7 +38,10 @@ def searcher_name(slugs: Sequence[str]) -> str:
 
 
 def gateway_spec(snapshot_root: str, snapshot_id: str, topology: Path, triton: str, port: int) -> ProcessSpec:
-    """Return how to run the gateway; `topology` is its shard map, `triton` Triton's `host:port`."""
+    """Return how to run the gateway; `topology` is its shard map, `triton` Triton's `host:port`.
+
+    Without a snapshot id it follows the current one.
+    """
     arguments = (
         *("--snapshot-root", snapshot_root, "--snapshot-id", snapshot_id),
         *("--topology", str(topology), "--triton", triton),

@@ -51,7 +51,7 @@ class SystemSettings(TritonAloneSettings):
     snapshot_root: str
     """Where snapshots are published: a folder or an fsspec URL."""
     snapshot_id: str = ""
-    """The snapshot to serve; empty for the current one."""
+    """The snapshot to serve, and no other; empty for the current one, now and later."""
     triton: str = ""
     """`host:port` of a Triton that runs already; empty to start one."""
     gateway_port: int = 50051
@@ -67,7 +67,7 @@ class RunningSystem:
     Attributes:
         gateway: `host:port`; what `AisleClient` wants.
         triton: `host:port`.
-        snapshot_id: the snapshot that is served.
+        snapshot_id: the snapshot that is served at first.
         supervisor: knows the processes.
     """
 
@@ -196,7 +196,7 @@ def _services(settings: SystemSettings, manifest: Manifest, triton: str) -> list
     packed = pack(manifest.shards, per_searcher)
     *ports, any_port = free_ports(len(packed) + 1)
     searchers = [
-        searcher_spec(root, manifest.snapshot_id, slugs, port) for slugs, port in zip(packed, ports, strict=True)
+        searcher_spec(root, settings.snapshot_id, slugs, port) for slugs, port in zip(packed, ports, strict=True)
     ]
     topology = settings.run_folder / "topology.json"
     shard_map = {slug: (spec.address,) for slugs, spec in zip(packed, searchers, strict=True) for slug in slugs}
@@ -204,4 +204,4 @@ def _services(settings: SystemSettings, manifest: Manifest, triton: str) -> list
     port = settings.gateway_port or any_port
     if not is_free(port):
         raise SettingsInvalid(f"port {port} of 127.0.0.1 is taken; choose another one for the gateway", field="port")
-    return [*searchers, gateway_spec(root, manifest.snapshot_id, topology.absolute(), triton, port)]
+    return [*searchers, gateway_spec(root, settings.snapshot_id, topology.absolute(), triton, port)]

@@ -26,7 +26,12 @@ class GatewaySettings(ServerSettings):
     snapshot_root: str
     """Where snapshots are published: a folder or any fsspec URL."""
     snapshot_id: str = ""
-    """The snapshot to plan with; empty means the current one."""
+    """The snapshot to plan with, and no other; empty means the one that CURRENT names, now and later."""
+    follow_seconds: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    """Time between two looks at CURRENT; a look costs one small read. 0: stay with the first snapshot."""
+    rollout_patience_seconds: float = Field(default=10.0, ge=0, allow_inf_nan=False)
+    """How long a switch waits for shards of which no searcher answers, for one that restarts takes so long; and for
+    searchers that have not loaded the snapshot before it is said that they hold it up."""
     topology: Path
     """The shard map: JSON, per shard's slug the targets of its searchers."""
     triton: Annotated[tuple[str, ...], NoDecode, Field(min_length=1)] = ("127.0.0.1:8001",)
@@ -95,6 +100,11 @@ class GatewaySettings(ServerSettings):
                 "get by default or at most"
             )
         return self
+
+    @property
+    def follows(self) -> bool:
+        """Whether it moves with CURRENT."""
+        return self.follow_seconds > 0 and not self.snapshot_id
 
     @property
     def photo_limits(self) -> PhotoLimits:

@@ -50,6 +50,43 @@ class AgreementMetrics:
         self._overlap.labels(policy.value).observe(agreement.overlap)
 
 
+class SnapshotMetrics:
+    """Which snapshot is served, and what became of others."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Add them to the registry."""
+        self._info = Gauge(
+            "aisle_gateway_snapshot_info", "1 for the snapshot that is served.", ("snapshot_id",), registry=registry
+        )
+        self._behind = Gauge(
+            "aisle_gateway_snapshot_behind", "1 while CURRENT names another snapshot than is served.", registry=registry
+        )
+        self._switches = Counter(
+            "aisle_gateway_snapshot_switches", "Switches to another snapshot since the start.", registry=registry
+        )
+        self._refusals = Counter(
+            "aisle_gateway_snapshot_refusals",
+            "Snapshots that were not switched to, by the reason.",
+            ("reason",),
+            registry=registry,
+        )
+
+    def serves(self, snapshot_id: str, *, switched: bool) -> None:
+        """Note which snapshot is served, and is the one to serve."""
+        self._info.clear()
+        self._info.labels(snapshot_id).set(1)
+        self._behind.set(0)
+        self._switches.inc(switched)
+
+    def waits(self) -> None:
+        """Note that another snapshot should be served."""
+        self._behind.set(1)
+
+    def refused(self, reason: str) -> None:
+        """Count a snapshot that is not served."""
+        self._refusals.labels(reason).inc()
+
+
 class ServiceMetrics:
     """What became of the photos, how many are in work, and whether the event loop keeps up."""
 

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from services.common.errors import AisleError, DeadlineExceeded
 from services.common.telemetry import get_logger
+from services.filters.predicate import Predicate
+from services.gateway.catalog import SnapshotKey
 from services.gateway.coverage import ShardCoverage, ShardState
 from services.gateway.hedging import Reply
 from services.gateway.merging import ShardHits
@@ -21,18 +23,22 @@ class ShardQuery:
     """What every shard is asked.
 
     Attributes:
+        snapshot: what is searched; no searcher answers from another.
         vector: the query vector, little-endian float32.
         top_k: distinct products wanted.
         exact: whether to compare with every picture instead of using the index.
         coarse: whether the index may look less closely than usual.
         batch: whether a job waits for it and no person.
+        predicate: what the attributes of a picture must be like; None for anything.
     """
 
+    snapshot: SnapshotKey
     vector: bytes
     top_k: int
     exact: bool
     coarse: bool = False
     batch: bool = False
+    predicate: Predicate | None = None
 
 
 @dataclass(frozen=True, slots=True)

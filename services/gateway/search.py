@@ -107,7 +107,7 @@ class PhotoSearch:
         """Create the use case.
 
         Args:
-            catalog: what can be searched.
+            catalog: what can be searched, until `serve` is called.
             versions: the embedder's and the classifier's version, in this order.
             decoder: turns bytes into pixels.
             models: embeds and classifies.
@@ -133,6 +133,10 @@ class PhotoSearch:
         self._clock = clock
         self._embed_times = RecentTimes(clock)
 
+    def serve(self, catalog: Catalog) -> None:
+        """Search this from the next photo on; those in work end with the snapshot that they began with."""
+        self.catalog = catalog
+
     async def answer(self, query: Query, remaining_seconds: float | None) -> Answer:
         """Answer one photo.
 
@@ -156,14 +160,16 @@ class PhotoSearch:
 
     async def _admitted(self, query: Query, budget: Budget) -> Answer:
         # Before any work: whoever asks for what this snapshot lacks should not have to wait to hear it.
-        fixed_plan = plan_without_classifier(query, self.catalog)
+        catalog = self.catalog  # for all of this photo's way: another one may be served before its end
+        catalog.check(query.predicate)
+        fixed_plan = plan_without_classifier(query, catalog)
         remaining_seconds = budget.for_scatter(self._clock())
         async with self._admission.admitted(query.criticality, remaining_seconds, is_usual=not query.exact):
-            answer = await self._within(budget, query, fixed_plan)
+            answer = await self._within(budget, query, catalog, fixed_plan)
         _require(answer, query.minimum_coverage)
         return answer
 
-    async def _within(self, budget: Budget, query: Query, fixed_plan: Plan | None) -> Answer:
+    async def _within(self, budget: Budget, query: Query, catalog: Catalog, fixed_plan: Plan | None) -> Answer:
         watch = Stopwatch(self._clock)
         now = self._clock()
         step = self._ladder.rung(self._admission.pressure(now), now)
@@ -173,14 +179,16 @@ class PhotoSearch:
         vector, probabilities = await self._ask_models(budget, watch, inputs, wants_classifier=fixed_plan is None)
 
         with watch.stage("route"):
-            ranked = () if probabilities is None else self.catalog.rank(probabilities)
+            ranked = () if probabilities is None else catalog.rank(probabilities)
             # What is lost weighs more for the caller than what was given up; the plan keeps to both.
             rung = Rung.NO_CLASSIFIER if fixed_plan is None and probabilities is None else step
-            plan = fixed_plan or plan_with_classifier(query, self.catalog, ranked, self._rules.top_p_mass)
+            plan = fixed_plan or plan_with_classifier(query, catalog, ranked, self._rules.top_p_mass)
             if ranked and is_narrowed(step):
                 plan = plan.narrowed(NARROWED_MASS, query.minimum_coverage)
         coarse, batch = step is Rung.COARSE, query.criticality is Criticality.BATCH
-        asked = ShardQuery(vector, query.top_k, query.exact, coarse=coarse, batch=batch)
+        asked = ShardQuery(
+            catalog.key, vector, query.top_k, query.exact, coarse=coarse, batch=batch, predicate=query.predicate
+        )
         with watch.stage("scatter"):
             answers = await self._gatherer.gather(
                 plan, asked, budget, minimum_coverage=query.minimum_coverage, extras=has_extras(step)
@@ -195,7 +203,7 @@ class PhotoSearch:
             coverage=coverage,
             photo=inputs.report,
             stage_seconds=watch.finish(),
-            snapshot_id=self.catalog.manifest.snapshot_id,
+            snapshot_id=catalog.key.snapshot_id,
             models=self.versions if probabilities is not None else self.versions[:1],
             rung=rung,
             verdict=plan.scoring.verdict(hits[0].score if hits else None),

@@ -22,12 +22,14 @@ from services.common.errors import (
     SpaceMismatch,
     Unavailable,
 )
+from services.common.paging import MAX_PAGE_SIZE
 from services.common.recent_times import RecentTimes
-from services.common.status import failure_of
+from services.common.status import failure_of, from_failure
+from services.filters.conversion import message_from
 from services.gateway.hedging import Hedging, Reply, hedge_after
 from services.gateway.merging import ShardHits
 from services.gateway.scatter import ShardQuery
-from services.snapshot.manifest import Manifest
+from services.gateway.topology import targets_of
 
 _MOST_SIMILAR = 1.05
 """Both vectors are of unit length, to the precision of the embedder and of the index."""
@@ -44,7 +46,6 @@ class SearcherClient:
     def __init__(
         self,
         topology: Mapping[str, Sequence[str]],
-        manifest: Manifest,
         hedging: Hedging,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -52,7 +53,6 @@ class SearcherClient:
 
         Args:
             topology: per shard's slug the targets of its replicas.
-            manifest: the snapshot that is planned with; searchers refuse to answer from another.
             hedging: chooses among the replicas.
             clock: seconds, monotonic.
         """
@@ -61,12 +61,12 @@ class SearcherClient:
         }
         self._stubs = {target: shard_pb2_grpc.ShardServiceStub(channel) for target, channel in self._channels.items()}
         self._topology = topology
-        self._manifest = manifest
         self._hedging = hedging
         self._clock = clock
         # An exact search takes a hundred times as long, and a job waits for people: one kind says nothing of others.
         self._times: defaultdict[tuple[str, bool, bool], RecentTimes] = defaultdict(lambda: RecentTimes(clock))
-        self._asked_again_at: dict[tuple[str, str], float] = {}  # by shard and target, of those that lacked it
+        # By snapshot, shard and target, of those that lacked it: a snapshot is rolled out replica by replica.
+        self._asked_again_at: dict[tuple[str, str, str], float] = {}
 
     async def search(
         self, slug: str, query: ShardQuery, timeout_seconds: float, hedge_weight: float | None
@@ -74,23 +74,24 @@ class SearcherClient:
         """Return the best products of one shard; arguments as `scatter.Searchers` says.
 
         Raises:
-            ShardNotServed: the topology has no searcher for it, or none of them serves it in this snapshot.
+            ShardNotServed: the topology has no searcher for it, or none of them serves it in the query's snapshot.
             DeadlineExceeded: no answer in time.
             AisleError: the searcher can't be reached or refused.
         """
-        targets = self._targets(slug)
+        targets = self._targets(slug, query.snapshot.snapshot_id)
         deadline = self._clock() + timeout_seconds
         request = shard_pb2.SearchRequest(
             shard=slug,
             query_vectors=query.vector,
             rows=1,
-            dimension=self._manifest.dimension,
+            dimension=query.snapshot.dimension,
             top_k=query.top_k,
-            snapshot_id=self._manifest.snapshot_id,
-            space_id=self._manifest.space_id,
+            snapshot_id=query.snapshot.snapshot_id,
+            space_id=query.snapshot.space_id,
             exact=query.exact,
             coarse=query.coarse,
             batch=query.batch,
+            filter=None if query.predicate is None else message_from(query.predicate),
         )
 
         async def ask(target: str) -> ShardHits:
@@ -99,31 +100,84 @@ class SearcherClient:
             except grpc.aio.AioRpcError as call:
                 error = _error_of(slug, call)
                 if isinstance(error, ShardNotServed):
-                    self._asked_again_at[slug, target] = self._clock() + _LACKING_SECONDS
+                    self._put_off(slug, query.snapshot.snapshot_id, target)
                 raise error from None
-            return self._hits(slug, response, query.top_k)
+            return self._hits(slug, response, query)
 
         times = self._times[slug, query.exact, query.batch]
         # Exact searches take a core for long: asking for one twice costs more than it brings.
         after_seconds = None if hedge_weight is None or query.exact else hedge_after(times, hedge_weight)
-        return await self._hedging.ask(targets, ask, times=times, after_seconds=after_seconds)
+        while True:
+            try:
+                return await self._hedging.ask(targets, ask, times=times, after_seconds=after_seconds)
+            except ShardNotServed:  # said at once and without any work: no reason to count what another call costs
+                targets = self._willing(slug, query.snapshot.snapshot_id)
+                if not targets:
+                    raise
 
-    def _targets(self, slug: str) -> Sequence[str]:
-        """Return the replicas that may have the shard: whether one is well and what it serves are two questions."""
+    async def describe(
+        self, target: str, snapshot_id: str, *, used_snapshot_id: str, timeout_seconds: float
+    ) -> frozenset[str]:
+        """Return the slugs that a searcher serves of a snapshot, and have it keep the one that is used.
+
+        Raises:
+            SnapshotMismatch: it does not serve the snapshot; the message says why.
+            AisleError: it can't be reached, or not in time.
+        """
+        slugs, page_token = set[str](), ""
+        while True:
+            request = shard_pb2.DescribeRequest(
+                page_size=MAX_PAGE_SIZE,
+                page_token=page_token,
+                snapshot_id=snapshot_id,
+                used_snapshot_id=used_snapshot_id,
+            )
+            try:
+                response = await self._stubs[target].Describe(request, timeout=timeout_seconds)
+            except grpc.aio.AioRpcError as call:
+                raise from_failure(failure_of(call)) from None
+            if response.snapshot_id != snapshot_id:  # a release that can't be asked for one
+                raise SnapshotMismatch(f"snapshot {response.snapshot_id!r} is served here")
+            slugs.update(shard.shard for shard in response.shards)
+            page_token = response.next_page_token
+            if not page_token:
+                return frozenset(slugs)
+
+    async def snapshot_ids(self, target: str, timeout_seconds: float) -> tuple[str, ...]:
+        """Return the snapshots that a searcher serves; raise AisleError when it can't be reached, or not in time."""
+        try:
+            response = await self._stubs[target].Describe(
+                shard_pb2.DescribeRequest(page_size=1), timeout=timeout_seconds
+            )
+        except grpc.aio.AioRpcError as call:
+            raise from_failure(failure_of(call)) from None
+        return tuple(response.snapshot_ids)
+
+    def _targets(self, slug: str, snapshot_id: str) -> Sequence[str]:
+        """Return the replicas that may have the shard, at least one."""
         known = self._topology.get(slug)
         if not known:
             raise ShardNotServed(f"no searcher is known for shard {slug}")
-        now = self._clock()
-        targets = [target for target in known if self._asked_again_at.get((slug, target), now) <= now]
+        targets = self._willing(slug, snapshot_id)
         if not targets:
             raise ShardNotServed(f"none of the {len(known)} searchers of shard {slug} serves it in this snapshot")
         return targets
 
-    def _hits(self, slug: str, response: shard_pb2.SearchResponse | None, top_k: int) -> ShardHits:
+    def _willing(self, slug: str, snapshot_id: str) -> Sequence[str]:
+        """Leave out those that lacked it just now: whether a replica is well and what it serves are two questions."""
+        now, again_at = self._clock(), self._asked_again_at
+        return [target for target in self._topology[slug] if again_at.get((snapshot_id, slug, target), now) <= now]
+
+    def _put_off(self, slug: str, snapshot_id: str, target: str) -> None:
+        now = self._clock()
+        self._asked_again_at = {lacking: at for lacking, at in self._asked_again_at.items() if at > now}
+        self._asked_again_at[snapshot_id, slug, target] = now + _LACKING_SECONDS
+
+    def _hits(self, slug: str, response: shard_pb2.SearchResponse | None, query: ShardQuery) -> ShardHits:
         """Convert an answer, refusing what can't be one: a wrong answer is worse than a missing one."""
         if response is None:  # what gRPC makes of bytes that are no message
             raise Internal(f"shard {slug} answered with bytes that are no message")
-        if response.snapshot_id != self._manifest.snapshot_id:
+        if response.snapshot_id != query.snapshot.snapshot_id:
             raise SnapshotMismatch(f"shard {slug} answered from snapshot {response.snapshot_id!r}")
         if len(response.neighbours) != 1:
             raise Internal(f"shard {slug} answered {len(response.neighbours)} queries instead of 1")
@@ -132,8 +186,8 @@ class SearcherClient:
         columns = (found.product_ids, found.image_ids, found.image_paths, found.categories, similarities)
         if len({len(column) for column in columns}) != 1 or not np.isfinite(similarities).all():
             raise Internal(f"shard {slug} answered with lists of different lengths or numbers that are not finite")
-        if len(similarities) > top_k or (np.diff(similarities) > 0).any():
-            raise Internal(f"shard {slug} answered with more than the best {top_k}, or not the best first")
+        if len(similarities) > query.top_k or (np.diff(similarities) > 0).any():
+            raise Internal(f"shard {slug} answered with more than the best {query.top_k}, or not the best first")
         if (np.abs(similarities) > _MOST_SIMILAR).any() or len(set(found.product_ids)) != len(similarities):
             raise Internal(f"shard {slug} answered with similarities beyond 1, or the same product twice")
         return ShardHits(*columns, exhausted=found.exhausted)
@@ -171,8 +225,3 @@ _CLASSES: dict[str, type[AisleError]] = {
     "RESOURCE_EXHAUSTED": Overloaded,
     "INVALID_ARGUMENT": InvalidArgument,
 }
-
-
-def targets_of(topology: Mapping[str, Sequence[str]]) -> Sequence[str]:
-    """Return every searcher of a shard map once, in order."""
-    return sorted({target for replicas in topology.values() for target in replicas})

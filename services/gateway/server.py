@@ -1,40 +1,42 @@
-"""Builds a gateway from its settings: reads the snapshot, meets the models, connects the searchers."""
+"""Builds a gateway from its settings: reads the snapshot, meets the models, connects the searchers, follows CURRENT."""
 
 import asyncio
 import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 
 import grpc.aio
 from aisle.search.v1 import search_pb2, search_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from services.common.admission import Admission
-from services.common.errors import ModelUnavailable, SettingsInvalid, SpaceMismatch
+from services.common.errors import ModelUnavailable, SpaceMismatch
 from services.common.loop_lag import LoopLag
 from services.common.metrics import Exposition
 from services.common.telemetry import get_logger
 from services.gateway.agreement import AgreementCheck
-from services.gateway.catalog import Catalog
 from services.gateway.config import GatewaySettings
 from services.gateway.decoder import ThreadedDecoder
 from services.gateway.extra_calls import ExtraCalls, ExtraRules
 from services.gateway.hedging import Hedging
+from services.gateway.joining import join
 from services.gateway.ladder import Ladder
-from services.gateway.metrics import AgreementMetrics, ServiceMetrics
+from services.gateway.metrics import AgreementMetrics, ServiceMetrics, SnapshotMetrics
 from services.gateway.model_replicas import ModelReplicas
 from services.gateway.query import ModelVersion
 from services.gateway.replicas import EjectionRules, Replicas
+from services.gateway.roll_call import RollCall
+from services.gateway.rollout import Rollout
 from services.gateway.same_models import SameModels
 from services.gateway.search import PhotoSearch
-from services.gateway.searcher_client import SearcherClient, targets_of
+from services.gateway.searcher_client import SearcherClient
 from services.gateway.servicer import SearchServicer
-from services.gateway.topology import read_topology
+from services.gateway.topology import read_topology, targets_of
 from services.models.client import CLASSIFIER, EMBEDDER, TritonModels
 from services.models.metadata import ModelInfo
-from services.photo.intake import PREPROCESSING
-from services.snapshot.manifest import Manifest
+from services.snapshot.following import Following
 from services.snapshot.store import SnapshotStore
 
 _log = get_logger()
@@ -84,23 +86,30 @@ class Gateway:
         embedder, classifier = await _meet(
             tritons, settings.start_timeout_seconds, others_seconds=settings.searcher_wait_seconds
         )
-        _check_space(manifest, embedder, classifier)
-        catalog = _join(manifest, classifier)
+        joined = partial(join, embedder=embedder, classifier=classifier, topology=topology.shards)
+        catalog = joined(manifest)
 
-        same_models = SameModels(tritons, {model.name: model.sha256 for model in (embedder, classifier)})
+        embedding, classifying = _replicas(settings.triton), _replicas(settings.triton)
+        same_models = SameModels(
+            tritons,
+            {model.name: model.sha256 for model in (embedder, classifier)},
+            on_connected=partial(_tried_next, (embedding, classifying)),
+        )
         self._resources.push_async_callback(same_models.close)
         decoder = ThreadedDecoder(embedder, classifier, settings.photo_limits, settings.decode_threads)
         self._resources.push_async_callback(decoder.close)
-        unserved = [shard.slug for shard in manifest.shards if not topology.shards.get(shard.slug)]
-        if unserved:
-            _log.warning("shards_without_searcher", shards=unserved)
         extra = ExtraCalls(ExtraRules(share=settings.hedge_share), time.monotonic)
         replicas = _replicas(targets_of(topology.shards))
-        searchers = SearcherClient(topology.shards, manifest, Hedging(replicas, extra, time.monotonic))
+        searchers = SearcherClient(topology.shards, Hedging(replicas, extra, time.monotonic))
         self._resources.push_async_callback(searchers.close)
         unreachable = await searchers.connect(settings.searcher_wait_seconds)
         if unreachable:
             _log.warning("searchers_unreachable", targets=unreachable)
+        roll_call = RollCall(searchers, topology.shards)
+        read_manifest = partial(asyncio.to_thread, store.manifest)
+        if settings.follows:
+            first = await roll_call.first_snapshot(manifest, read_manifest)
+            catalog = catalog if first is manifest else joined(first)
         registry = CollectorRegistry()
         await self._expose(registry)
         self._agreement = AgreementCheck(
@@ -114,7 +123,6 @@ class Gateway:
         admission = Admission(settings.admission_rules, time.monotonic)
         ladder = Ladder(settings.ladder_rules)
         retries = ExtraCalls(_RETRIES, time.monotonic)
-        embedding, classifying = _replicas(settings.triton), _replicas(settings.triton)
         metrics = ServiceMetrics(
             registry,
             admission=admission,
@@ -125,25 +133,41 @@ class Gateway:
             clock=time.monotonic,
         )
         self._resources.push_async_callback(LoopLag(metrics.loop_lag).close)
-        self._servicer.serve(
-            PhotoSearch(
-                catalog=catalog,
-                versions=(_version(embedder), _version(classifier)),
-                decoder=decoder,
-                models=ModelReplicas(
-                    tritons,
-                    same_models,
-                    embedding=Hedging(embedding, retries, time.monotonic),
-                    classifying=Hedging(classifying, retries, time.monotonic),
-                ),
-                searchers=searchers,
-                admission=admission,
-                ladder=ladder,
-                rules=settings.search_rules,
-                record=metrics,
-                on_routed=self._agreement.consider,
-            )
+        search = PhotoSearch(
+            catalog=catalog,
+            versions=(_version(embedder), _version(classifier)),
+            decoder=decoder,
+            models=ModelReplicas(
+                tritons,
+                same_models,
+                embedding=Hedging(embedding, retries, time.monotonic),
+                classifying=Hedging(classifying, retries, time.monotonic),
+            ),
+            searchers=searchers,
+            admission=admission,
+            ladder=ladder,
+            rules=settings.search_rules,
+            record=metrics,
+            on_routed=self._agreement.consider,
         )
+        rollout = Rollout(
+            search,
+            roll_call,
+            manifest=read_manifest,
+            join=joined,
+            record=SnapshotMetrics(registry),
+            patience_seconds=settings.rollout_patience_seconds,
+        )
+        self._resources.push_async_callback(rollout.close)
+        if settings.follows:
+            following = Following(
+                partial(asyncio.to_thread, store.current_id),
+                rollout,
+                served_id=catalog.key.snapshot_id,
+                period_seconds=settings.follow_seconds,
+            )
+            self._resources.push_async_callback(following.close)
+        self._servicer.serve(search)
 
     def drain(self) -> None:
         """Let the open streams end, and give up what no caller waits for."""
@@ -165,6 +189,11 @@ class Gateway:
 
 def _replicas(targets: Iterable[str]) -> Replicas:
     return Replicas(targets, EjectionRules(), clock=time.monotonic, lot=random.SystemRandom().random)
+
+
+def _tried_next(models: Iterable[Replicas], target: str) -> None:
+    for replicas in models:
+        replicas.connected(target)
 
 
 async def _meet(
@@ -205,40 +234,6 @@ async def _ready(triton: TritonModels) -> None:
 
 async def _describe(triton: TritonModels) -> tuple[ModelInfo, ModelInfo]:
     return await triton.describe(EMBEDDER), await triton.describe(CLASSIFIER)
-
-
-def _check_space(manifest: Manifest, embedder: ModelInfo, classifier: ModelInfo) -> None:
-    if embedder.space.space_id != manifest.space_id:
-        raise SpaceMismatch(
-            f"snapshot {manifest.snapshot_id} holds vectors of space {manifest.space_id} "
-            f"({manifest.embedder.version}), but Triton serves space {embedder.space.space_id} ({embedder.version}); "
-            "index the catalogue again, or serve the embedder that it was built with"
-        )
-    for model in (embedder, classifier):
-        if model.preprocessing != PREPROCESSING:
-            raise SpaceMismatch(
-                f"model {model.name} wants preprocessing {model.preprocessing!r}; this release does {PREPROCESSING!r}"
-            )
-
-
-def _join(manifest: Manifest, classifier: ModelInfo) -> Catalog:
-    catalog = Catalog.join(manifest, classifier.labels, classifier.sha256)
-    unroutable = catalog.unroutable
-    if len(unroutable) == len(catalog.shards):
-        raise SettingsInvalid(
-            f"the classifier ({classifier.version}) knows none of the snapshot's categories; "
-            f"the snapshot's first is {unroutable[0]!r}, the classifier's {classifier.labels[0]!r}"
-        )
-    if unroutable:
-        _log.warning("categories_unknown_to_classifier", categories=unroutable)
-    if catalog.fusion is None:
-        _log.warning(
-            "adaptive_is_not_fitted",
-            classifier=classifier.version,
-            effect="ADAPTIVE searches every shard and ranks by similarity alone",
-            remedy="index the catalogue again, with held-out photos, while this classifier serves",
-        )
-    return catalog
 
 
 def _version(model: ModelInfo) -> ModelVersion:

@@ -12,6 +12,7 @@ from aisle.search.v1 import search_pb2_grpc
 from services.common.errors import CoverageTooLow, InvalidArgument, NotServing
 from services.common.interceptors import as_aisle_error
 from services.common.paging import page_of
+from services.filters.conversion import attribute_messages
 from services.gateway.conversion import found_of, model_from, query_from, response_from, stream_error_from
 from services.gateway.search import PhotoSearch
 from services.gateway.streaming import answers_of
@@ -83,6 +84,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
             models=[model_from(version) for version in search.versions],
             has_baseline=catalog.baseline is not None,
             is_adaptive_fitted=catalog.fusion is not None,
+            attributes=attribute_messages(catalog.attributes),
         )
 
     async def _answer(self, request: pb.SearchRequest, remaining_seconds: float | None) -> pb.SearchResponse:

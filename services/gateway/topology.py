@@ -1,7 +1,7 @@
 """Where each shard's searchers are: the shard map that `aisle up` or the cluster's manifests write."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,6 +16,11 @@ class Topology(BaseModel):
 
     shards: Mapping[str, tuple[str, ...]]
     """Per shard's slug the gRPC targets of its replicas."""
+
+
+def targets_of(topology: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """Return every searcher of a shard map once, in order."""
+    return sorted({target for replicas in topology.values() for target in replicas})
 
 
 def read_topology(path: Path) -> Topology:

@@ -11,12 +11,17 @@ from services.common.lifecycle import ServerSettings
 
 
 class SearcherSettings(ServerSettings):
-    """A searcher: serves shards of one snapshot."""
+    """A searcher: serves shards of the current snapshot."""
 
     snapshot_root: str = Field(min_length=1)
     """Where snapshots are published: a folder or an fsspec URL."""
     snapshot_id: str = ""
-    """The snapshot to serve; empty: the one that CURRENT names when the process starts."""
+    """The snapshot to serve, and no other; empty: the one that CURRENT names, now and later."""
+    follow_seconds: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    """Time between two looks at CURRENT; a look costs one small read. 0: stay with the first snapshot."""
+    keep_seconds: float = Field(default=600.0, ge=0, allow_inf_nan=False)
+    """How long the snapshot before stays in memory when nobody asks for it: to roll back to it takes no loading. It
+    must be more than a minute: so often do gateways say which snapshot they answer from."""
     shards: Annotated[tuple[str, ...], NoDecode] = ()
     """Slugs of the shards to serve, separated by commas; empty: every category's, without the baseline index."""
     cache_dir: Path | None = None
@@ -25,6 +30,11 @@ class SearcherSettings(ServerSettings):
     """Searches at once, one core each: more threads than cores only make the slowest answers slower."""
     max_waiting_searches: int = Field(default=64, ge=0)
     """Searches that may wait for a thread; at half a millisecond each, about the time that a caller would wait."""
+
+    @property
+    def follows(self) -> bool:
+        """Whether it moves with CURRENT."""
+        return self.follow_seconds > 0 and not self.snapshot_id
 
     @field_validator("shards", mode="before")
     @classmethod

@@ -13,9 +13,10 @@ from services.neighbours.products import Part
 from services.neighbours.selection import Selection
 from services.neighbours.vector_index import Effort
 from services.searcher.items import Items
-from services.searcher.segments import LoadedSegment, load_segment, withdrawn_rows
+from services.searcher.segments import LoadedSegment, load_segment
 from services.searcher.shard import Shard
-from services.snapshot.manifest import FileEntry, Manifest, ShardEntry
+from services.snapshot.manifest import FileEntry, Manifest, Segment, ShardEntry
+from services.snapshot.withdrawn import read_withdrawn
 
 _WARM_UP_TOP_K: Final = 10
 
@@ -28,7 +29,11 @@ class VerifiedFiles(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+Segments = MutableMapping[tuple[object, ...], LoadedSegment]
+"""Segments in memory, by what makes them the same (`identity_of`)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class LoadedSnapshot:
     """What a searcher serves.
 
@@ -37,12 +42,14 @@ class LoadedSnapshot:
         space_id: the space of its vectors.
         dimension: their length.
         shards: by slug, in the order of slugs.
+        segments: what they consist of; a later snapshot takes from here what it shares with this one.
     """
 
     snapshot_id: str
     space_id: str
     dimension: int
     shards: Mapping[str, Shard]
+    segments: Segments
 
 
 def chosen_shards(manifest: Manifest, slugs: Sequence[str]) -> tuple[ShardEntry, ...]:
@@ -81,8 +88,10 @@ def check_space(manifest: Manifest) -> None:
         )
 
 
-Segments = MutableMapping[tuple[str, ...], LoadedSegment]
-"""Segments in memory, by the digests of their files."""
+def identity_of(segment: Segment) -> tuple[object, ...]:
+    """Return what makes a segment the same in two snapshots: its files and how they are asked."""
+    files = (segment.index.file, segment.items, segment.golden)
+    return (*(file.sha256 for file in files), *sorted(segment.index.parameters.items()), segment.index.first_fetch)
 
 
 def load_shard(files: VerifiedFiles, manifest: Manifest, entry: ShardEntry, known: Segments | None = None) -> Shard:
@@ -102,19 +111,22 @@ def load_shard(files: VerifiedFiles, manifest: Manifest, entry: ShardEntry, know
     known = {} if known is None else known
     segments, parts, first_row = [], [], 0
     for segment in entry.segments:
-        digests = tuple(file.sha256 for file in (segment.index.file, segment.items, segment.golden))
-        loaded = known.get(digests)
+        identity = identity_of(segment)
+        loaded = known.get(identity)
         if loaded is None:
             paths = [files.fetch(manifest, file) for file in (segment.index.file, segment.items, segment.golden)]
-            loaded = known[digests] = load_segment(segment, manifest.dimension, *paths)
+            loaded = known[identity] = load_segment(segment, manifest.dimension, *paths)
         selection = None
         if segment.withdrawn is not None:
-            withdrawn = withdrawn_rows(files.fetch(manifest, segment.withdrawn), segment)
+            withdrawn = read_withdrawn(files.fetch(manifest, segment.withdrawn), segment)
             selection = Selection(~withdrawn)
         segments.append(loaded)
         parts.append(Part(loaded.index, first_row, selection))
         first_row += segment.images
-    shard = Shard(entry, parts, _items(entry, segments, parts))
+    items = _items(entry, segments, parts)
+    if not manifest.attributes.items() <= items.attributes.items():
+        raise SnapshotInvalid(f"{entry.segments[-1].items.path}: its attributes are not those of the manifest")
+    shard = Shard(entry, parts, items)
     _warm(shard, segments)
     return shard
 

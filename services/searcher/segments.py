@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from services.common.errors import SnapshotInvalid, SpaceMismatch
 from services.neighbours.vector_index import VectorIndex
-from services.searcher.items import COLUMNS
 from services.snapshot.manifest import Segment
-from services.snapshot.tables import read_items
+from services.snapshot.tables import KEY_COLUMNS, read_items
 
 # Rounding differs between instruction sets by a few 1e-7; a wrong vector differs by 1e-2 and more.
 _SIMILARITY_TOLERANCE: Final = 1e-4
@@ -56,22 +55,6 @@ def load_segment(
     return LoadedSegment(index, items, _check_golden_queries(golden_path, segment, dimension, index, items))
 
 
-def withdrawn_rows(path: Path, segment: Segment) -> NDArray[np.bool_]:
-    """Read which rows of a segment were withdrawn, bool `(images,)`.
-
-    Raises:
-        SnapshotInvalid: it is the bitmap of other rows; names it.
-    """
-    assert segment.withdrawn is not None
-    bits = np.frombuffer(path.read_bytes(), np.uint8)
-    rows = np.unpackbits(bits, bitorder="little").astype(np.bool_)
-    if bits.size != -(-segment.images // 8) or rows.sum() != segment.withdrawn_images or rows[segment.images :].any():
-        raise SnapshotInvalid(
-            f"{segment.withdrawn.path}: not a bitmap of {segment.images} rows with {segment.withdrawn_images} withdrawn"
-        )
-    return rows[: segment.images]
-
-
 def _load_index(path: Path, segment: Segment, dimension: int) -> VectorIndex:
     name = segment.index.file.path
     try:
@@ -94,7 +77,7 @@ def _load_items(path: Path, segment: Segment) -> pa.Table:
         table = read_items(path)
     except (pa.ArrowException, OSError):
         raise SnapshotInvalid(f"{name}: not an Arrow file") from None
-    _check_columns(table, name, COLUMNS)
+    _check_columns(table, name, KEY_COLUMNS)
     if table.num_rows != segment.images:
         raise SnapshotInvalid(f"{name}: {table.num_rows} rows, but the index has {segment.images} vectors")
     return table

@@ -1,7 +1,9 @@
-"""The searcher as a service: opens the snapshot, verifies, loads and warms its shards, then serves them."""
+"""The searcher as a service: opens the snapshot, verifies, loads and warms its shards, serves them, follows CURRENT."""
 
 import asyncio
+import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
 
@@ -9,14 +11,14 @@ import faiss
 import grpc.aio
 from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
 
-from services.common.telemetry import get_logger
 from services.searcher.config import SearcherSettings
-from services.searcher.loading import LoadedSnapshot, check_space, chosen_shards, load_shard
+from services.searcher.loading import LoadedSnapshot
 from services.searcher.pool import SearchPool
+from services.searcher.rollout import Rollout
 from services.searcher.servicer import ShardServicer
+from services.searcher.shelf import Shelf
+from services.snapshot.following import Following
 from services.snapshot.store import SnapshotStore
-
-_log = get_logger()
 
 _SHARD_SERVICE: Final = shard_pb2.DESCRIPTOR.services_by_name["ShardService"].full_name
 
@@ -33,7 +35,10 @@ class Searcher:
             # FAISS would start a thread per core for each search; set in the main thread, it would not reach these.
             prepare_thread=partial(faiss.omp_set_num_threads, 1),
         )
-        self._servicer = ShardServicer(self._pool)
+        self._shelf = Shelf[LoadedSnapshot](settings.keep_seconds, time.monotonic)
+        self._servicer = ShardServicer(self._pool, self._shelf)
+        self._resources = AsyncExitStack()
+        self._resources.push_async_callback(self._pool.close)
 
     @property
     def names(self) -> Sequence[str]:
@@ -45,24 +50,28 @@ class Searcher:
         shard_pb2_grpc.add_ShardServiceServicer_to_server(self._servicer, server)
 
     async def start(self) -> None:
-        """Load every shard; what is damaged or does not fit ends the start.
+        """Load every shard; what is damaged or does not fit ends the start. From then on, follow CURRENT.
 
         Raises:
             SnapshotNotFound, SnapshotInvalid, SpaceMismatch, SettingsInvalid, Unavailable: it can't be served, and why.
         """
         settings = self._settings
         store = SnapshotStore(settings.snapshot_root, cache_dir=settings.cache_dir)
-        manifest = await asyncio.to_thread(store.manifest, settings.snapshot_id or None)
-        check_space(manifest)
-        shards = {}
-        for entry in chosen_shards(manifest, settings.shards):
-            shards[entry.slug] = await asyncio.to_thread(load_shard, store, manifest, entry)
-            _log.info("shard_loaded", shard=entry.slug, images=entry.images, products=entry.products)
-        self._servicer.serve(LoadedSnapshot(manifest.snapshot_id, manifest.space_id, manifest.dimension, shards))
+        rollout = Rollout(store, settings.shards, self._shelf)
+        self._resources.push_async_callback(rollout.close)
+        snapshot_id = await rollout.begin(settings.snapshot_id)
+        if settings.follows:
+            following = Following(
+                partial(asyncio.to_thread, store.current_id),
+                rollout,
+                served_id=snapshot_id,
+                period_seconds=settings.follow_seconds,
+            )
+            self._resources.push_async_callback(following.close)
 
     def drain(self) -> None:
         """Nothing to do: every call is one question and its answer."""
 
     async def close(self) -> None:
-        """End the threads."""
-        await self._pool.close()
+        """Follow no longer, and end the threads."""
+        await self._resources.aclose()

@@ -6,10 +6,10 @@ import grpc.aio
 from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
 
 from services.common.criticality import Criticality
-from services.common.errors import NotServing
 from services.common.paging import page_of
 from services.searcher.conversion import (
     effort_of,
+    predicate_of,
     query_vectors_of,
     search_response,
     shard_description,
@@ -18,38 +18,37 @@ from services.searcher.conversion import (
 )
 from services.searcher.loading import LoadedSnapshot
 from services.searcher.pool import SearchPool
+from services.searcher.shelf import Shelf
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ShardServicer(shard_pb2_grpc.ShardServiceServicer):
-    """Answers from the snapshot that it was told to serve last."""
+    """Answers each call from the one snapshot that it names."""
 
-    def __init__(self, pool: SearchPool) -> None:
-        """Create a servicer that serves nothing yet.
+    def __init__(self, pool: SearchPool, shelf: Shelf[LoadedSnapshot]) -> None:
+        """Create a servicer.
 
         Args:
             pool: where searches run.
+            shelf: what is searched.
         """
         self._pool = pool
-        self._loaded: LoadedSnapshot | None = None
-
-    def serve(self, loaded: LoadedSnapshot) -> None:
-        """Answer from this snapshot from the next call on."""
-        self._loaded = loaded
+        self._shelf = shelf
 
     async def Search(  # noqa: N802 - named by the proto
         self, request: shard_pb2.SearchRequest, context: Context
     ) -> shard_pb2.SearchResponse:
         """Find the nearest products of each query vector in one shard."""
-        loaded = self._serving()
+        loaded = self._shelf.take(request.snapshot_id)
         shard = shard_of(request, loaded)
         top_k = top_k_of(request)
         query_vectors = query_vectors_of(request, loaded.dimension)
         effort = effort_of(request)
+        predicate = predicate_of(request, shard.attributes)
 
         def search() -> shard_pb2.SearchResponse:  # the message is made in the thread too: it may hold 100,000 hits
-            hits = shard.search(query_vectors, top_k, effort)
+            hits = shard.search(query_vectors, top_k, effort, predicate)
             return search_response(hits, loaded.snapshot_id)
 
         criticality = Criticality.BATCH if request.batch else Criticality.INTERACTIVE
@@ -59,7 +58,8 @@ class ShardServicer(shard_pb2_grpc.ShardServiceServicer):
         self, request: shard_pb2.DescribeRequest, _context: Context
     ) -> shard_pb2.DescribeResponse:
         """Tell what is served, a page at a time."""
-        loaded = self._serving()
+        self._shelf.keep(request.used_snapshot_id)
+        loaded = self._shelf.look(request.snapshot_id)
         page, next_page_token = page_of(loaded.snapshot_id, len(loaded.shards), request.page_size, request.page_token)
         return shard_pb2.DescribeResponse(
             shards=[shard_description(shard.entry) for shard in list(loaded.shards.values())[page]],
@@ -67,9 +67,5 @@ class ShardServicer(shard_pb2_grpc.ShardServiceServicer):
             snapshot_id=loaded.snapshot_id,
             space_id=loaded.space_id,
             dimension=loaded.dimension,
+            snapshot_ids=[held.snapshot_id for held in self._shelf.held],
         )
-
-    def _serving(self) -> LoadedSnapshot:
-        if self._loaded is None:
-            raise NotServing("no snapshot is loaded yet")
-        return self._loaded

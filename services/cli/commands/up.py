@@ -19,7 +19,7 @@ def up(
     *,
     snapshot_root: SnapshotRoot = DEFAULT_SNAPSHOT_ROOT,
     snapshot_id: Annotated[
-        str, typer.Option(help="The snapshot to serve; by default the current one.", show_default=False)
+        str, typer.Option(help="The snapshot to serve; by default the current one, now and later.", show_default=False)
     ] = "",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="The gateway's port on loopback; 0 for any free one.")

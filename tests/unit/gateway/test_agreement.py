@@ -25,7 +25,7 @@ from services.gateway.query import Policy
 from services.gateway.scatter import ShardQuery
 from services.relevance.scoring import UNFITTED
 from tests.support.clocks import ManualClock
-from tests.support.gateway import WEIGHTS, FakeSearchers, Gate, until
+from tests.support.gateway import KEY, WEIGHTS, FakeSearchers, Gate, until
 
 SHARDS = tuple(
     RankedShard(slug, slug.capitalize(), share, UNFITTED) for slug, share in (("coats", 0.75), ("bags", 0.25))
@@ -61,7 +61,7 @@ def hits(*products: str) -> tuple[Hit, ...]:
 
 
 def routed(*products: str, scoring: Scoring = Scoring(), top_k: int = 2) -> Routed:  # noqa: B008 - frozen
-    return Routed(Policy.ADAPTIVE, ShardQuery(b"vector", top_k, exact=False), SHARDS, scoring, hits(*products))
+    return Routed(Policy.ADAPTIVE, ShardQuery(KEY, b"vector", top_k, exact=False), SHARDS, scoring, hits(*products))
 
 
 def check(
@@ -90,7 +90,7 @@ async def test_the_routed_answer_is_compared_with_every_shard_s_exact_one() -> N
     assert diary.outcomes == {(Policy.ADAPTIVE, "compared"): 1}
     assert diary.agreements == [differs(0.5)]
     assert searchers.asked == {"coats": 1, "bags": 1}
-    assert set(searchers.queries) == {ShardQuery(b"vector", 2, exact=True, batch=True)}
+    assert set(searchers.queries) == {ShardQuery(KEY, b"vector", 2, exact=True, batch=True)}
 
 
 async def test_the_exact_answer_is_scored_as_the_routed_one_was() -> None:

@@ -16,7 +16,7 @@ from services.gateway.plan import Plan, RankedShard, Scoring
 from services.gateway.scatter import ShardAnswer, ShardQuery
 from services.relevance.scoring import UNFITTED
 from tests.support.clocks import ManualClock
-from tests.support.gateway import RULES, FakeSearchers, Gate, until
+from tests.support.gateway import KEY, RULES, FakeSearchers, Gate, until
 
 SLUGS = ("bags", "coats", "hats", "shoes")
 
@@ -44,7 +44,7 @@ async def gathered(
     extras: bool = True,
 ) -> list[ShardAnswer]:
     clock = clock or ManualClock()
-    query = ShardQuery(b"vector", top_k, exact, batch=batch)
+    query = ShardQuery(KEY, b"vector", top_k, exact, batch=batch)
     budget = Budget.begin(clock(), seconds, RULES.budget)
     return await Gatherer(searchers, rules, clock).gather(
         plan, query, budget, minimum_coverage=minimum_coverage, extras=extras
@@ -155,7 +155,9 @@ async def test_a_shard_that_was_asked_twice_took_both_times() -> None:
 
     budget = Budget.begin(clock(), 1.0, RULES.budget)
     plan = Plan(ranked("coats"), Scoring())
-    (answer,) = await Gatherer(Slow(), RULES.gather, clock).gather(plan, ShardQuery(b"vector", 3, exact=False), budget)
+    (answer,) = await Gatherer(Slow(), RULES.gather, clock).gather(
+        plan, ShardQuery(KEY, b"vector", 3, exact=False), budget
+    )
     assert answer.latency_seconds == pytest.approx(0.3)
 
 

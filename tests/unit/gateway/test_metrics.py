@@ -7,7 +7,7 @@ from services.common.concurrency_limit import LimitRules
 from services.gateway.agreement import Agreement
 from services.gateway.extra_calls import ExtraCalls, ExtraRules
 from services.gateway.ladder import Ladder, LadderRules
-from services.gateway.metrics import AgreementMetrics, ServiceMetrics
+from services.gateway.metrics import AgreementMetrics, ServiceMetrics, SnapshotMetrics
 from services.gateway.query import Policy
 from services.gateway.replicas import EjectionRules, Replicas
 from tests.support.clocks import ManualClock
@@ -67,6 +67,24 @@ def test_the_parts_of_the_gateway_are_read_when_somebody_asks() -> None:
     assert value("rung") == 0
     metrics.failed("OVERLOADED")
     assert value("errors_total", reason="OVERLOADED") == 1
+
+
+def test_the_snapshot_that_is_served_is_told_and_what_became_of_others() -> None:
+    """One id at a time; whether CURRENT names another; how often it changed, and why it did not."""
+    registry = CollectorRegistry()
+    metrics = SnapshotMetrics(registry)
+
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"aisle_gateway_snapshot_{name}", labels)
+
+    metrics.serves("a", switched=False)
+    assert (value("info", snapshot_id="a"), value("behind"), value("switches_total")) == (1, 0, 0)
+    metrics.waits()
+    metrics.refused("SNAPSHOT_INVALID")
+    assert (value("behind"), value("refusals_total", reason="SNAPSHOT_INVALID")) == (1, 1)
+    metrics.serves("b", switched=True)
+    assert (value("info", snapshot_id="a"), value("info", snapshot_id="b")) == (None, 1)
+    assert (value("behind"), value("switches_total")) == (0, 1)
 
 
 def test_two_gateways_in_one_process_share_nothing() -> None:

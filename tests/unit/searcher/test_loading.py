@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from services.common.errors import AisleError, SettingsInvalid, SnapshotInvalid, SpaceMismatch
+from services.filters.predicate import Range
 from services.searcher.loading import check_space, chosen_shards, load_shard
 from services.snapshot.manifest import BASELINE_SLUG, FileEntry, Manifest
 from services.snapshot.tables import read_items, write_items
@@ -139,6 +140,28 @@ def test_golden_vectors_of_another_dimension_are_refused(snapshot: PublishedSnap
 
     with pytest.raises(SnapshotInvalid, match=r"shoes/golden\.parquet.*dimension 8"):
         load_shard(UnverifiedFiles(snapshot.folder), snapshot.manifest, snapshot.manifest.shards[1])
+
+
+def test_free_attributes_can_be_asked_for_once_a_shard_is_loaded(snapshot: PublishedSnapshot) -> None:
+    """A mapped item table is filtered where it lies."""
+    prices = pa.array([None, *range(1, IMAGES)], pa.int64())
+    columns_changed("items.arrow", lambda table: table.append_column("price", prices))(snapshot.folder / "shoes")
+    promising = snapshot.manifest.model_copy(update={"attributes": {"price": "integer"}})
+
+    shard = load_shard(UnverifiedFiles(snapshot.folder), promising, snapshot.manifest.shards[1])
+
+    assert shard.attributes == {"price": "integer"}
+    (hits,) = shard.search(snapshot.images["shoes"].vectors[:1], 10, predicate=Range("price", at_most=2.5))
+    assert sorted(hits.image_ids) == ["shoes-image-1", "shoes-image-2"]
+    assert hits.exhausted
+
+
+def test_attributes_that_the_manifest_promises_and_a_table_lacks_are_refused(snapshot: PublishedSnapshot) -> None:
+    """A filter may ask about them."""
+    promising = snapshot.manifest.model_copy(update={"attributes": {"colour": "string"}})
+
+    with pytest.raises(SnapshotInvalid, match=r"shoes/items\.arrow: its attributes"):
+        load_shard(UnverifiedFiles(snapshot.folder), promising, snapshot.manifest.shards[1])
 
 
 def test_by_default_every_category_is_served_but_not_the_baseline(snapshot: PublishedSnapshot) -> None:

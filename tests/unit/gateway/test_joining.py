@@ -1,4 +1,4 @@
-"""What a gateway refuses to start with."""
+"""What a gateway refuses to serve, and what it says about the rest."""
 
 from dataclasses import replace
 
@@ -6,21 +6,37 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.common.errors import SettingsInvalid, SpaceMismatch
-from services.gateway.server import _check_space, _join
+from services.gateway.catalog import Catalog
+from services.gateway.joining import join
 from services.models.metadata import ModelInfo
+from services.snapshot.manifest import Manifest
 from tests.support.gateway import manifest_of, relevance_of
 
 EMBEDDER = ModelInfo("embedder", "e-2", "cd" * 32, "resize-square-1", 8, 8, output_size=4, max_batch_size=8)
 CLASSIFIER = replace(EMBEDDER, name="classifier", version="c-2", labels=("Bags", "Hats"))
-MANIFEST = manifest_of(["Bags", "Coats"]).model_copy(update={"space_id": EMBEDDER.space.space_id})
+TOPOLOGY = {slug: ["somewhere"] for slug in ("bags", "coats", "hats")}
+
+
+def ours(manifest: Manifest) -> Manifest:
+    """Return a manifest as one of the embedder's."""
+    return manifest.model_copy(update={"space_id": EMBEDDER.space.space_id})
+
+
+MANIFEST = ours(manifest_of(["Bags", "Coats"]))
+
+
+def joined(
+    manifest: Manifest = MANIFEST, embedder: ModelInfo = EMBEDDER, classifier: ModelInfo = CLASSIFIER
+) -> Catalog:
+    return join(manifest, embedder, classifier, TOPOLOGY)
 
 
 def test_the_snapshot_of_this_embedder_is_taken() -> None:
     """And of no other's: file, preprocessing and dimension all make the space."""
-    _check_space(MANIFEST, EMBEDDER, CLASSIFIER)
+    assert joined().manifest is MANIFEST
     for other in (replace(EMBEDDER, sha256="ef" * 32), replace(EMBEDDER, output_size=5)):
         with pytest.raises(SpaceMismatch, match="index the catalogue again") as refused:
-            _check_space(MANIFEST, other, CLASSIFIER)
+            joined(embedder=other)
         assert MANIFEST.space_id in refused.value.message
         assert other.space.space_id in refused.value.message
 
@@ -28,30 +44,38 @@ def test_the_snapshot_of_this_embedder_is_taken() -> None:
 def test_models_that_want_another_preprocessing_are_refused() -> None:
     """The gateway has one way from photo to pixels."""
     with pytest.raises(SpaceMismatch, match=r"classifier wants preprocessing 'centre-crop-1'"):
-        _check_space(MANIFEST, EMBEDDER, replace(CLASSIFIER, preprocessing="centre-crop-1"))
+        joined(classifier=replace(CLASSIFIER, preprocessing="centre-crop-1"))
 
 
 def test_a_classifier_that_knows_one_category_is_enough() -> None:
     """The others can be reached by ALL."""
-    assert _join(MANIFEST, CLASSIFIER).unroutable == ("Coats",)
+    assert joined().unroutable == ("Coats",)
 
 
 def test_a_classifier_of_another_shop_is_refused() -> None:
     """Every photo would be routed at random."""
     with pytest.raises(SettingsInvalid, match=r"c-2.*'Bags'.*'Spoons'"):
-        _join(MANIFEST, replace(CLASSIFIER, labels=("Spoons",)))
+        joined(classifier=replace(CLASSIFIER, labels=("Spoons",)))
 
 
 def test_a_snapshot_that_learned_nothing_about_the_classifier_is_said_once() -> None:
     """With what follows and what to do; a snapshot that did says nothing."""
-    learned = manifest_of(["Bags", "Hats"], relevance=relevance_of(classifier_sha256=CLASSIFIER.sha256))
+    learned = ours(manifest_of(["Bags", "Hats"], relevance=relevance_of(classifier_sha256=CLASSIFIER.sha256)))
     with capture_logs() as logged:
-        assert _join(learned, CLASSIFIER).fusion is not None
+        assert joined(learned).fusion is not None
     assert logged == []
     for manifest in (manifest_of(["Bags", "Hats"]), manifest_of(["Bags", "Hats"], relevance=relevance_of())):
         other = replace(CLASSIFIER, sha256="12" * 32)
         with capture_logs() as logged:
-            assert _join(manifest, other).fusion is None
+            assert joined(ours(manifest), classifier=other).fusion is None
         (warning,) = logged
         assert (warning["event"], warning["log_level"]) == ("adaptive_is_not_fitted", "warning")
         assert "held-out photos" in warning["remedy"]
+
+
+def test_a_shard_that_no_searcher_is_known_for_is_said() -> None:
+    """It will be missing from every answer; to serve it, somebody has to change the shard map."""
+    gloves = replace(CLASSIFIER, labels=("Bags", "Gloves"))
+    with capture_logs() as logged:
+        joined(ours(manifest_of(["Bags", "Gloves"])), classifier=gloves)
+    assert {"event": "shards_without_searcher", "log_level": "warning", "shards": ["gloves"]} in logged
