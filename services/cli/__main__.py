@@ -10,7 +10,9 @@ from services.cli.commands.demo import demo
 from services.cli.commands.evaluate import evaluate
 from services.cli.commands.fit import fit
 from services.cli.commands.index import index
+from services.cli.commands.loadtest import loadtest
 from services.cli.commands.search import search
+from services.cli.commands.snapshot import snapshot
 from services.cli.commands.status import status
 from services.cli.commands.up import up
 from services.cli.console import say_error, say_os_error
@@ -26,6 +28,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(dataset, name="dataset")
+app.add_typer(loadtest, name="loadtest")
+app.add_typer(snapshot, name="snapshot")
 for command in (fit, index, up, search, status, evaluate, demo):
     app.command()(command)
 

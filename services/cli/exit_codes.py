@@ -20,6 +20,8 @@ class ExitCode(IntEnum):
     UNUSABLE_INPUT = 2
     UNAVAILABLE = 3
     PARTIAL = 4
+    INVALID = 5
+    MISSED = 6
     INTERRUPTED = 130
 
 
@@ -28,7 +30,9 @@ Exit status:
 
 0 done; 1 failed; 2 unusable options, files or photos: mend them;
 
-3 nobody serves, or not in time: come back later; 4 done in part: shards or photos are missing; 130 interrupted
+3 nobody serves, or not in time: come back later; 4 done in part: shards or photos are missing;
+
+5 measured, but not to be believed; 6 measured, and the objective was missed; 130 interrupted
 """
 
 

@@ -5,6 +5,7 @@
     │   ├── ImageUnreadable        IMAGE_UNREADABLE      no bytes, no picture, or a truncated one
     │   ├── RegionInvalid          REGION_INVALID        a box outside the picture or without area
     │   ├── UnknownCategory        UNKNOWN_CATEGORY      a category that the snapshot lacks
+    │   ├── FilterInvalid          FILTER_INVALID        an attribute, value, range or size of a filter
     │   ├── VectorInvalid          VECTOR_INVALID        bytes, shape or numbers of a query vector
     │   ├── CatalogueInvalid       CATALOGUE_INVALID     a row of a catalogue or of labelled photos
     │   └── SettingsInvalid        SETTINGS_INVALID      a setting of a process
@@ -82,6 +83,12 @@ class UnknownCategory(InvalidArgument):
     """A category that the snapshot lacks."""
 
     reason = "UNKNOWN_CATEGORY"
+
+
+class FilterInvalid(InvalidArgument):
+    """A filter that can't be asked of the snapshot: an unknown attribute, another type, an empty range, too much."""
+
+    reason = "FILTER_INVALID"
 
 
 class VectorInvalid(InvalidArgument):

@@ -1,4 +1,4 @@
-"""Folders that appear in one step: built under another name, then renamed, so nobody ever sees half of one."""
+"""Folders and files that appear in one step: made under another name, then renamed, so nobody ever sees half of one."""
 
 import shutil
 import tempfile
@@ -34,3 +34,10 @@ def replaced_in_one_step(target: Path, *, beside: Path | None = None) -> Iterato
             raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def write_in_one_step(target: Path, text: str) -> None:
+    """Write a file in UTF-8; an older one is replaced as a whole."""
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(target)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from services.client.types import Catalog, Policy
 from services.common.errors import CatalogueInvalid, PolicyUnavailable, UnknownCategory
+from services.common.replacing import write_in_one_step
 from services.datasets.labelled import Dataset, read_dataset
 from services.evaluation.losses import unexplained
 from services.evaluation.machine import this_machine
@@ -139,10 +140,8 @@ def write_report(report: Report, image_root: Path, out: Path) -> None:
         out: the folder, made when it is missing.
     """
     out.mkdir(parents=True, exist_ok=True)
-    for name, text in ((REPORT_JSON, report.to_json()), (REPORT_HTML, render(report, image_root))):
-        unfinished = out / f".{name}.unfinished"
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(out / name)
+    write_in_one_step(out / REPORT_JSON, report.to_json())
+    write_in_one_step(out / REPORT_HTML, render(report, image_root))
 
 
 def _labelled(dataset: Dataset) -> list[Query]:

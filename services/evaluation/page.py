@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Template
 
 from services.evaluation.charts import (
     PRICE_HEIGHT,
@@ -17,6 +17,7 @@ from services.evaluation.charts import (
     stage_rows,
 )
 from services.evaluation.schema import METRICS, Report
+from services.evaluation.templating import templates
 from services.evaluation.thumbnails import Thumbnails
 from services.evaluation.words import (
     CASE_WORDS,
@@ -24,11 +25,7 @@ from services.evaluation.words import (
     ORACLE_WORDS,
     POLICY_WORDS,
     STAGE_WORDS,
-    count,
-    ms,
-    percent,
     reason_words,
-    signed,
 )
 
 
@@ -64,15 +61,7 @@ def render(report: Report, image_root: Path) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("services.evaluation"),
-        autoescape=True,  # names come from catalogues
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"count": count, "ms": ms, "percent": percent, "signed": signed}
-    return environment.get_template("report.html.j2")
+    return templates("services.evaluation").get_template("report.html.j2")
 
 
 def _best(report: Report) -> dict[str, float]:

@@ -10,7 +10,10 @@ import structlog
 
 from services.cli.__main__ import main
 from services.cli.exit_codes import ExitCode
+from services.filters.conversion import predicate_from
+from services.filters.predicate import AllOf, Equals, Not, Range
 from tests.support.fake_gateway import SERVICE, FakeGateway, serving
+from tests.support.shop import Shop
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +70,17 @@ async def test_search_sends_what_was_asked_for(target: str, photo: Path, gateway
     assert gateway.deadlines_seconds[0] == pytest.approx(1, abs=0.3)
 
 
+async def test_search_filters_by_conditions(
+    target: str, photo: Path, gateway: FakeGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their values are of the attributes' types, which the gateway tells; what it does not have is status 2."""
+    assert await aisle("search", photo, "--target", target, "--where", "price=10..", "--where", "price!=12") == 0
+    expected = AllOf((Range("price", at_least=10), Not(Equals("price", 12))))
+    assert predicate_from(gateway.calls[0].filter) == expected
+    assert await aisle("search", photo, "--target", target, "--where", "colour=red") == ExitCode.UNUSABLE_INPUT
+    assert "'colour'; there are price" in " ".join(capsys.readouterr().err.split())
+
+
 async def test_search_writes_a_line_of_json_per_photo(
     target: str, tmp_path: Path, photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,6 +131,7 @@ async def test_status_shows_what_can_be_searched(target: str, capsys: pytest.Cap
     shown = capsys.readouterr().out
     assert "serving" in shown
     assert "c00042" in shown
+    assert "price (float)" in shown
     assert await aisle("status", "--target", target, "--json") == ExitCode.OK
     told = json.loads(capsys.readouterr().out)
     assert (told["health"], len(told["catalog"]["categories"])) == ("serving", 2_345)
@@ -126,3 +141,22 @@ async def test_a_gateway_that_loads_is_not_available(gateway: FakeGateway) -> No
     """Up, but NOT_SERVING: status 3."""
     async with serving(gateway, states=[(SERVICE, 2)]) as target:
         assert await aisle("status", "--target", target) == ExitCode.UNAVAILABLE
+
+
+async def test_a_change_waits_until_it_can_be_seen(
+    target: str, gateway: FakeGateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says how many seconds that took; a gateway that never gets there is named, with what it serves."""
+    shop = Shop.make(tmp_path, {"Bag": 4})
+    await asyncio.to_thread(shop.build, range(4))
+    words = ["--snapshot-root", shop.root, "--wait", target]
+    late = await aisle("snapshot", "delete", "Bag-0", *words, "--wait-seconds", 0.1)
+    assert late == ExitCode.UNAVAILABLE
+    assert f"after 0 s the gateway at {target} still serves snapshot-1" in capsys.readouterr().err
+
+    published = shop.store.current_id()
+    asyncio.get_running_loop().call_later(0.3, setattr, gateway, "snapshot_id", published)
+    assert await aisle("snapshot", "delete", "Bag-0", "--ignore-unknown", *words, "--json") == ExitCode.OK
+    told = json.loads(capsys.readouterr().out)
+    assert (told["snapshot_id"], told["changed"]) == (published, False)
+    assert 0 < told["seconds_until_served"] < 30

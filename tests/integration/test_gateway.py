@@ -17,6 +17,8 @@ from aisle.search.v1 import search_pb2_grpc as pb_grpc
 from PIL import Image
 
 from services.common.loop_lag import LoopLag
+from services.filters.conversion import message_from
+from services.filters.predicate import Equals, OneOf, Present
 from services.models.process import TritonProcess
 from services.photo.region import Region
 from services.relevance.waves import Waves
@@ -51,6 +53,27 @@ async def test_all_answers_as_brute_force_does(shop: Cluster, seed: int, top_k: 
     assert (response.coverage.share, response.coverage.partial) == (1.0, False)
     assert {shard.category for shard in response.coverage.shards} == set(IMAGES)
     assert response.snapshot_id == shop.snapshot.manifest.snapshot_id
+
+
+@pytest.mark.parametrize("policy", [pb.POLICY_ALL, pb.POLICY_BASELINE])
+async def test_a_filter_answers_as_brute_force_does_among_what_passes(shop: Cluster, policy: int) -> None:
+    """Every second image passes, which is why products show other images than without; and there are no more."""
+    gallery = {
+        category: shop.snapshot.images[category].rows(np.arange(0, images, 2)) for category, images in IMAGES.items()
+    }
+    wanted = OneOf("image_id", tuple(image_id for images in gallery.values() for image_id in images.image_ids))
+    response = await shop.search(photo(0), top_k=1_000, routing=asked(policy), filter=message_from(wanted))
+    assert_same(response.hits, true_hits(dataclasses.replace(shop.snapshot, images=gallery), photo(0), 1_000))
+    assert all(shard.exhausted for shard in response.coverage.shards)
+
+
+async def test_a_filter_of_what_is_not_known_is_refused(shop: Cluster) -> None:
+    """By the path of its field, and with what there is."""
+    filtered = shop.search(photo(0), filter=message_from(Present("image_id") & ~Equals("colour", "red")))
+    failure = await failed(filtered)
+    assert (failure.code, failure.reason) == ("INVALID_ARGUMENT", "FILTER_INVALID")
+    assert failure.field == "filter.all_of.filters[1].negated.equals.attribute"
+    assert "'colour'; it has category, image_id, product_id" in failure.message
 
 
 async def test_baseline_finds_the_same_products(shop: Cluster) -> None:
@@ -308,6 +331,7 @@ async def test_the_catalog_is_told_page_by_page(shop: Cluster, page_size: int) -
     for page in pages:
         assert (page.snapshot_id, page.space_id, page.has_baseline) == (manifest.snapshot_id, manifest.space_id, True)
         assert page.is_adaptive_fitted
+        assert [each.name for each in page.attributes] == ["category", "image_id", "product_id"]
         assert [(model.name, model.version) for model in page.models] == [
             ("embedder", "tiny-embedder-1"),
             ("classifier", "tiny-classifier-1"),

@@ -11,7 +11,10 @@ from pathlib import Path
 import faiss
 import numpy as np
 import pytest
+import structlog
 
+from services.cli.__main__ import main
+from services.cli.exit_codes import ExitCode
 from services.indexer.pictures import Picture, read_pixels
 from services.models.process import TritonProcess
 from services.snapshot.manifest import Manifest
@@ -37,13 +40,13 @@ def _assert_vectors_are_the_models(root: Path, gallery: Gallery, manifest: Manif
     """Compare every vector of every index with what ONNX Runtime says about its picture, without Triton."""
     store = SnapshotStore(root)
     for shard in manifest.shards:
-        (segment,) = shard.segments
-        index = faiss.read_index(str(store.fetch(manifest, segment.index.file)))
-        items = read_items(store.fetch(manifest, segment.items)).to_pydict()
-        pictures = [Picture(0, gallery.image_root / path, 0, 0) for path in items["image_path"]]
-        pixels = [read_pixels(picture, tiny_models.SIDE, tiny_models.SIDE) for picture in pictures]
-        expected = tiny_models.run_in_process(tiny_models.embedder(), np.array(pixels, dtype=np.uint8))
-        np.testing.assert_allclose(index.reconstruct_n(0, shard.images), expected, atol=1e-5)
+        for segment in shard.segments:
+            index = faiss.read_index(str(store.fetch(manifest, segment.index.file)))
+            items = read_items(store.fetch(manifest, segment.items)).to_pydict()
+            pictures = [Picture(0, gallery.image_root / path, 0, 0) for path in items["image_path"]]
+            pixels = [read_pixels(picture, tiny_models.SIDE, tiny_models.SIDE) for picture in pictures]
+            expected = tiny_models.run_in_process(tiny_models.embedder(), np.array(pixels, dtype=np.uint8))
+            np.testing.assert_allclose(index.reconstruct_n(0, segment.images), expected, atol=1e-5)
 
 
 def test_a_catalogue_becomes_a_snapshot(tiny_triton: TritonProcess, tmp_path: Path) -> None:
@@ -97,6 +100,28 @@ def test_held_out_photos_are_tried_on_both_models(tiny_triton: TritonProcess, tm
     assert relevance is not None
     served = hashlib.sha256(tiny_models.classifier()).hexdigest()
     assert (relevance.photos, relevance.fusion.classifier_sha256) == (40, served)
+
+
+def test_a_catalogue_is_added_to_a_snapshot(
+    tiny_triton: TritonProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the command that an operator gives; every vector is the model's, and again it is refused by name."""
+    gallery = make_gallery(tmp_path, {"Bag": 10, "Coat": 4})
+    header, *lines = gallery.catalogue.read_text().splitlines()
+    gallery.catalogue.write_text("\n".join([header, *lines[:8]]))
+    done = _run(_command(gallery, tmp_path / "root", tiny_triton.command.target))
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "new.csv").write_text("\n".join([header, *lines[8:]]))
+    where = ["--snapshot-root", str(tmp_path / "root"), "--triton", tiny_triton.command.target]
+    assert main(["snapshot", "add", str(tmp_path / "new.csv"), *where]) == ExitCode.OK
+    structlog.reset_defaults()
+    assert "+6 images, +3 products" in capsys.readouterr().out
+    manifest = SnapshotStore(tmp_path / "root").manifest()
+    assert [(shard.slug, shard.images) for shard in manifest.shards] == [("bag", 10), ("coat", 4), ("_all", 14)]
+    _assert_vectors_are_the_models(tmp_path / "root", gallery, manifest)
+    again = _run([*_command(gallery, tmp_path / "root", tiny_triton.command.target), "--add"])
+    assert again.returncode == 2
+    assert "image_id 'Bag-0' is already in snapshot" in again.stderr
 
 
 def test_without_triton_the_build_fails_and_says_so(tmp_path: Path) -> None:

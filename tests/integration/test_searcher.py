@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
 from services.common.lifecycle import run
+from services.filters.conversion import message_from
+from services.filters.predicate import OneOf, Predicate, Present
 from services.neighbours.vector_index import Effort
 from services.searcher.config import SearcherSettings
 from services.searcher.server import Searcher
@@ -91,6 +93,19 @@ async def test_an_exact_search_of_an_exact_index_answers_the_same(
     assert usual == exact
 
 
+async def test_a_filter_is_answered_among_what_passes(
+    stub: shard_pb2_grpc.ShardServiceStub, snapshot: PublishedSnapshot
+) -> None:
+    """Three products have an image that passes; asked for four, a shard gives them and says that these are all."""
+    wanted = OneOf("image_id", ("shoes-image-3", "shoes-image-8", "shoes-image-9", "shoes-image-39"))
+    answer = await stub.Search(request(snapshot, "shoes", filter=message_from(wanted)), timeout=5)
+
+    for hits in answer.neighbours:
+        assert set(hits.image_ids) <= set(wanted.values)
+        assert sorted(hits.product_ids) == ["shoes-product-1", "shoes-product-19", "shoes-product-4"]
+        assert hits.exhausted
+
+
 async def test_the_baseline_is_served_where_it_is_named(snapshot: PublishedSnapshot) -> None:
     """The index over everything finds what the best category's shard finds."""
     async with searcher(snapshot, shards=(BASELINE_SLUG,)) as stub:
@@ -122,6 +137,12 @@ async def test_the_baseline_is_served_where_it_is_named(snapshot: PublishedSnaps
         ({"rows": 1_025}, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "rows"),
         ({"top_k": 0}, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "top_k"),
         ({"top_k": 1_001}, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "top_k"),
+        (
+            {"filter": message_from(Present("colour"))},
+            "INVALID_ARGUMENT",
+            "FILTER_INVALID",
+            "filter.present.attribute",
+        ),
     ],
 )
 async def test_bad_requests_are_refused_with_code_reason_and_field(
@@ -184,12 +205,16 @@ class HeldSearches:
         search = Shard.search
 
         def held(
-            shard: Shard, query_vectors: NDArray[np.float32], top_k: int, effort: Effort = Effort.TUNED
+            shard: Shard,
+            query_vectors: NDArray[np.float32],
+            top_k: int,
+            effort: Effort = Effort.TUNED,
+            predicate: Predicate | None = None,
         ) -> list[ProductHits]:
             self.begun += 1
             self._entered.release()
             assert self._let_go.wait(10)
-            return search(shard, query_vectors, top_k, effort)
+            return search(shard, query_vectors, top_k, effort, predicate)
 
         monkeypatch.setattr(Shard, "search", held)
 
@@ -306,7 +331,7 @@ async def test_a_manifest_of_another_space_or_schema_refuses_the_start_by_name(t
     other_space = publish_snapshot(tmp_path / "space", CATEGORIES, space_id="0123456789abcdef")
     other_schema = publish_snapshot(tmp_path / "schema", CATEGORIES)
     manifest = other_schema.folder / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"schema_version": 2', '"schema_version": 3'))
+    manifest.write_text(manifest.read_text().replace('"schema_version": 3', '"schema_version": 4'))
 
     for snapshot, reason in ((other_space, "SPACE_MISMATCH"), (other_schema, "SNAPSHOT_INVALID")):
         settings = settings_for(snapshot)

@@ -51,9 +51,14 @@ FUSION = FusionEntry(
 
 
 def publish(
-    root: Path, *, baseline: bool = True, embedder: EmbedderEntry = EMBEDDER, fusion: FusionEntry = FUSION
+    root: Path,
+    *,
+    baseline: bool = True,
+    embedder: EmbedderEntry = EMBEDDER,
+    fusion: FusionEntry = FUSION,
+    seed: int = 0,
 ) -> PublishedSnapshot:
-    """Publish the gallery that every test of the gateway searches."""
+    """Publish the gallery that every test of the gateway searches; each seed makes other pictures of its products."""
     return publish_snapshot(
         root,
         IMAGES,
@@ -62,6 +67,7 @@ def publish(
         baseline=baseline,
         embedder=embedder,
         relevance=Relevance(photos=100, match_threshold=0.5, fusion=fusion),
+        seed=seed,
     )
 
 
@@ -135,9 +141,10 @@ def _vector_of(data: bytes, region: Region | None) -> Any:
 
 
 @asynccontextmanager
-async def searcher(snapshot: PublishedSnapshot, *slugs: str) -> AsyncIterator[str]:
+async def searcher(snapshot: PublishedSnapshot, *slugs: str, **settings: float) -> AsyncIterator[str]:
     """Serve shards, and yield the address."""
-    async with serving(Searcher(SearcherSettings(snapshot_root=str(snapshot.root), shards=slugs))) as address:
+    serve = SearcherSettings.model_validate({"snapshot_root": str(snapshot.root), "shards": slugs, **settings})
+    async with serving(Searcher(serve)) as address:
         yield address
 
 
@@ -182,6 +189,7 @@ async def cluster(
     *,
     without: Sequence[str] = (),
     lent: Mapping[str, str] | None = None,
+    follow_seconds: float = 1.0,
     **settings: object,
 ) -> AsyncIterator[Cluster]:
     """Start a searcher per shard and a gateway.
@@ -192,19 +200,29 @@ async def cluster(
         triton: where the models are.
         without: shards that the topology leaves out.
         lent: per shard another one whose searcher the topology takes for its second replica.
+        follow_seconds: how often all of them look at CURRENT.
         **settings: the gateway's.
     """
     async with AsyncExitStack() as stack:
         slugs = [slug for slug in (*IMAGES, BASELINE_SLUG) if slug in snapshot.images]
         searchers = {slug: await stack.enter_async_context(AsyncExitStack()) for slug in slugs}
-        targets = {slug: await searchers[slug].enter_async_context(searcher(snapshot, slug)) for slug in slugs}
+        targets = {
+            slug: await searchers[slug].enter_async_context(searcher(snapshot, slug, follow_seconds=follow_seconds))
+            for slug in slugs
+        }
         others = {slug: [targets[other]] for slug, other in (lent or {}).items()}
         topology = write_topology(
             folder, {slug: [at, *others.get(slug, [])] for slug, at in targets.items() if slug not in without}
         )
         gateway = Gateway(
             GatewaySettings.model_validate(
-                {"snapshot_root": str(snapshot.root), "topology": topology, "triton": triton, **settings}
+                {
+                    "snapshot_root": str(snapshot.root),
+                    "topology": topology,
+                    "triton": triton,
+                    "follow_seconds": follow_seconds,
+                    **settings,
+                }
             )
         )
         address = await stack.enter_async_context(serving(gateway))

@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from aisle.filter.v1 import filter_pb2
 from aisle.search.v1 import search_pb2, search_pb2_grpc
 from google.rpc import code_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -28,6 +29,7 @@ class FakeGateway(search_pb2_grpc.SearchServiceServicer):
     """Answers each photo with one hit whose product id is the photo's own bytes.
 
     Attributes:
+        snapshot_id: what it says to serve.
         failures_left: how many further calls or streams end UNAVAILABLE.
         refusals_left: how many further photos "flaky" are answered with UNAVAILABLE.
         break_after: answers after which a stream ends UNAVAILABLE, as often as `failures_left` says; None for never.
@@ -41,6 +43,7 @@ class FakeGateway(search_pb2_grpc.SearchServiceServicer):
     """
 
     def __init__(self) -> None:
+        self.snapshot_id = "snapshot-1"
         self.failures_left = 0
         self.refusals_left = 0
         self.break_after: int | None = None
@@ -135,10 +138,11 @@ class FakeGateway(search_pb2_grpc.SearchServiceServicer):
         return search_pb2.GetCatalogResponse(
             categories=[search_pb2.CatalogCategory(category=f"c{i:05d}", products=i) for i in range(start, end)],
             next_page_token=str(end) if end < CATEGORIES else "",
-            snapshot_id="snapshot-1",
+            snapshot_id=self.snapshot_id,
             space_id="space-1",
             has_baseline=True,
             is_adaptive_fitted=True,
+            attributes=[filter_pb2.Attribute(name="price", type=filter_pb2.ATTRIBUTE_TYPE_FLOAT)],
         )
 
 

@@ -16,7 +16,7 @@ from services.common.concurrency_limit import LimitRules
 from services.common.errors import AisleError, DeadlineExceeded
 from services.gateway.agreement import Routed
 from services.gateway.budget import BudgetRules
-from services.gateway.catalog import Catalog
+from services.gateway.catalog import Catalog, SnapshotKey
 from services.gateway.gathering import GatherRules
 from services.gateway.hedging import Reply
 from services.gateway.ladder import Ladder, LadderRules
@@ -42,6 +42,8 @@ RULES = SearchRules(
     budget=BudgetRules(default_seconds=2.0, max_seconds=30.0, reserve_seconds=0.005, scatter_share=0.2),
     gather=GatherRules(light_mass=0.0, light_seconds=0.0),
 )
+KEY = SnapshotKey("20260131T120000Z-0123456789ab", "0123456789abcdef", 4)
+"""Of every manifest that `manifest_of` makes, if nothing else is said."""
 ADMISSION = AdmissionRules(LimitRules(least=8, most=8), max_waiting=0)
 
 
@@ -51,6 +53,7 @@ def manifest_of(
     baseline: bool = False,
     maps: Mapping[str, SimilarityMap] | None = None,
     relevance: Relevance | None = None,
+    snapshot_id: str = KEY.snapshot_id,
 ) -> Manifest:
     """Return a manifest whose files are nowhere; a category's slug is its name in lower case."""
     known = maps or {}
@@ -61,10 +64,10 @@ def manifest_of(
     if baseline:
         shards.append(entry_of(BASELINE_SLUG, "", images=8, products=4))
     return Manifest(
-        snapshot_id="20260131T120000Z-0123456789ab",
+        snapshot_id=snapshot_id,
         created_at="2026-01-31T12:00:00Z",
-        space_id="0123456789abcdef",
-        dimension=4,
+        space_id=KEY.space_id,
+        dimension=KEY.dimension,
         metric="inner_product",
         embedder=EmbedderEntry(name="embedder", version="e-1", sha256="ab" * 32, preprocessing="resize-square-1"),
         dataset="memory",

@@ -47,7 +47,9 @@ def catalog(products: Mapping[str, str] = PRODUCTS, *, has_baseline: bool = True
     names = sorted(set(products.values()))
     counts = {name: sum(category == name for category in products.values()) for name in names}
     categories = tuple(CatalogCategory(name, counts[name], counts[name], routable=True) for name in names)
-    return Catalog(categories, SNAPSHOT_ID, "0123456789abcdef", MODELS, has_baseline, is_adaptive_fitted=True)
+    return Catalog(
+        categories, SNAPSHOT_ID, "0123456789abcdef", MODELS, has_baseline, is_adaptive_fitted=True, attributes={}
+    )
 
 
 def make_shop(folder: Path, photos: Sequence[LabelledPhoto], products: Mapping[str, str] = PRODUCTS) -> Path:

@@ -94,6 +94,7 @@ def publish_snapshot(
     embedder: EmbedderEntry = EMBEDDER,
     space_id: str | None = None,
     relevance: Relevance | None = None,
+    seed: int = 0,
 ) -> PublishedSnapshot:
     """Publish a snapshot below `root` and make it current.
 
@@ -106,11 +107,12 @@ def publish_snapshot(
         embedder: what is said to have made the vectors.
         space_id: a wrong one, for tests of refusal; by default the right one.
         relevance: what it is said to have learned.
+        seed: of the vectors.
     """
     categories = [category for category, images in images_of_category.items() for _ in range(images)]
     numbers = [number for images in images_of_category.values() for number in range(images)]
     gallery = Images(
-        vectors=unit_vectors(len(categories), dimension),
+        vectors=unit_vectors(len(categories), dimension, seed),
         image_ids=[f"{slug(category)}-image-{number}" for category, number in zip(categories, numbers, strict=True)],
         product_ids=[
             f"{slug(category)}-product-{number // images_per_product}"

@@ -24,6 +24,19 @@ Triton = Annotated[
 
 Models = Annotated[Path, typer.Option("--models", help="The model repository for Triton, as `aisle fit` writes it.")]
 
+WaitFor = Annotated[
+    str,
+    typer.Option(
+        "--wait",
+        metavar="GATEWAY",
+        help="host:port of a gateway: wait until it answers from the new snapshot, and say how long that took.",
+        show_default=False,
+    ),
+]
+
+WaitSeconds = Annotated[float, typer.Option(min=0, help="How long --wait waits before it gives up.")]
+
+DEFAULT_WAIT_SECONDS = 60.0
 DEFAULT_MODELS = Path("model_repository")
 DEFAULT_RUN_FOLDER = Path("build/run")
 DEFAULT_SNAPSHOT_ROOT = "build/snapshots"

@@ -27,6 +27,13 @@ def search(
     region: Annotated[
         str | None, typer.Option(help="Part of the picture: x0,y0,x1,y1 in shares of its width and height.")
     ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Find only pictures with this attribute: NAME=VALUE, NAME!=VALUE, or NAME=FROM..TO, where either end "
+            "may be left out; repeat for more, all of which have to hold. `aisle status` lists the attributes."
+        ),
+    ] = None,
     minimum_coverage: Annotated[
         float,
         typer.Option(min=0, max=1, help="Fail when less than this share of the classifier's probability is searched."),
@@ -45,9 +52,12 @@ def search(
 
       aisle search shelf.jpg --region 0,0,0.5,1 --category Milk --category Yoghurt
 
+      aisle search shelf.jpg --where colour=red --where 'price=10..50' --where 'brand!=Acme'
+
       aisle search *.jpg --json | jq -r '.result.hits[0].product_id'
     """
     from services.cli.answers import outcome_json
+    from services.cli.conditions import predicate_of
     from services.cli.console import print_json
     from services.cli.finding import gateway_address
     from services.client import SearchOutcome, SyncAisleClient
@@ -63,6 +73,8 @@ def search(
     )
     outcomes = []
     with SyncAisleClient(gateway_address(target, run_folder)) as client:
+        if where:  # what `10` means depends on the attribute's type
+            options["where"] = predicate_of(where, client.catalog().attributes)
         for photo in photos:
             try:
                 result = client.search(photo, timeout_seconds=timeout_seconds, **options)

@@ -56,6 +56,8 @@ def _show(gateway: str, health: "Health", system: "SystemState | None", catalog:
         return
     models = ", ".join(f"{model.name} {model.version}" for model in catalog.models)
     console.print(f"snapshot {catalog.snapshot_id} · {models} · baseline {'yes' if catalog.has_baseline else 'no'}")
+    attributes = ", ".join(f"{name} ({kind})" for name, kind in catalog.attributes.items())
+    console.print(f"attributes for --where: {attributes}", markup=False)
     table = Table(box=SIMPLE, header_style="dim")
     table.add_column("category")
     table.add_column("products", justify="right")

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -11,6 +10,9 @@ from pathlib import Path
 from services.client import AisleClient, Criticality, Policy, SearchOptions, SearchResult
 from services.common.errors import AisleError
 from services.common.loop_lag import LoopLag
+from services.loadtest.arrivals import Poisson, send_times
+from services.loadtest.pacing import begin_at
+from services.loadtest.plan import make_plan
 from tests.support.cluster import photo
 
 _NOTABLE_LAG = 0.005
@@ -138,11 +140,12 @@ class History:
 
 def poisson(rate: float, seconds: float, seed: int, *like: Question) -> Iterator[Question]:
     """Yield questions at random times, `rate` a second on average; what they ask is drawn from `like`."""
-    lot = random.Random(seed)
-    at, number = 0.0, 0
-    while (at := at + lot.expovariate(rate)) < seconds:
-        yield replace(lot.choice(like), number=number, at=at, photo=lot.randrange(PHOTOS))
-        number += 1
+    times = send_times(Poisson(rate=rate, seconds=seconds), seed)
+    plan = make_plan([times], [1.0] * len(like), PHOTOS, seed + 1)
+    for number, (at, kind, of) in enumerate(
+        zip(times.tolist(), plan.kinds.tolist(), plan.photos.tolist(), strict=True)
+    ):
+        yield replace(like[kind], number=number, at=at, photo=of)
 
 
 MIXED = (
@@ -167,7 +170,6 @@ async def asked(target: str, questions: Sequence[Question]) -> History:
     lag = LoopLag(lambda seconds: lags.append((time.monotonic() - began, seconds)) if seconds > _NOTABLE_LAG else None)
 
     async def ask(question: Question) -> None:
-        await asyncio.sleep(began + question.at - time.monotonic())
         sent = time.monotonic()
         late_by = sent - began - question.at
         options: SearchOptions = {
@@ -186,8 +188,12 @@ async def asked(target: str, questions: Sequence[Question]) -> History:
 
     try:
         async with asyncio.TaskGroup() as group:
-            for question in questions:
-                group.create_task(ask(question))
+
+            async def begin(number: int, _due: float) -> bool:
+                group.create_task(ask(questions[number]))
+                return True
+
+            await begin_at((began + question.at for question in questions), begin)
     finally:
         await lag.close()
         await client.close()

@@ -15,8 +15,9 @@ from services.cli.commands.search import parse_region
 from services.cli.exit_codes import ExitCode
 from services.client import Region
 
-COMMANDS = ("dataset", "fit", "index", "up", "search", "status", "evaluate", "demo")
+COMMANDS = ("dataset", "snapshot", "fit", "index", "up", "search", "status", "evaluate", "loadtest", "demo")
 DATASETS = ("fashion-mnist", "grocery", "folder")
+CHANGES = ("add", "delete", "compact", "list", "verify", "rollback", "prune")
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +36,11 @@ def test_help_lists_every_command_and_exit_status(capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize(
     "command",
-    [*((name,) for name in COMMANDS[1:]), *(("dataset", kind) for kind in ("fashion-mnist", "grocery", "folder"))],
+    [
+        *((name,) for name in COMMANDS[2:]),
+        *(("dataset", kind) for kind in DATASETS),
+        *(("snapshot", change) for change in CHANGES),
+    ],
 )
 def test_help_of_every_command_has_an_example(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     """An example teaches more than a list of options."""

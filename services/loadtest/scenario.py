@@ -1,0 +1,165 @@
+"""What a run sends, as a scenario file says it: when, which photos, and the mix of searches. Pure.
+
+name: evening
+arrivals: {kind: ramp, from_rate: 5, to_rate: 60, seconds: 120}
+photos: {dataset: build/demo/dataset}
+mix:
+  - {weight: 9, policy: adaptive, deadline_ms: 500}
+  - {weight: 1, policy: all, deadline_ms: 10000, criticality: batch}
+"""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from services.client.types import Criticality, Policy, SearchOptions
+from services.common.errors import SettingsInvalid
+from services.common.settings import Settings
+from services.loadtest.arrivals import Arrivals
+
+_MOST_PHOTO_KB = 20_000
+
+
+class Photos(Settings):
+    """Where the photos come from: exactly one of `dataset`, `folder` and `synthetic_kb`."""
+
+    dataset: Path | None = None
+    """A dataset folder: its table of photos, with their labels."""
+    table: Annotated[str, Field(pattern="^(queries|train|val)$")] = "queries"
+    """Which of the dataset's tables."""
+    folder: Path | None = None
+    """Any folder: the JPEG, PNG and WebP files in it and below."""
+    synthetic_kb: Annotated[float, Field(ge=2, le=_MOST_PHOTO_KB)] | None = None
+    """Made up: JPEG files of this many kilobytes, to the byte."""
+    recall: bool | None = None
+    """Whether answers are compared with the labels; by default where there are any."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [name for name in ("dataset", "folder", "synthetic_kb") if getattr(self, name) is not None]
+        if len(given) != 1:
+            named = " and ".join(given) or "none"
+            raise ValueError(f"give one of dataset, folder and synthetic_kb, not {named}")
+        if self.recall and self.dataset is None:
+            raise ValueError(f"recall needs labelled photos, and a {given[0].partition('_')[0]} has no labels")
+        return self
+
+
+class Kind(Settings):
+    """One kind of search in the mix."""
+
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    """How often it is drawn, against the others."""
+    policy: Policy = Policy.ADAPTIVE
+    """How the shards to search are chosen."""
+    criticality: Criticality = Criticality.INTERACTIVE
+    """Who waits for the answer."""
+    deadline_ms: Annotated[float, Field(gt=0, le=60_000)] = 2000.0
+    """The caller's deadline; what comes later is not in time."""
+    top_k: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Products wanted."""
+    probability_mass: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Of TOP_P and ADAPTIVE; the gateway's default when absent."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        parts = (self.policy.value, self.criticality.value, f"{self.deadline_ms:g} ms", f"{self.top_k} products")
+        return ", ".join(parts) + ("" if self.probability_mass is None else f", p = {self.probability_mass:g}")
+
+    @property
+    def options(self) -> SearchOptions:
+        """What is asked for, in the client's terms."""
+        return SearchOptions(
+            policy=self.policy,
+            criticality=self.criticality,
+            top_k=self.top_k,
+            probability_mass=self.probability_mass,
+        )
+
+
+class Scenario(Settings):
+    """All that decides what is sent, and when."""
+
+    name: str = "quick"
+    """What reports call it."""
+    seed: Annotated[int, Field(ge=0)] = 20
+    """Decides everything random: the times, and who sends what."""
+    warm_up_seconds: Annotated[float, Field(ge=0, le=600)] = 2.0
+    """Time before the start in which photos are sent already, and count for nothing."""
+    arrivals: Arrivals
+    """When photos are sent."""
+    photos: Photos
+    """What is sent."""
+    mix: Annotated[tuple[Kind, ...], Field(min_length=1)] = (Kind(),)
+    """The kinds of search, each drawn by its weight."""
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def read_scenario(text: str, where: str) -> Scenario:
+    """Read a scenario file.
+
+    Args:
+        text: what it holds, YAML.
+        where: its name, for the error.
+
+    Raises:
+        SettingsInvalid: it is no YAML, lacks something, or has a key or value that nobody knows; the message names it.
+    """
+    try:
+        fields = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        place = where if line is None else f"{where}, line {line + 1}"
+        raise SettingsInvalid(f"{place}: not YAML: {getattr(error, 'problem', None) or error}") from None
+    if not isinstance(fields, Mapping):
+        raise SettingsInvalid(f"{where}: a scenario is keys and values, see docs/loadtest.md")
+    return checked(Scenario, fields, where)
+
+
+def checked(model: type[M], fields: Mapping[str, Any], where: str) -> M:
+    """Return the model of these fields.
+
+    Raises:
+        SettingsInvalid: the first thing that does not fit, with its place and, for an unknown key, what was meant.
+    """
+    try:
+        return model.model_validate(fields)
+    except ValidationError as invalid:
+        # A key that is misspelt is also missing: what it should have been is the better thing to say.
+        first = min(invalid.errors(), key=lambda error: error["type"] != "extra_forbidden")
+        place = [str(part) for part in first["loc"]]
+        name = ".".join(part for part in place if part not in _TAGS)
+        if first["type"] == "extra_forbidden":
+            known = _keys_at(model, place[:-1])
+            close = difflib.get_close_matches(place[-1], known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+            raise SettingsInvalid(f"{where}: unknown key {name}; {hint}", field=name) from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise SettingsInvalid(f"{where}: {name + ': ' if name else ''}{message}", field=name) from None
+
+
+_TAGS = {model.model_fields["kind"].default for model in get_args(get_args(Arrivals)[0])}
+
+
+def _keys_at(model: type[BaseModel], place: list[str]) -> list[str]:
+    """Return the keys that are known at a place of the file."""
+    if not place:
+        return list(model.model_fields)
+    match place[0]:
+        case "photos":
+            return list(Photos.model_fields)
+        case "mix":
+            return list(Kind.model_fields)
+        case "arrivals":
+            named = next(
+                each for each in get_args(get_args(Arrivals)[0]) if each.model_fields["kind"].default == place[1]
+            )
+            return list(named.model_fields)
+    return list(model.model_fields)
