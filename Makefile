@@ -10,7 +10,7 @@ TRITON := .venv-triton/.stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test lint bench-quality chaos protos lock train-setup clean
+.PHONY: help setup demo serve test lint bench-quality bench-scale chaos check-loadtest protos lock train-setup compare-setup clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,12 +37,18 @@ lint: $(SETUP) ## Check format, code, types, layers, protos and stubs.
 	@diff --recursive --exclude='*.proto' --exclude=__pycache__ build/stubs/aisle protos/aisle \
 		|| { echo 'the stubs are not those of the protos: run `make protos`'; exit 1; }
 
+check-loadtest: setup ## The load generator's own tests that need minutes and a machine that does nothing else.
+	@$(BIN)/pytest -q -m slow tests/integration/test_loadtest.py
+
 protos: $(SETUP) ## Generate the stubs beside the protos.
 	$(PROTOC) --python_out=protos --pyi_out=protos --grpc_python_out=protos $(PROTOS)
 
 bench-quality: setup train-setup ## Fit, index and evaluate the Grocery Store dataset: make bench-quality DATA=its-folder.
 	@test -n '$(DATA)' || { echo "make bench-quality DATA=...: the Grocery Store dataset's folder 'dataset'"; exit 1; }
 	@$(BIN)/python -m services.benchmarks.quality --data '$(DATA)'
+
+bench-scale: setup compare-setup ## Build, serve, search and change two million pictures: OPTIONS='--images 200000' for fewer.
+	@$(BIN)/python -m services.benchmarks.scale --comparer .venv-compare/bin/python $(OPTIONS)
 
 chaos: setup ## The whole system under faults and overload, two hours: make chaos OPTIONS='--situation overload'.
 	@$(BIN)/python -m tests.e2e.faults $(OPTIONS)
@@ -57,8 +63,10 @@ lock: ## Pin the newest versions that fit pyproject.toml in constraints.txt.
 
 train-setup: .venv-train/.stamp ## Install what training needs (torch for the CPU) in .venv-train.
 
+compare-setup: .venv-compare/.stamp ## Install the engines that the benchmark of scale compares with in .venv-compare.
+
 clean: ## Remove what was built and installed.
-	rm -rf build .venv .venv-triton .venv-train
+	rm -rf build .venv .venv-triton .venv-train .venv-compare
 
 $(SETUP): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
@@ -80,4 +88,9 @@ $(TRITON): $(SETUP) services/models/triton-requirements.txt
 .venv-train/.stamp: pyproject.toml
 	@$(PYTHON) -m venv .venv-train
 	@.venv-train/bin/pip install -qq --disable-pip-version-check --editable '.[train]'
+	@touch $@
+
+.venv-compare/.stamp: pyproject.toml
+	@$(PYTHON) -m venv .venv-compare
+	@.venv-compare/bin/pip install -qq --disable-pip-version-check --editable '.[compare]'
 	@touch $@

@@ -5,7 +5,7 @@ view (some pictures taken in a row) and the picture itself add, each drawn from 
 variance fades from direction to direction. So the mean cosine of two pictures is the variance of what they share.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -116,12 +116,15 @@ class Gallery:
         seed: of everything.
         likeness: how alike its pictures are.
         dimension: of the vectors.
+        means: what takes the place of the drawn mean vectors of a category's products, by category, float32
+            `(products, dimension)`: where photos are not drawn but real, pictures have to lie where those do.
     """
 
     shape: Shape
     seed: int = 0
     likeness: Likeness = GROCERY
     dimension: int = 256
+    means: Mapping[int, Vectors] = field(default_factory=dict, repr=False)
     _factors: dict[str, Vectors] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -146,33 +149,45 @@ class Gallery:
         blocks = list(self._pictures(number, sizes))
         return DrawnCategory(np.concatenate(blocks), np.repeat(np.arange(len(sizes)), sizes))
 
-    def photos(self, count: int, seed: int = 0) -> DrawnPhotos:
-        """Draw photos of products in the gallery; another seed draws others."""
+    def photos(self, count: int, seed: int = 0, category: int | None = None) -> DrawnPhotos:
+        """Draw photos of products in the gallery, or in one category of it; another seed draws others."""
         lot = self._lot(f"photos {seed}")
         sizes = [self.images_of_products(number) for number in range(self.shape.categories)]
         shares = np.array([each.sum() for each in sizes]) / self.shape.images
+        if category is not None:
+            shares = (np.arange(self.shape.categories) == category).astype(np.float64)
         categories = lot.choice(self.shape.categories, size=count, p=shares)
         products = np.array([lot.choice(len(sizes[each]), p=sizes[each] / sizes[each].sum()) for each in categories])
-        centres = np.stack(
-            [self._products(number)[product] for number, product in zip(categories, products, strict=True)]
-        )
+        means = {number: self.products(number) for number in np.unique(categories).tolist()}
+        centres = np.stack([means[number][product] for number, product in zip(categories, products, strict=True)])
         vectors = centres + self._draw("view", count, lot) + self._draw("picture", count, lot)
         return DrawnPhotos(_unit(vectors), categories.astype(np.int64), products.astype(np.int64))
 
+    def centre(self, category: int) -> Vectors:
+        """Return the drawn mean vector of a category, float32 `(dimension,)`, not of unit length."""
+        return self._centre(self._lot(f"products {category}"))
+
+    def products(self, category: int) -> Vectors:
+        """Return the mean vector of each of a category's products, float32 `(products, dimension)`."""
+        if category in self.means:
+            return self.means[category]
+        lot = self._lot(f"products {category}")
+        centre = self._centre(lot)
+        return centre + self._draw("product", len(self.images_of_products(category)), lot)
+
     def _pictures(self, number: int, sizes: NDArray[np.int64]) -> Iterator[Vectors]:
-        products, lot = self._products(number), self._lot(f"pictures {number}")
+        products, lot = self.products(number), self._lot(f"pictures {number}")
         for product, images in enumerate(sizes.tolist()):
             views = max(1, round(images / self.likeness.pictures_per_view))
             different = np.float32(np.exp(_SPREAD * lot.standard_normal() - _SPREAD**2 / 2))
             centres = products[product] + different * self._draw("view", views, lot)
             yield _unit(centres[lot.integers(views, size=images)] + self._draw("picture", images, lot))
 
-    def _products(self, category: int) -> Vectors:
-        lot = self._lot(f"products {category}")
+    def _centre(self, lot: np.random.Generator) -> Vectors:
         common = self._lot("common").standard_normal(self.dimension)
         common *= np.sqrt(self.likeness.common) / np.linalg.norm(common)
-        centre = common.astype(np.float32) + self._draw("category", 1, lot)
-        return centre + self._draw("product", len(self.images_of_products(category)), lot)
+        centre: Vectors = common.astype(np.float32) + self._draw("category", 1, lot)[0]
+        return centre
 
     def _draw(self, part: str, count: int, lot: np.random.Generator) -> Vectors:
         return lot.standard_normal((count, self.dimension), dtype=np.float32) @ self._factors[part]

@@ -1,5 +1,7 @@
 """The drawn gallery: as large as asked for, the same each time, and as alike as the real vectors that it follows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -69,6 +71,27 @@ def test_photos_are_of_products_in_the_gallery() -> None:
         others.append(cosines[~of_product].mean())
         assert cosines.max() < 0.999
     assert np.mean(own) > np.mean(others) + 0.1
+
+
+def test_photos_of_one_category_are_of_its_products() -> None:
+    """Each is most alike to pictures of that category."""
+    gallery = Gallery(Shape(images=1_000, products=50, categories=5), dimension=64)
+    photos = gallery.photos(50, category=3)
+    assert set(photos.categories.tolist()) == {3}
+    alike = [(photos.vectors @ gallery.category(number).vectors.T).mean() for number in range(5)]
+    assert int(np.argmax(alike)) == 3
+
+
+def test_given_means_take_the_place_of_drawn_ones() -> None:
+    """Pictures and photos of that category follow them; the others stay what they are."""
+    drawn = Gallery(Shape(images=1_000, products=50, categories=5), dimension=64)
+    means = -drawn.products(2)
+    given = replace(drawn, means={2: means})
+    category = given.category(2)
+    assert np.array_equal(given.category(1).vectors, drawn.category(1).vectors)
+    assert np.array_equal(category.product_of_row, drawn.category(2).product_of_row)
+    assert (category.vectors @ means[category.product_of_row].T).mean() > 0.1
+    assert (given.photos(20, category=2).vectors @ drawn.category(2).vectors.T).mean() < -0.1
 
 
 @pytest.mark.parametrize("shape", [Shape(10, 5, 6), Shape(4, 5, 2), Shape(5, 5, 0)])
