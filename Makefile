@@ -10,7 +10,7 @@ TRITON := .venv-triton/.stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test lint bench-quality bench-scale chaos check-loadtest protos lock train-setup compare-setup clean
+.PHONY: help setup demo serve test lint bench bench-limit bench-quality bench-scale chaos check-loadtest protos lock train-setup compare-setup clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ check-loadtest: setup ## The load generator's own tests that need minutes and a 
 
 protos: $(SETUP) ## Generate the stubs beside the protos.
 	$(PROTOC) --python_out=protos --pyi_out=protos --grpc_python_out=protos $(PROTOS)
+
+bench: setup ## What serving costs over the limit, a quarter of an hour: OPTIONS='--soak 30' for a long run at the end.
+	@$(BIN)/python -m services.benchmarks.speed $(OPTIONS)
+
+bench-limit: setup ## The limit by itself: the demo's photos by function call in one process.
+	@$(BIN)/python -m services.benchmarks.speed --limit $(OPTIONS)
 
 bench-quality: setup train-setup ## Fit, index and evaluate the Grocery Store dataset: make bench-quality DATA=its-folder.
 	@test -n '$(DATA)' || { echo "make bench-quality DATA=...: the Grocery Store dataset's folder 'dataset'"; exit 1; }

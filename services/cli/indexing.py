@@ -1,6 +1,7 @@
 """Runs the indexer, which is a process of its own here as it is in a cluster."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,7 +11,7 @@ from pathlib import Path
 from services.cli.exit_codes import ExitCode
 from services.cli.state import running_system_state
 from services.cli.system import TritonAloneSettings, running_triton
-from services.common.errors import AisleError, FailedPrecondition, InvalidArgument, Unavailable
+from services.common.errors import AisleError, FailedPrecondition, Internal, InvalidArgument, Unavailable
 from services.models.child_processes import tied_to_parent
 
 
@@ -37,7 +38,20 @@ class IndexJob:
     options: Sequence[str] = ()
 
 
-async def run_indexer(job: IndexJob, triton: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What the indexer says at its end.
+
+    Attributes:
+        snapshot_id: the current snapshot.
+        published_at: when it had become that, in seconds since 1970; None when there was nothing to do.
+    """
+
+    snapshot_id: str
+    published_at: float | None
+
+
+async def run_indexer(job: IndexJob, triton: str) -> Publication:
     """Build and publish a snapshot; the indexer shows its progress and its errors on our terminal.
 
     Args:
@@ -49,19 +63,22 @@ async def run_indexer(job: IndexJob, triton: str) -> None:
         Unavailable: Triton went away; the indexer has said so.
         FailedPrecondition: the indexer failed otherwise, and has said why, or was ended.
     """
-    process = await asyncio.create_subprocess_exec(*tied_to_parent(command(job, triton)))
+    process = await asyncio.create_subprocess_exec(
+        *tied_to_parent(command(job, triton)), stdout=asyncio.subprocess.PIPE
+    )
     try:
-        status = await process.wait()
+        said, _ = await process.communicate()
     finally:
         if process.returncode is None:  # we were cancelled; what it has embedded so far is kept
             with suppress(ProcessLookupError):
                 process.terminate()
             await process.wait()
-    if status:
-        raise failure(status)
+    if process.returncode:
+        raise failure(process.returncode)
+    return publication(said)
 
 
-async def run_indexer_somewhere(job: IndexJob, triton: str, models: Path, run_folder: Path) -> None:
+async def run_indexer_somewhere(job: IndexJob, triton: str, models: Path, run_folder: Path) -> Publication:
     """Run the indexer with the Triton that was named, else with that of the running system, else with one of its own.
 
     Args:
@@ -76,10 +93,9 @@ async def run_indexer_somewhere(job: IndexJob, triton: str, models: Path, run_fo
     system = running_system_state(run_folder)
     target = triton or (system.triton if system is not None else "")
     if target:
-        await run_indexer(job, target)
-        return
+        return await run_indexer(job, target)
     async with running_triton(TritonAloneSettings(run_folder=run_folder / "index", model_repository=models)) as started:
-        await run_indexer(job, started)
+        return await run_indexer(job, started)
 
 
 def command(job: IndexJob, triton: str) -> tuple[str, ...]:
@@ -92,6 +108,25 @@ def command(job: IndexJob, triton: str) -> tuple[str, ...]:
         *(("--photos-root", str(job.photos_root)) if job.photos_root is not None else ()),
         *("--log-level", "warning", *job.options),
     )
+
+
+def given(**options: object) -> tuple[str, ...]:
+    """Return options of the indexer as words of its command line, without those that are None."""
+    pairs = ((f"--{name.replace('_', '-')}", str(value)) for name, value in options.items() if value is not None)
+    return tuple(word for pair in pairs for word in pair)
+
+
+def publication(said: bytes) -> Publication:
+    """Return what the last line on the indexer's stdout tells.
+
+    Raises:
+        Internal: it is not the object that the indexer promises.
+    """
+    try:
+        told = json.loads(said.splitlines()[-1])
+        return Publication(told["snapshot_id"], told["published_at"])
+    except (IndexError, ValueError, TypeError, KeyError):
+        raise Internal(f"the indexer ended well, but its last line does not say what it published: {said!r}") from None
 
 
 def failure(status: int) -> AisleError:

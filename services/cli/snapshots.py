@@ -1,7 +1,6 @@
 """Snapshots and their changes, for people as tables and sentences, for programs as JSON; and lists of ids."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,6 @@ from services.snapshot.history import Kept
 from services.snapshot.manifest import Manifest, ShardEntry
 
 _KILO = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Visible:
-    """A gateway that answers from a new snapshot, and how many seconds after publishing it did."""
-
-    gateway: str
-    seconds: float
 
 
 def read_ids(path: Path) -> list[str]:
@@ -41,17 +32,23 @@ def read_ids(path: Path) -> list[str]:
     return [line.strip() for line in lines if line.strip()]
 
 
-def show_change(report: ChangeReport, visible: Visible | None, *, as_json: bool) -> None:
-    """Write what a change did, and how soon it could be seen."""
+def show_change(report: ChangeReport, *, as_json: bool) -> None:
+    """Write what a change did."""
     if as_json:
-        print_json(_change_json(report, visible))
+        print_json(_change_json(report))
         return
-    console = results()
     for line in change_lines(report):
-        console.print(line, markup=False, soft_wrap=True)
-    if visible is not None:
-        line = f"the gateway at {visible.gateway} answers from it: {visible.seconds:.2f} s after it was published"
-        console.print(line, markup=False, soft_wrap=True)
+        results().print(line, markup=False, soft_wrap=True)
+
+
+def show_visible(snapshot_id: str, gateway: str, seconds: float, *, as_json: bool) -> None:
+    """Write how many seconds after publishing a gateway answered from a snapshot."""
+    if as_json:
+        told = {"snapshot_id": snapshot_id, "gateway": gateway, "seconds_until_served": round(seconds, 3)}
+        print_json(told)
+        return
+    line = f"the gateway at {gateway} answers from it: {seconds:.2f} s after it was published"
+    results().print(line, markup=False, soft_wrap=True)
 
 
 def change_lines(report: ChangeReport) -> Iterable[str]:
@@ -65,7 +62,7 @@ def change_lines(report: ChangeReport) -> Iterable[str]:
     for slug in sorted({shard.slug for manifest in (before, after) for shard in manifest.shards}):
         then, now = before.shard(slug), after.shard(slug)
         if now is None:
-            yield f"  {slug}: gone; start its searcher without it"
+            yield f"  {slug}: gone; its searcher serves what else it has"
         elif then is None:
             yield f"  {slug}: new, {now.images:,} images; start a searcher for it, and the gateways with its address"
         elif (
@@ -88,7 +85,7 @@ def kept_table(kept: Sequence[Kept]) -> Table:
         numbers = (images, products, *_segment_counts(each.manifest))
         sizes = (size_words(each.own_bytes), size_words(each.shared_bytes))
         table.add_row(name, each.manifest.created_at, *(f"{n:,}" for n in numbers), *sizes, each.manifest.parent)
-    table.caption = "* is the current one"
+    table.caption = "* is the current one" if any(each.is_current for each in kept) else "none of them is current"
     table.caption_justify = "left"
     return table
 
@@ -113,14 +110,13 @@ def size_words(size_bytes: float) -> str:
     return f"{size_bytes:,.1f} GB"
 
 
-def _change_json(report: ChangeReport, visible: Visible | None) -> dict[str, Any]:
+def _change_json(report: ChangeReport) -> dict[str, Any]:
     images, products = _counts(report.after)
     images_before, products_before = _counts(report.before)
     told = {"snapshot_id": report.after.snapshot_id, "parent": report.before.snapshot_id}
     counts = {"images": images, "products": products}
     changes = {"more_images": images - images_before, "more_products": products - products_before}
-    fresh = {} if visible is None else {"seconds_until_served": round(visible.seconds, 3)}
-    return {**told, "changed": report.before != report.after, **counts, **changes, **fresh}
+    return {**told, "changed": report.before != report.after, **counts, **changes}
 
 
 def _counts(manifest: Manifest) -> tuple[int, int]:

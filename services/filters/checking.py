@@ -1,7 +1,7 @@
 """Whether a filter can be asked of a snapshot: what it names, compares and costs. Pure."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from services.common.errors import FilterInvalid
@@ -21,6 +21,18 @@ def askable(attributes: Mapping[str, AttributeType]) -> dict[str, AttributeType]
     return dict(sorted({**_KEYS, **attributes}.items()))
 
 
+def shallow(predicate: Predicate) -> Iterator[tuple[str, Predicate]]:
+    """Yield every predicate of a tree with its path, as `walk`, as long as it is not too deep: no stack ends there.
+
+    Raises:
+        FilterInvalid: it is; or something in it is no predicate.
+    """
+    for path, level, each in walk(predicate):
+        if level > MAX_LEVELS:
+            raise FilterInvalid(f"a filter has at most {MAX_LEVELS} levels", field=path)
+        yield path, each
+
+
 def check(predicate: Predicate, attributes: Mapping[str, AttributeType]) -> None:
     """Refuse a filter that can't be asked.
 
@@ -34,9 +46,7 @@ def check(predicate: Predicate, attributes: Mapping[str, AttributeType]) -> None
     """
     known = askable(attributes)
     leaves = values = 0
-    for path, level, each in walk(predicate):
-        if level > MAX_LEVELS:
-            raise FilterInvalid(f"a filter has at most {MAX_LEVELS} levels", field=path)
+    for path, each in shallow(predicate):
         if isinstance(each, AllOf | AnyOf):
             if not each.predicates:
                 raise FilterInvalid("there is nothing to combine; leave it out", field=f"{path}.filters")

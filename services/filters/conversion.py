@@ -1,5 +1,6 @@
 """Between `aisle.filter.v1` messages and predicates; nothing else knows the messages' fields."""
 
+from collections import deque
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from aisle.filter.v1 import filter_pb2 as pb
 
 from services.common.errors import FilterInvalid
+from services.filters.checking import shallow
 from services.filters.predicate import (
     AllOf,
     AnyOf,
@@ -42,15 +44,24 @@ def predicate_from(message: pb.Filter) -> Predicate:
     return _predicate(message, "filter")
 
 
-@lru_cache(maxsize=_MESSAGES_KEPT)
 def message_from(predicate: Predicate) -> pb.Filter:
-    """Convert a predicate. The message is kept, for every shard is asked with it: nobody may change it."""
-    return _message(predicate)
+    """Convert a predicate. The message is kept, for every shard is asked with it: nobody may change it.
+
+    Raises:
+        FilterInvalid: it is deeper than may be asked, something in it is no predicate, or a value fits no message.
+    """
+    deque(shallow(predicate), maxlen=0)  # before anything that goes down as deep: to look it up does
+    return _kept_message(predicate)
 
 
 def attribute_messages(attributes: Mapping[str, AttributeType]) -> list[pb.Attribute]:
     """Convert what filters may ask about."""
     return [pb.Attribute(name=name, type=_TYPES[kind]) for name, kind in attributes.items()]
+
+
+@lru_cache(maxsize=_MESSAGES_KEPT)
+def _kept_message(predicate: Predicate) -> pb.Filter:
+    return _message(predicate)
 
 
 def _message(predicate: Predicate) -> pb.Filter:
@@ -108,10 +119,16 @@ def _value(message: pb.Value, path: str) -> Value:
 
 
 def _message_of(value: Value) -> pb.Value:
-    match value:
-        case str():
-            return pb.Value(string_value=value)
-        case int():
-            return pb.Value(integer_value=value)
-        case _:
-            return pb.Value(float_value=value)
+    try:
+        match value:
+            case str():
+                return pb.Value(string_value=value)
+            case int():
+                return pb.Value(integer_value=value)
+            case _:
+                return pb.Value(float_value=value)
+    except ValueError:
+        raise FilterInvalid(
+            f"{value!r} fits no message: whole numbers have 64 bits, and texts are of Unicode's characters",
+            field="filter",
+        ) from None

@@ -5,8 +5,10 @@
 `protos/aisle/filter/v1/filter.proto` says what each one means, also where an attribute is missing.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import NamedTuple, TypeAlias
 
 from services.common.errors import FilterInvalid
@@ -32,18 +34,33 @@ class Predicate:
 
 @dataclass(frozen=True, slots=True)
 class Equals(Predicate):
-    """The attribute has this value."""
+    """The attribute has this value.
+
+    Raises:
+        FilterInvalid: it is neither text nor a number; so do the others that have values.
+    """
 
     attribute: str
     value: Value
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", _plain(self.value, self.attribute))
+
 
 @dataclass(frozen=True, slots=True)
 class OneOf(Predicate):
-    """The attribute has one of these values."""
+    """The attribute has one of these values; any iterable of them but a text will do."""
 
     attribute: str
     values: tuple[Value, ...]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.values, str) or not isinstance(self.values, Iterable):
+            raise FilterInvalid(
+                f"{self.attribute!r} is compared with several values, not with {self.values!r}; Equals takes one",
+                field="filter",
+            )
+        object.__setattr__(self, "values", tuple(_plain(value, self.attribute) for value in self.values))
 
 
 class Bound(NamedTuple):
@@ -74,6 +91,9 @@ class Range(Predicate):
                     f"the range of {self.attribute!r} has both {inclusive} and {exclusive}; give one of them",
                     field="filter",
                 )
+        for bound in ("at_least", "above", "at_most", "below"):
+            if (value := getattr(self, bound)) is not None:
+                object.__setattr__(self, bound, _plain(value, self.attribute))
 
     @property
     def lower(self) -> Bound | None:
@@ -99,12 +119,18 @@ class AllOf(Predicate):
 
     predicates: tuple[Predicate, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "predicates", tuple(self.predicates))
+
 
 @dataclass(frozen=True, slots=True)
 class AnyOf(Predicate):
     """At least one of these holds."""
 
     predicates: tuple[Predicate, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "predicates", tuple(self.predicates))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +164,13 @@ class Node(NamedTuple):
 
 
 def walk(predicate: Predicate, path: str = "filter", level: int = 1) -> Iterator[Node]:
-    """Yield every predicate of a tree, each before those below it."""
+    """Yield every predicate of a tree, each before those below it.
+
+    Raises:
+        FilterInvalid: something in it is no predicate.
+    """
+    if type(predicate) not in FIELDS:
+        raise FilterInvalid(f"{type(predicate).__name__} is no predicate, such as Equals(attribute, value)", field=path)
     here = f"{path}.{FIELDS[type(predicate)]}"
     yield Node(here, level, predicate)
     if isinstance(predicate, AllOf | AnyOf):
@@ -151,6 +183,23 @@ def walk(predicate: Predicate, path: str = "filter", level: int = 1) -> Iterator
 def _operands(predicate: Predicate, kind: "type[AllOf | AnyOf]") -> tuple[Predicate, ...]:
     """Return what a chain of one operator combines so far: `a & b & c` is one level deep, not two."""
     return predicate.predicates if isinstance(predicate, kind) else (predicate,)
+
+
+def _plain(value: object, attribute: str) -> Value:
+    """Return a value as Python's own text or number, however it was made: numpy's integers are no `int`."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        number = float(value)
+        if number == value or math.isnan(number):
+            return number
+    raise FilterInvalid(
+        f"{attribute!r} is compared with text, whole numbers and floats, not with {value!r} of type "
+        f"{type(value).__name__}",
+        field="filter",
+    )
 
 
 def _bound(inclusive: Value | None, exclusive: Value | None) -> Bound | None:

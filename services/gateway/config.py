@@ -30,8 +30,8 @@ class GatewaySettings(ServerSettings):
     follow_seconds: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     """Time between two looks at CURRENT; a look costs one small read. 0: stay with the first snapshot."""
     rollout_patience_seconds: float = Field(default=10.0, ge=0, allow_inf_nan=False)
-    """How long a switch waits for shards of which no searcher answers, for one that restarts takes so long; and for
-    searchers that have not loaded the snapshot before it is said that they hold it up."""
+    """How long a switch waits for a shard of which no searcher answers, since the last one did, for one that restarts
+    takes so long; and for searchers that have not loaded the snapshot before it is said that they hold it up."""
     topology: Path
     """The shard map: JSON, per shard's slug the targets of its searchers."""
     triton: Annotated[tuple[str, ...], NoDecode, Field(min_length=1)] = ("127.0.0.1:8001",)

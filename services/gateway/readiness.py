@@ -38,3 +38,16 @@ def readiness_of(
         elif not answers and topology.get(slug):
             unreachable.append(slug)
     return Readiness(tuple(not_loaded), tuple(unreachable))
+
+
+def silent_since(before: Mapping[str, float], unreachable: Iterable[str], now: float) -> dict[str, float]:
+    """Return since when no searcher of a shard has answered, by slug.
+
+    A single missed answer of a searcher that is busy loading is no reason to go on without its shard.
+
+    Args:
+        before: what this returned for the answers before.
+        unreachable: shards of which no searcher answers now.
+        now: seconds, monotonic.
+    """
+    return {slug: before.get(slug, now) for slug in unreachable}

@@ -1,17 +1,14 @@
 """Asking every searcher what it serves: before a switch, and before a gateway's first photo."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from services.common.errors import AisleError, SnapshotMismatch
-from services.common.telemetry import get_logger
 from services.gateway.readiness import Readiness, readiness_of
 from services.gateway.topology import targets_of
 from services.snapshot.manifest import Manifest
-
-_log = get_logger()
 
 _ANSWER_SECONDS: Final = 1.0
 
@@ -85,33 +82,12 @@ class RollCall:
         """Return what speaks against a switch to a snapshot, given what was said about it."""
         return readiness_of([shard.slug for shard in manifest.shards], self._topology, answers.served)
 
-    async def first_snapshot(self, current: Manifest, read: Callable[[str], Awaitable[Manifest]]) -> Manifest:
-        """Return what to begin with: the current snapshot, or the newest that no searcher lacks if one lacks that.
-
-        In the middle of a rollout, and where a searcher has refused the current snapshot, the other gateways are still
-        with the one before.
-
-        Args:
-            current: what CURRENT names.
-            read: reads another snapshot's manifest.
-        """
-        if await self._is_loaded(current):
-            return current
-        for snapshot_id in await self._served_ids():
-            try:
-                manifest = await read(snapshot_id)
-            except AisleError:  # deleted, say, while it was still in memory
-                continue
-            if await self._is_loaded(manifest):
-                _log.warning("current_is_not_loaded", snapshot_id=current.snapshot_id, serving=snapshot_id)
-                return manifest
-        return current
-
-    async def _is_loaded(self, manifest: Manifest) -> bool:
+    async def is_loaded(self, manifest: Manifest) -> bool:
+        """Return whether a snapshot has every shard of which a searcher answers."""
         return not self.readiness(manifest, await self.ask(manifest.snapshot_id)).not_loaded
 
-    async def _served_ids(self) -> Sequence[str]:
-        """Return the snapshots that any searcher serves, newest first."""
+    async def served_ids(self) -> frozenset[str]:
+        """Return the snapshots that any searcher serves."""
 
         async def of(target: str) -> tuple[str, ...]:
             try:
@@ -120,4 +96,4 @@ class RollCall:
                 return ()
 
         each = await asyncio.gather(*(of(target) for target in self._targets))
-        return sorted({snapshot_id for ids in each for snapshot_id in ids}, reverse=True)
+        return frozenset(snapshot_id for ids in each for snapshot_id in ids)

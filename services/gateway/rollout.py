@@ -3,19 +3,20 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from services.common.errors import AisleError
 from services.common.telemetry import get_logger
 from services.gateway.catalog import Catalog
+from services.gateway.readiness import silent_since
 from services.gateway.roll_call import RollCall
-from services.snapshot.manifest import Manifest
 
 _log = get_logger()
 
-_KEEP_SECONDS: Final = 60.0
-"""How often searchers are told which snapshot is used: they free one that nobody asks for, and nights are quiet."""
+_KEEP_SECONDS: Final = 10.0
+"""How often searchers are told which snapshot is used: they free one that nobody asks for, and nights are quiet; one
+that has just started learns by it what it lacks."""
 _HELD_UP = "SHARDS_NOT_READY"
 
 
@@ -54,6 +55,7 @@ class _Candidate:
 
     catalog: Catalog
     since: float
+    silent_since: Mapping[str, float] = field(default_factory=dict)
     is_said: bool = False
 
 
@@ -65,8 +67,7 @@ class Rollout:
         answering: Answering,
         roll_call: RollCall,
         *,
-        manifest: Callable[[str], Awaitable[Manifest]],
-        join: Callable[[Manifest], Catalog],
+        catalog_of: Callable[[str], Awaitable[Catalog]],
         record: Record,
         patience_seconds: float,
         clock: Callable[[], float] = time.monotonic,
@@ -77,18 +78,16 @@ class Rollout:
         Args:
             answering: what is switched.
             roll_call: asks the searchers, which must be ready before.
-            manifest: reads a snapshot's manifest.
-            join: checks that it fits the models, and joins it with them.
+            catalog_of: reads a snapshot, checks that it fits the models, and joins it with them.
             record: hears of switches and refusals.
-            patience_seconds: how long shards of which no searcher answers are waited for, and after which it is said
-                that a switch is held up.
+            patience_seconds: how long a shard of which no searcher answers is waited for, from when the last one did;
+                and after which it is said that a switch is held up.
             clock: seconds, monotonic.
             sleep: waits so many seconds.
         """
         self._answering = answering
         self._roll_call = roll_call
-        self._manifest = manifest
-        self._join = join
+        self._catalog_of = catalog_of
         self._record = record
         self._patience_seconds = patience_seconds
         self._clock = clock
@@ -107,11 +106,13 @@ class Rollout:
         candidate = await self._candidate_of(snapshot_id)
         answers = await self._roll_call.ask(snapshot_id, used_snapshot_id=self._served_id)
         readiness = self._roll_call.readiness(candidate.catalog.manifest, answers)
-        waited_seconds = self._clock() - candidate.since
-        is_patient = waited_seconds < self._patience_seconds
-        if readiness.not_loaded or (readiness.unreachable and is_patient):
-            if not is_patient:
-                self._say_held_up(candidate, readiness.not_loaded, answers.why_not)
+        now = self._clock()
+        waited_seconds = now - candidate.since
+        candidate.silent_since = silent_since(candidate.silent_since, readiness.unreachable, now)
+        awaited = [slug for slug, since in candidate.silent_since.items() if now - since < self._patience_seconds]
+        if readiness.not_loaded or awaited:
+            if waited_seconds >= self._patience_seconds:
+                self._say_held_up(candidate, (*readiness.not_loaded, *awaited), answers.why_not)
             return False
         before = self._served_id
         self._answering.serve(candidate.catalog)
@@ -151,7 +152,7 @@ class Rollout:
         known = self._candidate
         if known is None or known.catalog.manifest.snapshot_id != snapshot_id:
             since = self._clock()
-            known = self._candidate = _Candidate(self._join(await self._manifest(snapshot_id)), since)
+            known = self._candidate = _Candidate(await self._catalog_of(snapshot_id), since)
         return known
 
     def _say_held_up(self, candidate: _Candidate, shards: Sequence[str], why_not: Mapping[str, str]) -> None:
@@ -170,8 +171,11 @@ class Rollout:
 
     async def _keep(self) -> None:
         while True:
+            try:
+                await self._say_used()
+            except Exception:  # noqa: BLE001 - nobody awaits this task: ended by a defect, it would keep nothing more
+                _log.exception("keeping_failed", snapshot_id=self._served_id)
             await self._sleep(_KEEP_SECONDS)
-            await self._say_used()
 
     async def _say_used(self) -> None:
         await self._roll_call.ask(self._served_id, used_snapshot_id=self._served_id)

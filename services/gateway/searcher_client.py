@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
@@ -63,8 +64,10 @@ class SearcherClient:
         self._topology = topology
         self._hedging = hedging
         self._clock = clock
-        # An exact search takes a hundred times as long, and a job waits for people: one kind says nothing of others.
-        self._times: defaultdict[tuple[str, bool, bool], RecentTimes] = defaultdict(lambda: RecentTimes(clock))
+        self._caller = uuid.uuid4().hex
+        # An exact search takes a hundred times as long, a new filter ten times, and a job waits for people: one kind
+        # says nothing of others.
+        self._times: defaultdict[tuple[str, bool, bool, bool], RecentTimes] = defaultdict(lambda: RecentTimes(clock))
         # By snapshot, shard and target, of those that lacked it: a snapshot is rolled out replica by replica.
         self._asked_again_at: dict[tuple[str, str, str], float] = {}
 
@@ -104,7 +107,7 @@ class SearcherClient:
                 raise error from None
             return self._hits(slug, response, query)
 
-        times = self._times[slug, query.exact, query.batch]
+        times = self._times[slug, query.exact, query.batch, query.predicate is not None]
         # Exact searches take a core for long: asking for one twice costs more than it brings.
         after_seconds = None if hedge_weight is None or query.exact else hedge_after(times, hedge_weight)
         while True:
@@ -131,11 +134,9 @@ class SearcherClient:
                 page_token=page_token,
                 snapshot_id=snapshot_id,
                 used_snapshot_id=used_snapshot_id,
+                caller=self._caller,
             )
-            try:
-                response = await self._stubs[target].Describe(request, timeout=timeout_seconds)
-            except grpc.aio.AioRpcError as call:
-                raise from_failure(failure_of(call)) from None
+            response = await self._describe(target, request, timeout_seconds)
             if response.snapshot_id != snapshot_id:  # a release that can't be asked for one
                 raise SnapshotMismatch(f"snapshot {response.snapshot_id!r} is served here")
             slugs.update(shard.shard for shard in response.shards)
@@ -145,13 +146,21 @@ class SearcherClient:
 
     async def snapshot_ids(self, target: str, timeout_seconds: float) -> tuple[str, ...]:
         """Return the snapshots that a searcher serves; raise AisleError when it can't be reached, or not in time."""
+        response = await self._describe(target, shard_pb2.DescribeRequest(page_size=1), timeout_seconds)
+        return tuple(response.snapshot_ids)
+
+    async def _describe(
+        self, target: str, request: shard_pb2.DescribeRequest, timeout_seconds: float
+    ) -> shard_pb2.DescribeResponse:
         try:
-            response = await self._stubs[target].Describe(
-                shard_pb2.DescribeRequest(page_size=1), timeout=timeout_seconds
+            response: shard_pb2.DescribeResponse | None = await self._stubs[target].Describe(
+                request, timeout=timeout_seconds
             )
         except grpc.aio.AioRpcError as call:
             raise from_failure(failure_of(call)) from None
-        return tuple(response.snapshot_ids)
+        if response is None:  # what gRPC makes of bytes that are no message
+            raise Internal(f"searcher {target} answered with bytes that are no message")
+        return response
 
     def _targets(self, slug: str, snapshot_id: str) -> Sequence[str]:
         """Return the replicas that may have the shard, at least one."""

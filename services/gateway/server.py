@@ -17,6 +17,8 @@ from services.common.loop_lag import LoopLag
 from services.common.metrics import Exposition
 from services.common.telemetry import get_logger
 from services.gateway.agreement import AgreementCheck
+from services.gateway.beginning import first_catalog
+from services.gateway.catalog import Catalog
 from services.gateway.config import GatewaySettings
 from services.gateway.decoder import ThreadedDecoder
 from services.gateway.extra_calls import ExtraCalls, ExtraRules
@@ -66,18 +68,19 @@ class Gateway:
         search_pb2_grpc.add_SearchServiceServicer_to_server(self._servicer, server)
 
     async def start(self) -> None:
-        """Read the snapshot, check that its vectors are of the embedder that serves, and connect.
+        """Meet the models and the searchers, and begin with a snapshot that fits both (`beginning.py`).
 
         Raises:
             SnapshotNotFound: nothing was published yet.
             ModelUnavailable: Triton or one of its models can't be reached.
-            SpaceMismatch: the snapshot was built with another embedder.
+            SpaceMismatch, SnapshotInvalid: the snapshot was built with another embedder, or its manifest is damaged,
+                and there is none before it that fits.
             SettingsInvalid: the topology is unusable, the classifier knows no category of the snapshot, or the port for
                 metrics can't be bound.
         """
         settings = self._settings
         store = SnapshotStore(settings.snapshot_root)
-        manifest = await asyncio.to_thread(store.manifest, settings.snapshot_id or None)
+        wanted_id = settings.snapshot_id or await asyncio.to_thread(store.current_id)
         topology = await asyncio.to_thread(read_topology, settings.topology)
 
         tritons = {target: TritonModels(target) for target in settings.triton}
@@ -86,8 +89,10 @@ class Gateway:
         embedder, classifier = await _meet(
             tritons, settings.start_timeout_seconds, others_seconds=settings.searcher_wait_seconds
         )
-        joined = partial(join, embedder=embedder, classifier=classifier, topology=topology.shards)
-        catalog = joined(manifest)
+
+        async def catalog_of(snapshot_id: str) -> Catalog:
+            manifest = await asyncio.to_thread(store.manifest, snapshot_id)
+            return join(manifest, embedder, classifier, topology.shards)
 
         embedding, classifying = _replicas(settings.triton), _replicas(settings.triton)
         same_models = SameModels(
@@ -106,10 +111,12 @@ class Gateway:
         if unreachable:
             _log.warning("searchers_unreachable", targets=unreachable)
         roll_call = RollCall(searchers, topology.shards)
-        read_manifest = partial(asyncio.to_thread, store.manifest)
         if settings.follows:
-            first = await roll_call.first_snapshot(manifest, read_manifest)
-            catalog = catalog if first is manifest else joined(first)
+            catalog = await first_catalog(
+                wanted_id, predecessors=store.predecessors, catalog_of=catalog_of, roll_call=roll_call
+            )
+        else:
+            catalog = await catalog_of(wanted_id)
         registry = CollectorRegistry()
         await self._expose(registry)
         self._agreement = AgreementCheck(
@@ -153,8 +160,7 @@ class Gateway:
         rollout = Rollout(
             search,
             roll_call,
-            manifest=read_manifest,
-            join=joined,
+            catalog_of=catalog_of,
             record=SnapshotMetrics(registry),
             patience_seconds=settings.rollout_patience_seconds,
         )

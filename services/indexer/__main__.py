@@ -1,5 +1,6 @@
 """The process `python -m services.indexer`."""
 
+import json
 import sys
 from collections.abc import Sequence
 
@@ -14,7 +15,11 @@ from services.snapshot.words import relevance_words
 
 
 def main(argv: Sequence[str]) -> int:
-    """Build or add, and publish; exit status 0 done, 1 failed, 2 unusable input, 3 unavailable, 130 interrupted."""
+    """Build or add, and publish; exit status 0 done, 1 failed, 2 unusable input, 3 unavailable, 130 interrupted.
+
+    The last line on stdout is a JSON object for programs: `snapshot_id`, and `published_at` in seconds since 1970, null
+    when there was nothing to add. All else goes to stderr.
+    """
     try:
         settings = load_settings(IndexerSettings, "indexer", argv)
     except SettingsInvalid as invalid:
@@ -33,11 +38,13 @@ def main(argv: Sequence[str]) -> int:
         print(f"{getattr(error, 'reason', 'OS_ERROR')} {error}", file=sys.stderr)  # noqa: T201
         return _exit_status(error)
     scores = relevance_words(report.manifest.relevance)
-    log.info("published", snapshot_id=report.manifest.snapshot_id, embedded=report.embedded, scores=scores)
+    event = "published" if report.published_at is not None else "nothing_to_add"
+    log.info(event, snapshot_id=report.manifest.snapshot_id, embedded=report.embedded, scores=scores)
     for remark in report.remarks:
-        log.warning("held_out_photos", remark=remark)
+        log.warning("remark", remark=remark)
     if report.skipped:
         log.warning("pictures_skipped", pictures=report.skipped, listed_in=str(report.skip_list))
+    print(json.dumps({"snapshot_id": report.manifest.snapshot_id, "published_at": report.published_at}))  # noqa: T201
     return 0
 
 

@@ -1,7 +1,9 @@
 """A catalogue in memory: read from CSV or Parquet, and refused with file and row when it can't be right."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,12 +25,14 @@ class Catalogue:
         table: the key columns first (strings without surrounding blanks, never empty), then the free attributes.
         row_numbers: what people call each row: the line in a CSV file (its header is row 1), or the position in a
             Parquet file, counted from 1.
+        is_text: whether free attributes are strings because the file has nothing else, and no types were guessed.
     """
 
     path: Path
     sha256: str
     table: pa.Table
     row_numbers: list[int]
+    is_text: bool = False
 
     def __len__(self) -> int:
         return len(self.row_numbers)
@@ -48,17 +52,21 @@ class Catalogue:
         return values
 
 
-def read_catalogue(path: Path) -> Catalogue:
+def read_catalogue(path: Path, *, guess_types: bool = True) -> Catalogue:
     """Read and check a catalogue (docs/catalogue.md has the schema).
 
     Args:
         path: a file whose name ends in `.csv` or `.parquet`.
+        guess_types: whether to see from a CSV file's values which attributes are numbers; else they stay strings.
 
     Raises:
         CatalogueInvalid: a file that can't be read, a missing column, an empty or doubled id, a product in two
             categories, a picture's path that leaves the image root, or no rows at all; the message names the row.
     """
-    readers = {".csv": read_csv, ".parquet": read_parquet}
+    readers: dict[str, Callable[[str, bytes], RawCatalogue]] = {
+        ".csv": partial(read_csv, is_text=not guess_types),
+        ".parquet": read_parquet,
+    }
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise CatalogueInvalid(f"{path.name}: a catalogue's name ends in .csv or .parquet")
@@ -67,7 +75,8 @@ def read_catalogue(path: Path) -> Catalogue:
     except OSError as error:
         raise CatalogueInvalid(f"{path}: {error.strerror}") from error
     raw = reader(path.name, content)
-    catalogue = Catalogue(path, hashlib.sha256(content).hexdigest(), _normalised(path.name, raw), raw.row_numbers)
+    digest = hashlib.sha256(content).hexdigest()
+    catalogue = Catalogue(path, digest, _normalised(path.name, raw), raw.row_numbers, raw.is_text)
     if not len(catalogue):
         raise CatalogueInvalid(f"{path.name}: the catalogue has no rows")
     _refuse_empty_values(catalogue)

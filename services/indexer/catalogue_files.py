@@ -11,24 +11,36 @@ import pyarrow.parquet as pq
 from services.common.errors import CatalogueInvalid
 from services.snapshot.tables import KEY_COLUMNS
 
-# 007 is a name: as a number it would come back as 7.
-_LEADING_ZERO = r"^[+-]?0[0-9]"
+LEADING_ZERO = r"^[+-]?0[0-9xX]"
+"""007 and 0x1F are names: as numbers they would come back as 7 and 31."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawCatalogue:
-    """A table as read, and the number of each row for messages; no column is checked but for its type."""
+    """A table as read; no column is checked but for its type.
+
+    Attributes:
+        table: all columns.
+        row_numbers: of each row, for messages.
+        is_text: whether free attributes are the file's own words, whatever they look like.
+    """
 
     table: pa.Table
     row_numbers: list[int]
+    is_text: bool = False
 
 
-def read_csv(name: str, content: bytes) -> RawCatalogue:
+def read_csv(name: str, content: bytes, *, is_text: bool = False) -> RawCatalogue:
     """Read CSV: UTF-8 (with or without a byte order mark), commas, double quotes, a header.
 
     A free attribute becomes int64 when it has only whole numbers, float64 when it has only numbers, and else strings;
-    its empty fields are null. The key columns stay strings.
-    A row's number is the line where it begins, as an editor shows it.
+    its empty fields are null. The key columns stay strings. A row's number is the line where it begins, as an editor
+    shows it.
+
+    Args:
+        name: the file's, for messages.
+        content: its bytes.
+        is_text: leave all free attributes strings.
 
     Raises:
         CatalogueInvalid: not UTF-8, no header, a column twice, or a row of another length than the header.
@@ -54,8 +66,10 @@ def read_csv(name: str, content: bytes) -> RawCatalogue:
     table = {}
     for key, values in zip(header, columns, strict=True):
         strings = pa.chunked_array([pa.array(values, pa.string())])
-        table[key] = strings if key in KEY_COLUMNS else _typed(strings)
-    return RawCatalogue(pa.table(table), row_numbers)
+        if key not in KEY_COLUMNS:
+            strings = _without_blanks(strings)
+        table[key] = strings if is_text or key in KEY_COLUMNS else _typed(strings)
+    return RawCatalogue(pa.table(table), row_numbers, is_text)
 
 
 def read_parquet(name: str, content: bytes) -> RawCatalogue:
@@ -99,9 +113,12 @@ def _append(columns: list[list[str]], record: list[str], place: str) -> None:
         column.append(value)
 
 
+def _without_blanks(strings: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(strings), ""), pa.scalar(None, pa.string()), strings)
+
+
 def _typed(strings: pa.ChunkedArray) -> pa.ChunkedArray:
-    strings = pc.if_else(pc.equal(pc.utf8_trim_whitespace(strings), ""), pa.scalar(None, pa.string()), strings)
-    if strings.null_count == len(strings) or pc.any(pc.match_substring_regex(strings, _LEADING_ZERO)).as_py():
+    if strings.null_count == len(strings) or pc.any(pc.match_substring_regex(strings, LEADING_ZERO)).as_py():
         return strings
     for kind in (pa.int64(), pa.float64()):
         try:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from services.common.cores import available_cores
 from services.common.settings import Settings
 from services.common.telemetry import LogLevel
-from services.indexer.building import IndexRules
+from services.snapshot.index_rules import IndexRules, memory_limit
 from services.snapshot.writer_lock import default_work_root
 
 
@@ -23,6 +23,11 @@ class IndexerSettings(Settings):
     """Where to publish: a folder or an fsspec URL."""
     add: bool = False
     """Whether to add the catalogue's pictures to the current snapshot instead of building one of nothing else."""
+    ignore_existing: bool = False
+    """Whether to pass over pictures that the snapshot has already when adding; else they are refused."""
+    replace: bool = False
+    """Whether to publish a whole catalogue also over a snapshot that became current while it was built, or over a
+    damaged CURRENT; else that is refused, since what was changed meanwhile would be lost."""
     photos: Path | None = None
     """CSV file of labelled photos that scores are fitted to (docs/catalogue.md); without, scores only rank."""
     photos_root: Path | None = None
@@ -57,15 +62,18 @@ class IndexerSettings(Settings):
     """The least level that is written."""
 
     @model_validator(mode="after")
-    def _check_photos(self) -> Self:
+    def _check(self) -> Self:
         if self.add and self.photos is not None:
             raise ValueError(
                 "photos are tried on whole catalogues: what is added takes over the scores of the snapshot"
             )
+        if self.add and self.replace:
+            raise ValueError("what is added is added to the current snapshot: replace is for whole catalogues")
+        if self.ignore_existing and not self.add:
+            raise ValueError("ignore_existing is for what is added: a whole catalogue has each picture once")
         return self
 
     @property
     def index_rules(self) -> IndexRules:
         """What indexes are to be like."""
-        limit = None if self.index_memory_mb is None else round(self.index_memory_mb * 2**20)
-        return IndexRules(self.index_factory, self.index_recall, limit)
+        return IndexRules(self.index_factory, self.index_recall, memory_limit(self.index_memory_mb))

@@ -8,13 +8,14 @@ import pyarrow.compute as pc
 
 from services.common.errors import CatalogueInvalid
 from services.indexer.catalogue import Catalogue
+from services.indexer.catalogue_files import LEADING_ZERO
 
 
 def as_items_of(catalogue: Catalogue, schema: pa.Schema) -> pa.Table:
     """Return a catalogue's table with the columns of a snapshot's item tables, in their order and of their types.
 
-    A CSV file of a few rows may look like whole numbers where the snapshot has fractions or strings: numbers become
-    what the snapshot has as long as nothing is lost, and a column without any value can be of any type.
+    Words of a text file become what the snapshot has, strings to the letter. Typed numbers become it as long as nothing
+    is lost, and a column without any value can be of any type.
 
     Args:
         catalogue: what is added.
@@ -33,7 +34,8 @@ def as_items_of(catalogue: Catalogue, schema: pa.Schema) -> pa.Table:
                 f"{name}: the snapshot has no attribute {column!r}; a whole catalogue with it has to be indexed first",
                 field=column,
             )
-    return pa.table({field.name: _cast(name, catalogue.table[field.name], field) for field in schema}, schema=schema)
+    form = _parsed if catalogue.is_text else _cast
+    return pa.table({field.name: form(catalogue, field) for field in schema}, schema=schema)
 
 
 def path_prefix(image_root: Path, snapshots_image_root: str) -> str:
@@ -59,7 +61,40 @@ def path_prefix(image_root: Path, snapshots_image_root: str) -> str:
     return "" if inner == PurePosixPath() else f"{inner}/"
 
 
-def _cast(name: str, values: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
+def _parsed(catalogue: Catalogue, field: pa.Field) -> pa.ChunkedArray:
+    words = catalogue.table[field.name]
+    if pa.types.is_string(field.type):
+        return words
+    try:
+        return _numbers(words, field.type)
+    except pa.ArrowInvalid:
+        row = next(row for row in range(len(catalogue)) if not _is_number(words.slice(row, 1), field.type))
+        raise CatalogueInvalid(
+            f"{catalogue.place(row)}: attribute {field.name!r} is {words[row].as_py()!r}, but in the snapshot it is "
+            f"{field.type}",
+            field=field.name,
+        ) from None
+
+
+def _numbers(words: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    words = pc.utf8_trim_whitespace(words)
+    if pc.any(pc.match_substring_regex(words, LEADING_ZERO)).as_py():
+        raise pa.ArrowInvalid("a name that looks like a number")
+    if pa.types.is_integer(kind):  # many programs write whole numbers so as soon as one value is missing
+        words = pc.replace_substring_regex(words, r"\.0*$", "")
+    return words.cast(kind)
+
+
+def _is_number(word: pa.ChunkedArray, kind: pa.DataType) -> bool:
+    try:
+        _numbers(word, kind)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _cast(catalogue: Catalogue, field: pa.Field) -> pa.ChunkedArray:
+    values = catalogue.table[field.name]
     if values.null_count == len(values):
         return pa.chunked_array([pa.nulls(len(values), field.type)])
     is_number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
@@ -69,7 +104,7 @@ def _cast(name: str, values: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArra
         except pa.ArrowInvalid:  # a fraction where whole numbers are, or a number that is too large
             pass
     raise CatalogueInvalid(
-        f"{name}: attribute {field.name!r} holds {values.type}, but in the snapshot it is {field.type}",
+        f"{catalogue.path.name}: attribute {field.name!r} holds {values.type}, but in the snapshot it is {field.type}",
         field=field.name,
     )
 

@@ -1,9 +1,11 @@
-"""What can't be added to a snapshot, because of what it holds: refused by file and row before anything is embedded."""
+"""What can't be added to a snapshot, because of what it holds: refused by file and row."""
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from services.common.errors import CatalogueInvalid, SpaceMismatch
 from services.indexer.catalogue import Catalogue
@@ -27,6 +29,36 @@ def refuse_another_space(manifest: Manifest, embedder: ModelInfo) -> None:
         )
 
 
+def existing_rows(catalogue: Catalogue, shards: Sequence[ExistingShard]) -> NDArray[np.bool_]:
+    """Return which rows of a catalogue are images that a snapshot has and that are not withdrawn, bool `(rows,)`."""
+    images = pa.array(catalogue.strings("image_id"), pa.string())
+    existing = np.zeros(len(catalogue), np.bool_)
+    for segment in (segment for shard in shards if not shard.entry.baseline for segment in shard.segments):
+        existing |= pc.is_in(images, value_set=segment.live_values("image_id")).to_numpy(zero_copy_only=False)
+    return existing
+
+
+def refuse_existing(catalogue: Catalogue, manifest: Manifest, existing: NDArray[np.bool_]) -> None:
+    """Refuse images that the snapshot has already.
+
+    Args:
+        catalogue: what is to be added.
+        manifest: the snapshot's.
+        existing: which rows these are, bool `(rows,)`.
+
+    Raises:
+        CatalogueInvalid: there is one; the message names the first row.
+    """
+    if existing.any():
+        row = int(existing.argmax())
+        raise CatalogueInvalid(
+            f"{catalogue.place(row)}: image_id {catalogue.strings('image_id')[row]!r} is already in snapshot "
+            f"{manifest.snapshot_id}, one of {existing.sum():,} such images; delete them first to replace them, or "
+            "pass them over with --ignore-existing",
+            field="image_id",
+        )
+
+
 def refuse_contradictions(catalogue: Catalogue, manifest: Manifest, shards: Sequence[ExistingShard]) -> None:
     """Refuse a catalogue that contradicts the snapshot which takes it.
 
@@ -36,25 +68,14 @@ def refuse_contradictions(catalogue: Catalogue, manifest: Manifest, shards: Sequ
         shards: its shards.
 
     Raises:
-        CatalogueInvalid: an image that the snapshot has already, a product that it has in another category, or a
-            category whose slug another one of it has; the message names the row.
+        CatalogueInvalid: a product that the snapshot has in another category, or a category whose slug another one of
+            it has; the message names the row.
     """
-    categories = catalogue.strings("category")
+    categories, products = catalogue.strings("category"), catalogue.strings("product_id")
     slugs([*(shard.category for shard in manifest.category_shards), *categories])
-    images, products = catalogue.strings("image_id"), catalogue.strings("product_id")
-    own = [shard for shard in shards if not shard.entry.baseline]
-    row_of_image = {image: row for row, image in enumerate(images)}
-    doubled = [row_of_image[image] for shard in own for image in _present(shard, "image_id", images)]
-    if doubled:
-        row = min(doubled)
-        raise CatalogueInvalid(
-            f"{catalogue.place(row)}: image_id {images[row]!r} is already in snapshot {manifest.snapshot_id}, one of "
-            f"{len(doubled):,} such images; delete them first to replace them",
-            field="image_id",
-        )
     row_of_product = {product: row for row, product in enumerate(products)}
-    for shard in own:
-        for product in _present(shard, "product_id", products):
+    for shard in shards:
+        for product in () if shard.entry.baseline else _present_products(shard, products):
             row = row_of_product[product]
             if categories[row] != shard.entry.category:
                 raise CatalogueInvalid(
@@ -64,11 +85,11 @@ def refuse_contradictions(catalogue: Catalogue, manifest: Manifest, shards: Sequ
                 )
 
 
-def _present(shard: ExistingShard, column: str, values: Sequence[str]) -> list[str]:
-    """Return which values some row of a shard has that can be found."""
-    wanted = pa.array(values, pa.string())
+def _present_products(shard: ExistingShard, products: Sequence[str]) -> list[str]:
+    """Return which products some row of a shard has that can be found."""
+    wanted = pa.array(products, pa.string())
     present: set[str] = set()
     for segment in shard.segments:
-        live = segment.live_values(column)
+        live = segment.live_values("product_id")
         present.update(live.filter(pc.is_in(live, value_set=wanted)).to_pylist())
     return sorted(present)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -41,8 +42,11 @@ class EmbeddedCatalogue:
     work: Path
 
     def forget(self) -> None:
-        """Remove the vectors from the disk, when nobody will ask for them again."""
-        (self.work / _JOURNAL).unlink()
+        """Remove the vectors from the disk, when hardly anybody will ask for them again; the list of skips stays."""
+        if len(self.skips):
+            (self.work / _JOURNAL).unlink()
+        else:
+            shutil.rmtree(self.work)
 
 
 @contextmanager

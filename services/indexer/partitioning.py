@@ -1,6 +1,6 @@
 """Which rows of a catalogue go into which shard. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,20 +52,29 @@ def partition(categories: Sequence[str], *, baseline: bool) -> tuple[ShardPlan, 
     return tuple(plans)
 
 
-def keep(plans: Sequence[ShardPlan], readable: NDArray[np.bool_]) -> tuple[ShardPlan, ...]:
+def keep(
+    plans: Sequence[ShardPlan], readable: NDArray[np.bool_], *, may_vanish: Collection[str] = ()
+) -> tuple[ShardPlan, ...]:
     """Return the plans without the rows whose pictures can't be read.
 
     Args:
         plans: what `partition` returned.
         readable: bool `(rows of the catalogue,)`.
+        may_vanish: slugs of plans that are left out when no row of them is left.
 
     Raises:
-        CatalogueInvalid: a category has no picture left.
+        CatalogueInvalid: another category has no picture left.
     """
     for plan in plans:
-        if not readable[plan.rows].any():
+        if plan.slug not in may_vanish and not readable[plan.rows].any():
             raise CatalogueInvalid(
                 f"category {plan.category!r}: none of its {len(plan.rows):,} pictures can be read (see skipped.csv)",
                 field="category",
             )
-    return tuple(replace(plan, rows=plan.rows[readable[plan.rows]]) for plan in plans)
+    return only(plans, readable)
+
+
+def only(plans: Sequence[ShardPlan], rows: NDArray[np.bool_]) -> tuple[ShardPlan, ...]:
+    """Return the plans with some rows alone, bool `(rows of the catalogue,)`; those that have none of them are gone."""
+    restricted = (replace(plan, rows=plan.rows[rows[plan.rows]]) for plan in plans)
+    return tuple(plan for plan in restricted if len(plan.rows))

@@ -1,13 +1,13 @@
 """The whole build: catalogue, pictures, vectors, shards, snapshot."""
 
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from services.common.errors import ModelUnavailable
-from services.indexer.building import IndexRules
 from services.indexer.calibration import UNCALIBRATED, Calibration, calibrate, photos_for
 from services.indexer.catalogue import Catalogue, read_catalogue
 from services.indexer.config import IndexerSettings
@@ -17,10 +17,13 @@ from services.indexer.journal import Journal
 from services.indexer.partitioning import ShardPlan, keep, partition
 from services.indexer.pictures import survey
 from services.indexer.progress import Progress
+from services.indexer.remarks import index_remarks
 from services.indexer.shards import write_shard
 from services.indexer.triton import Models, Triton
 from services.models.client import CLASSIFIER, EMBEDDER, TritonModels
 from services.models.metadata import ModelInfo
+from services.snapshot.current import found_current, read_current
+from services.snapshot.index_rules import IndexRules
 from services.snapshot.manifest import EmbedderEntry, Manifest, ShardEntry
 from services.snapshot.publishing import publish, stamped
 from services.snapshot.root import SnapshotRoot
@@ -33,13 +36,15 @@ class BuildReport:
 
     Attributes:
         manifest: of the snapshot that is now the current one.
+        published_at: when it had become that, in seconds since 1970; None when there was nothing to add.
         embedded: pictures embedded in this run; the others were finished by an earlier one.
         skipped: pictures left out because they can't be read.
         skip_list: CSV file that names them.
-        remarks: what people should know about held-out photos, a sentence each.
+        remarks: what people should know about held-out photos and indexes, a sentence each.
     """
 
     manifest: Manifest
+    published_at: float | None
     embedded: int
     skipped: int
     skip_list: Path
@@ -55,7 +60,8 @@ def build_snapshot(
 ) -> BuildReport:
     """Build a snapshot from a catalogue and publish it; after a crash, call it again and it goes on.
 
-    It runs event loops of its own, so an event loop can call it in a thread only.
+    It replaces what is current when it begins: what was changed meanwhile would be lost without a word. It runs event
+    loops of its own, so an event loop can call it in a thread only.
 
     Args:
         settings: what to build from and where to.
@@ -67,10 +73,14 @@ def build_snapshot(
         CatalogueInvalid: the catalogue can't be right, or too many of its pictures can't be read; or the table of
             held-out photos is faulty, or none of them is there.
         SpaceMismatch: a model takes pixels that were prepared in another way.
-        FailedPrecondition: another indexer is at work on the same catalogue.
+        FailedPrecondition: another indexer is at work on the same catalogue, or another snapshot has become current
+            since the beginning.
+        SnapshotInvalid: CURRENT is damaged. Both are overruled by `settings.replace`.
         Unavailable, ResourceExhausted, DeadlineExceeded: Triton was away, full or late for too long.
         OSError: the snapshot root can't be written.
     """
+    root = SnapshotRoot.at(settings.snapshot_root)
+    begun_with = None if settings.replace else read_current(root)
     catalogue = read_catalogue(settings.catalogue)
     plans = partition(catalogue.strings("category"), baseline=settings.baseline)
     surveyed = survey(catalogue, settings.image_root)
@@ -85,11 +95,14 @@ def build_snapshot(
         )
         shards = _write_shards(draft, plans, catalogue, journal, rules=settings.index_rules, progress=progress)
         manifest = _manifest(settings, embedder, shards, calibration, catalogue=catalogue, skipped_images=len(skips))
-        manifest = stamped(manifest, now())
-        with writer_lock(SnapshotRoot.at(settings.snapshot_root), settings.work_root, patient=True):
-            publish(settings.snapshot_root, draft, manifest)
+        with writer_lock(root, settings.work_root, patient=True):
+            replaced = found_current(root) if settings.replace else begun_with
+            manifest = stamped(manifest, now(), after=replaced or "")
+            publish(settings.snapshot_root, draft, manifest, instead_of=replaced)
+            published_at = time.time()
         shutil.rmtree(draft, ignore_errors=True)  # still there when the root is remote
-    return BuildReport(manifest, pictures.embedded, len(skips), skips.path, calibration.remarks)
+    remarks = (*calibration.remarks, *index_remarks(manifest))
+    return BuildReport(manifest, published_at, pictures.embedded, len(skips), skips.path, remarks)
 
 
 def _held_out(settings: IndexerSettings, catalogue: Catalogue, plans: Sequence[ShardPlan]) -> HeldOut | None:
@@ -162,5 +175,6 @@ def _manifest(
         skipped_images=skipped_images,
         relevance=calibration.relevance,
         attributes=catalogue.attributes,
+        index_rules=settings.index_rules,
         shards=tuple(shard.model_copy(update={"similarity_map": calibration.map_of(shard.slug)}) for shard in shards),
     )

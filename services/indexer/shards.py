@@ -10,11 +10,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from services.common.errors import Internal
-from services.indexer.building import DEFAULT_RULES, IndexRules, build_index
+from services.indexer.building import build_index
 from services.indexer.golden import GoldenQueries, golden_queries
 from services.indexer.partitioning import ShardPlan
 from services.neighbours.vector_index import VectorIndex
 from services.snapshot.digests import file_entry
+from services.snapshot.index_rules import DEFAULT_RULES, IndexRules
 from services.snapshot.manifest import IndexEntry, Segment, ShardEntry
 from services.snapshot.tables import write_items
 
@@ -81,14 +82,17 @@ def _products_of(items: pa.Table) -> NDArray[np.int32]:
 
 
 def _found_by(index: VectorIndex, golden: GoldenQueries, slug: str) -> GoldenQueries:
-    """Return the golden queries that the index answers right; an approximate one may miss some, but never all."""
+    """Return the golden queries that the index answers right, with the similarities that it tells.
+
+    An approximate one may miss some, but never all; codes that no exact vectors refine tell similarities of their own.
+    """
     if not len(golden.rows):
         return golden
-    nearest = index.nearest(golden.query_vectors, index.first_fetch).rows
-    right = nearest[:, 0] == golden.rows
+    nearest = index.nearest(golden.query_vectors, index.first_fetch)
+    right = nearest.rows[:, 0] == golden.rows
     if not right.any():
         raise Internal(f"shard {slug}: its index does not find the vectors that were put into it")
-    return GoldenQueries(golden.query_vectors[right], golden.rows[right], golden.similarities[right])
+    return GoldenQueries(golden.query_vectors[right], golden.rows[right], nearest.similarities[right, 0])
 
 
 def _write_index(path: Path, index: Any) -> None:

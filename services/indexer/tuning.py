@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from services.neighbours.anatomy import Anatomy, Knob
 from services.neighbours.grouping import Grouped
 from services.neighbours.products import USUAL_TOP_K, Part, nearest_products
-from services.neighbours.vector_index import Effort, VectorIndex, base_of
+from services.neighbours.vector_index import Effort, VectorIndex
 
 _QUERIES: Final = 128
 _SEED: Final = 29
@@ -78,14 +78,15 @@ def tune(index: Any, product_of_row: NDArray[np.integer], wanted_recall: float) 
 
 def _parameters(index: Any) -> Iterable[Mapping[str, int]]:
     """Yield the search parameters to try, the quickest first."""
-    base = base_of(index)
-    if isinstance(base, faiss.IndexIVF):
-        yield from ({"nprobe": 2**power} for power in range(2, base.nlist.bit_length() - 1))
-        yield {"nprobe": base.nlist}
-    elif isinstance(base, faiss.IndexHNSW):
-        yield from ({"efSearch": 2**power} for power in range(4, 11))
-    else:
-        yield {}
+    anatomy = Anatomy.of(index)
+    match anatomy.knob:
+        case Knob.NPROBE:
+            yield from ({"nprobe": 2**power} for power in range(2, anatomy.lists.bit_length() - 1))
+            yield {"nprobe": anatomy.lists}
+        case Knob.EF_SEARCH:
+            yield from ({"efSearch": 2**power} for power in range(4, 11))
+        case Knob.NONE:
+            yield {}
 
 
 def _others(found: Sequence[Grouped], product_of_row: NDArray[np.integer]) -> list[set[int]]:

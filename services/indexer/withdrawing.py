@@ -69,7 +69,7 @@ def withdraw(
             _refuse_unknown(withdrawal, shards, change.parent.snapshot_id)
         gone = [[_matched(segment, withdrawal) for segment in shard.segments] for shard in shards]
         if not any(rows.any() for segments in gone for rows in segments):
-            return ChangeReport(change.parent, change.parent)
+            return change.nothing()
         entries = [_without(shard, rows, change) for shard, rows in zip(shards, gone, strict=True)]
         left = [entry for entry in entries if entry is not None]
         if all(entry.baseline for entry in left):
@@ -77,7 +77,7 @@ def withdraw(
                 f"that is all that snapshot {change.parent.snapshot_id} has: a snapshot can't be empty; index what is "
                 "to be found instead"
             )
-        return ChangeReport(change.parent, change.publish(left, now()))
+        return change.publish(left, now())
 
 
 def _refuse_unknown(withdrawal: Withdrawal, shards: Sequence[ExistingShard], snapshot_id: str) -> None:

@@ -1,13 +1,13 @@
 """The nearest products of a shard, whose images may lie in several indexes: fetch, group, and fetch more if needed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.neighbours.grouping import Grouped, group_by_product
+from services.neighbours.grouping import Compared, Grouped, group_by_product, group_every_row
 from services.neighbours.selection import Selection
 from services.neighbours.vector_index import Effort, Nearest, VectorIndex
 
@@ -43,6 +43,8 @@ def nearest_products(
         top_k: distinct products wanted per query, at least 1.
         effort: how closely to look.
     """
+    if effort is Effort.EXACT:
+        return _nearest_of_all(parts, product_of_row, query_vectors, top_k)
     answers: dict[int, Grouped] = {}
     waiting = list(range(len(query_vectors)))
     share = top_k / USUAL_TOP_K / (2 if effort is Effort.COARSE else 1)
@@ -65,6 +67,26 @@ def nearest_products(
         waiting = unsettled
         share *= 2
     return [answers[query] for query in range(len(query_vectors))]
+
+
+def _nearest_of_all(
+    parts: Sequence[Part], product_of_row: NDArray[np.integer], query_vectors: NDArray[np.float32], top_k: int
+) -> list[Grouped]:
+    """Look at every image once, however many products are wanted."""
+    products = int(product_of_row.max()) + 1
+    block = max(1, _MAX_NEIGHBOURS_AT_ONCE // products)
+    answers: list[Grouped] = []
+    for start in range(0, len(query_vectors), block):
+        queries = query_vectors[start : start + block]
+        answers += group_every_row(_compared(parts, queries), product_of_row, products, len(queries), top_k)
+    return answers
+
+
+def _compared(parts: Sequence[Part], query_vectors: NDArray[np.float32]) -> Iterator[Compared]:
+    """Compare with all that may be found, by the shard's rows."""
+    for part in parts:
+        for similarities, rows in part.index.compared(query_vectors, part.selection):
+            yield similarities, rows + part.first_row
 
 
 def _grouped(

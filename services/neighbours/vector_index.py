@@ -1,15 +1,16 @@
 """A FAISS index and the ways to ask it: as it was tuned, less closely, or exactly; for all of its rows or for some."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from services.neighbours.exhaustive import Neighbours, nearest_of_all, similarities_of, storage_of
+from services.neighbours.anatomy import Anatomy
+from services.neighbours.exhaustive import Neighbours, compared, nearest_of_all, similarities_of
+from services.neighbours.grouping import Compared
 from services.neighbours.selection import Selection
 
 _DEEP: Final = 4
@@ -56,12 +57,10 @@ class VectorIndex:
             parameters: FAISS's search parameters, `nprobe` or `efSearch`; none for an index that has neither.
             first_fetch: rows to ask for first when ten products are wanted.
         """
-        self._index = index
-        self._storage = storage_of(index)
-        self._base = index if self._storage is None else base_of(index)
-        self._is_exact = index is self._storage and isinstance(index, faiss.IndexFlat)
-        self._tuned = _search_parameters(self._base, parameters, 1)
-        self._coarse = _search_parameters(self._base, parameters, 2)
+        self._anatomy = Anatomy.of(index)
+        self._is_exact = self._anatomy.is_exact
+        self._tuned = self._anatomy.search_parameters(parameters)
+        self._coarse = self._anatomy.search_parameters({name: max(1, n // 2) for name, n in parameters.items()})
         self.rows: int = index.ntotal
         self.first_fetch = first_fetch
 
@@ -86,13 +85,16 @@ class VectorIndex:
             proposed = self._proposed(xq, fetch, parameters, selection)
             if selection is None or _are_enough(proposed.rows, k):
                 return proposed
-        similarities, rows = nearest_of_all(self._index, xq, k, selection)
+        similarities, rows = nearest_of_all(self._anatomy, xq, k, selection)
         return Nearest(similarities, rows, _floors(similarities, rows, all_are_here=k == most))
+
+    def compared(self, xq: NDArray[np.float32], selection: Selection | None = None) -> Iterator[Compared]:
+        """Compare each query with every row, or with the selected ones, as `services.neighbours.exhaustive` says."""
+        return compared(self._anatomy, xq, selection)
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of rows as exactly as the index has them, float32 `(len(rows), dimension)`."""
-        index = self._index if self._storage is None else self._storage
-        vectors: NDArray[np.float32] = index.reconstruct_batch(rows)
+        vectors: NDArray[np.float32] = self._anatomy.source.reconstruct_batch(rows)
         return vectors
 
     def _is_dear(self, k: int, fetch: int, most: int) -> bool:
@@ -102,36 +104,21 @@ class VectorIndex:
         less the closer together the selected rows lie. So a filter that passes fewer rows than would have to be
         proposed for it is answered exactly: 8,300 of 62,500 rows, in 0.3 to 0.7 ms, when 1,104 are to pass.
         """
-        if self._storage is None and most == self.rows:
+        if self._anatomy.storage is None and most == self.rows:
             return False
         return fetch >= most or k * _DEEP >= most
 
     def _proposed(self, xq: NDArray[np.float32], fetch: int, parameters: Any, selection: Selection | None) -> Nearest:
         """Return those of the `fetch` rows that the index proposes which are selected, by their exact similarities."""
-        similarities, rows = self._base.search(xq, fetch, params=parameters)
+        similarities, rows = self._anatomy.proposer.search(xq, fetch, params=parameters)
         floors = _floors(similarities, rows, all_are_here=fetch == self.rows)
         if selection is not None:
             similarities, rows = _passed(similarities, rows, selection.mask)
-        if self._base is not self._index:
-            similarities, rows = _by_similarity(similarities_of(self._storage, xq, rows), rows)
+        if self._anatomy.refines:
+            similarities, rows = _by_similarity(similarities_of(self._anatomy.storage, xq, rows), rows)
             # Codes only propose: a row that was not proposed may be as similar as the least similar of those that were.
             floors = np.where(floors == -np.inf, floors, similarities.min(axis=1, initial=np.inf, where=rows >= 0))
         return Nearest(similarities, rows, floors)
-
-
-def base_of(index: Any) -> Any:
-    """Return the FAISS index that proposes rows: the one below a refinement by exact vectors, or the index itself."""
-    return faiss.downcast_index(index.base_index) if isinstance(index, faiss.IndexRefine) else index
-
-
-def _search_parameters(base: Any, parameters: Mapping[str, int], divisor: int) -> Any:
-    """Return FAISS's parameters of one search, so that the index itself never changes; None when it has none."""
-    given = {name: max(1, value // divisor) for name, value in parameters.items()}
-    if not given:
-        return None
-    if isinstance(base, faiss.IndexIVF):
-        return faiss.SearchParametersIVF(**given)
-    return faiss.SearchParametersHNSW(**given)  # type: ignore[attr-defined]
 
 
 def _floors(similarities: NDArray[np.float32], rows: NDArray[np.int64], *, all_are_here: bool) -> NDArray[np.float32]:

@@ -20,8 +20,8 @@ class SearcherSettings(ServerSettings):
     follow_seconds: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     """Time between two looks at CURRENT; a look costs one small read. 0: stay with the first snapshot."""
     keep_seconds: float = Field(default=600.0, ge=0, allow_inf_nan=False)
-    """How long the snapshot before stays in memory when nobody asks for it: to roll back to it takes no loading. It
-    must be more than a minute: so often do gateways say which snapshot they answer from."""
+    """How long the snapshot before stays in memory when nobody asks for it: to roll back to it takes no loading. What
+    gateways answer from stays however short this is."""
     shards: Annotated[tuple[str, ...], NoDecode] = ()
     """Slugs of the shards to serve, separated by commas; empty: every category's, without the baseline index."""
     cache_dir: Path | None = None

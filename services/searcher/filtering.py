@@ -1,6 +1,8 @@
 """What of a shard passes a filter: the rows of each part that may be found, and how many products they show."""
 
-from collections.abc import Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +26,39 @@ class Passing:
 
     parts: Sequence[Part]
     products: int
+
+
+class FilterMemory:
+    """What the last filters passed; can be asked from many threads at once."""
+
+    def __init__(self, find: Callable[[Predicate], Passing], most: int) -> None:
+        """Create an empty one.
+
+        Args:
+            find: finds what a filter passes. It must not know who has the memory: then they are freed at once.
+            most: filters that are remembered, at least 1; the one that was not asked for longest is forgotten.
+        """
+        self._find = find
+        self._most = most
+        self._found: OrderedDict[Predicate, Passing] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __contains__(self, predicate: Predicate) -> bool:
+        """Whether to ask for it takes no work."""
+        return predicate in self._found
+
+    def passing(self, predicate: Predicate) -> Passing:
+        """Return what a filter passes."""
+        with self._lock:
+            if (known := self._found.get(predicate)) is not None:
+                self._found.move_to_end(predicate)
+                return known
+        found = self._find(predicate)  # without the lock: others go on, and may find the same
+        with self._lock:
+            self._found[predicate] = found
+            if len(self._found) > self._most:
+                self._found.popitem(last=False)
+        return found
 
 
 def passing(parts: Sequence[Part], items: Items, predicate: Predicate) -> Passing:

@@ -1,13 +1,14 @@
 """From a snapshot's files to a shard that is verified and warm; what does not fit is refused by its file's name."""
 
-from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 
 from services.common.errors import SettingsInvalid, SnapshotInvalid, SpaceMismatch
+from services.common.telemetry import get_logger
 from services.models.space import Space
 from services.neighbours.products import Part
 from services.neighbours.selection import Selection
@@ -17,6 +18,8 @@ from services.searcher.segments import LoadedSegment, load_segment
 from services.searcher.shard import Shard
 from services.snapshot.manifest import FileEntry, Manifest, Segment, ShardEntry
 from services.snapshot.withdrawn import read_withdrawn
+
+_log = get_logger()
 
 _WARM_UP_TOP_K: Final = 10
 
@@ -29,8 +32,34 @@ class VerifiedFiles(Protocol):
         ...
 
 
-Segments = MutableMapping[tuple[object, ...], LoadedSegment]
-"""Segments in memory, by what makes them the same (`identity_of`)."""
+Identity: TypeAlias = tuple[object, ...]
+"""What makes a segment or a shard the same in two snapshots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is in memory and was found to be sound: who shares it neither reads it nor warms it again.
+
+    Attributes:
+        segments: by `identity_of`.
+        shards: by `identity_of_shard`.
+    """
+
+    segments: dict[Identity, LoadedSegment] = field(default_factory=dict)
+    shards: dict[Identity, Shard] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, entries: Iterable[ShardEntry], several: Iterable["Known"]) -> "Known":
+        """Take what shards consist of from wherever it is known, and nothing else."""
+        known = cls()
+        for other in several:
+            for entry in entries:
+                if (shard := other.shards.get(identity_of_shard(entry))) is not None:
+                    known.shards[identity_of_shard(entry)] = shard
+                for segment in entry.segments:
+                    if (loaded := other.segments.get(identity_of(segment))) is not None:
+                        known.segments[identity_of(segment)] = loaded
+        return known
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -42,34 +71,39 @@ class LoadedSnapshot:
         space_id: the space of its vectors.
         dimension: their length.
         shards: by slug, in the order of slugs.
-        segments: what they consist of; a later snapshot takes from here what it shares with this one.
+        known: what they consist of; a later snapshot takes from here what it shares with this one.
     """
 
     snapshot_id: str
     space_id: str
     dimension: int
     shards: Mapping[str, Shard]
-    segments: Segments
+    known: Known
 
 
 def chosen_shards(manifest: Manifest, slugs: Sequence[str]) -> tuple[ShardEntry, ...]:
     """Return the manifest's entries of the shards to serve, by slug.
+
+    A shard goes with the last image of its category, and may come back: the others are served meanwhile. That one is
+    missing is logged, since it may also be misspelt.
 
     Args:
         manifest: the snapshot's.
         slugs: which shards; none: every category's.
 
     Raises:
-        SettingsInvalid: the snapshot has no such shard.
+        SettingsInvalid: the snapshot has none of them.
     """
     by_slug = {entry.slug: entry for entry in manifest.shards}
-    for slug in slugs:
-        if slug not in by_slug:
-            raise SettingsInvalid(
-                f"snapshot {manifest.snapshot_id} has no shard {slug!r}; it has {', '.join(sorted(by_slug))}",
-                field="shards",
-            )
-    chosen = [by_slug[slug] for slug in set(slugs)] if slugs else manifest.category_shards
+    missing = sorted(set(slugs) - by_slug.keys())
+    if missing and len(missing) == len(set(slugs)):
+        raise SettingsInvalid(
+            f"snapshot {manifest.snapshot_id} has no shard {', '.join(missing)}; it has {', '.join(sorted(by_slug))}",
+            field="shards",
+        )
+    if missing:
+        _log.error("shards_missing", snapshot_id=manifest.snapshot_id, missing=missing, there_are=sorted(by_slug))
+    chosen = [by_slug[slug] for slug in set(slugs).difference(missing)] if slugs else manifest.category_shards
     return tuple(sorted(chosen, key=lambda entry: entry.slug))
 
 
@@ -88,34 +122,59 @@ def check_space(manifest: Manifest) -> None:
         )
 
 
-def identity_of(segment: Segment) -> tuple[object, ...]:
+def identity_of(segment: Segment) -> Identity:
     """Return what makes a segment the same in two snapshots: its files and how they are asked."""
     files = (segment.index.file, segment.items, segment.golden)
-    return (*(file.sha256 for file in files), *sorted(segment.index.parameters.items()), segment.index.first_fetch)
+    parameters = sorted(segment.index.parameters.items())
+    return (segment.images, *(file.sha256 for file in files), *parameters, segment.index.first_fetch)
 
 
-def load_shard(files: VerifiedFiles, manifest: Manifest, entry: ShardEntry, known: Segments | None = None) -> Shard:
+def identity_of_shard(entry: ShardEntry) -> Identity:
+    """Return what makes a shard the same in two snapshots: its segments, and what of them may be found."""
+    found = (
+        (segment.withdrawn_images, None if segment.withdrawn is None else segment.withdrawn.sha256)
+        for segment in entry.segments
+    )
+    return (entry.products, *map(identity_of, entry.segments), *found)
+
+
+def load_shard(files: VerifiedFiles, manifest: Manifest, entry: ShardEntry, known: Known | None = None) -> Shard:
     """Verify, load and warm one shard. Blocking: it reads every byte of files that are not known yet.
 
     Args:
         files: where they come from.
         manifest: the snapshot's.
         entry: the shard; one of the manifest's.
-        known: segments that were loaded before, by this or another snapshot; new ones are added.
+        known: what was loaded before, for this or another snapshot; what is new is added.
 
     Raises:
         SnapshotInvalid: a file is damaged, or does not fit the manifest or the shard's other files; names the file.
         SpaceMismatch: the index is of another dimension or metric than the snapshot; names the file.
         Unavailable: the snapshot's storage can't be read.
     """
-    known = {} if known is None else known
-    segments, parts, first_row = [], [], 0
+    known = Known() if known is None else known
+    identity = identity_of_shard(entry)
+    shard = known.shards.get(identity)
+    if shard is None:
+        shard = known.shards[identity] = _put_together(files, manifest, entry, known)
+    if not manifest.attributes.items() <= shard.attributes.items():
+        raise SnapshotInvalid(f"{entry.segments[-1].items.path}: its attributes are not those of the manifest")
+    return shard.described_by(entry)
+
+
+def _put_together(files: VerifiedFiles, manifest: Manifest, entry: ShardEntry, known: Known) -> Shard:
+    """Make a shard of its segments, and search it with what is new in it."""
+    segments, new, parts, first_row = [], [], [], 0
     for segment in entry.segments:
         identity = identity_of(segment)
-        loaded = known.get(identity)
+        loaded = known.segments.get(identity)
         if loaded is None:
             paths = [files.fetch(manifest, file) for file in (segment.index.file, segment.items, segment.golden)]
-            loaded = known[identity] = load_segment(segment, manifest.dimension, *paths)
+            loaded = load_segment(segment, manifest.dimension, *paths)
+            # To touch every vector: what is mapped is read when it is first used.
+            loaded.index.nearest(loaded.queries[:1], 1, Effort.EXACT)
+            known.segments[identity] = loaded
+            new.append(loaded)
         selection = None
         if segment.withdrawn is not None:
             withdrawn = read_withdrawn(files.fetch(manifest, segment.withdrawn), segment)
@@ -123,11 +182,9 @@ def load_shard(files: VerifiedFiles, manifest: Manifest, entry: ShardEntry, know
         segments.append(loaded)
         parts.append(Part(loaded.index, first_row, selection))
         first_row += segment.images
-    items = _items(entry, segments, parts)
-    if not manifest.attributes.items() <= items.attributes.items():
-        raise SnapshotInvalid(f"{entry.segments[-1].items.path}: its attributes are not those of the manifest")
-    shard = Shard(entry, parts, items)
-    _warm(shard, segments)
+    shard = Shard(entry, parts, _items(entry, segments, parts))
+    for loaded in new:
+        shard.search(loaded.queries, _WARM_UP_TOP_K)
     return shard
 
 
@@ -145,11 +202,3 @@ def _items(entry: ShardEntry, segments: Sequence[LoadedSegment], parts: Sequence
     if products != entry.products:
         raise SnapshotInvalid(f"{name}: {products} products, but the manifest says {entry.products}")
     return items
-
-
-def _warm(shard: Shard, segments: Sequence[LoadedSegment]) -> None:
-    """Search as will be searched, and touch every vector: what is mapped is read when it is first used."""
-    for segment in segments:
-        if len(segment.golden):
-            shard.search(segment.golden, _WARM_UP_TOP_K)
-            shard.search(segment.golden[:1], _WARM_UP_TOP_K, Effort.EXACT)

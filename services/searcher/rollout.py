@@ -1,30 +1,28 @@
 """Moving to another snapshot: it is loaded beside what is served, verified and warmed, and only then switched to."""
 
 import asyncio
-import os
-import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
+from itertools import islice
 from typing import Final, Protocol, TypeVar
 
 import faiss
 
-from services.common.errors import AisleError
+from services.common.errors import AisleError, Unavailable
 from services.common.telemetry import get_logger
 from services.searcher.loading import (
+    Known,
     LoadedSnapshot,
-    Segments,
     VerifiedFiles,
     check_space,
     chosen_shards,
-    identity_of,
     load_shard,
 )
 from services.searcher.shelf import Shelf
-from services.snapshot.manifest import FileEntry, Manifest
+from services.searcher.yielding import YieldingFiles
+from services.snapshot.manifest import Manifest
 
 _log = get_logger()
 
@@ -34,13 +32,23 @@ _LONGEST_REQUEST_SECONDS: Final = 30.0
 """What a gateway grants a caller at most: so long may a snapshot be needed that gateways have moved away from."""
 _LOOK_SECONDS: Final = 0.1
 _TIDY_SECONDS: Final = 1.0
+_MOST_BEFORE: Final = 10
+"""Older snapshots that a start tries: where so many can't be served, what is wrong is something else."""
 
 
 class Snapshots(VerifiedFiles, Protocol):
     """Where snapshots come from, as `services.snapshot.store.SnapshotStore`."""
 
-    def manifest(self, snapshot_id: str | None = None) -> Manifest:
-        """Return a snapshot's manifest, by default the current one's."""
+    def current_id(self) -> str:
+        """Return the id of the current snapshot."""
+        ...
+
+    def manifest(self, snapshot_id: str) -> Manifest:
+        """Return a snapshot's manifest."""
+        ...
+
+    def predecessors(self, snapshot_id: str) -> Iterator[str]:
+        """Yield what to go back to from a snapshot."""
         ...
 
 
@@ -74,37 +82,60 @@ class Rollout:
         # One at a time, each search on one core: those who are served meanwhile need the others.
         self._loading = ThreadPoolExecutor(1, "load", partial(faiss.omp_set_num_threads, 1))
         self._files = YieldingFiles(snapshots)
+        self._one_at_a_time = asyncio.Lock()
+        # Of a snapshot that was not switched to: where CURRENT changes faster than a snapshot loads, each gets further.
+        self._unfinished = Known()
         self._tidying: asyncio.Task[None] | None = None
 
     async def begin(self, snapshot_id: str) -> str:
-        """Load the first snapshot, as fast as possible; return its id.
+        """Load the first snapshot, as fast as possible.
 
         Args:
-            snapshot_id: which one; empty: the current one.
+            snapshot_id: which one, and no other; empty: the current one or, when that can't be served, the last one
+                before it that can.
+
+        Returns:
+            The snapshot that is not to be adopted before CURRENT changes: what is served now, or what was refused.
 
         Raises:
-            SnapshotNotFound, SnapshotInvalid, SpaceMismatch, SettingsInvalid, Unavailable: it can't be served, and why.
+            SnapshotNotFound, SnapshotInvalid, SpaceMismatch, SettingsInvalid, Unavailable: why it can't be served, and
+                none of those before it either.
         """
-        manifest = await self._run(self._snapshots.manifest, snapshot_id or None)
-        self._shelf.put(await self._load(manifest, self._snapshots))
+        first = snapshot_id or await self._run(self._snapshots.current_id)
+        try:
+            self._shelf.put(await self._read(first, self._snapshots))
+        except AisleError as refusal:
+            if snapshot_id:
+                raise
+            first = await self._begin_before(first, refusal)
         self._tidying = asyncio.create_task(self._tidy(), name="tidying")
-        return manifest.snapshot_id
+        return first
 
     async def adopt(self, snapshot_id: str) -> bool:
         """Switch to a snapshot, at once when it is still here; as `services.snapshot.following.Adopter` says."""
         began, before = self._clock(), self._shelf.look("").snapshot_id
         if not self._shelf.choose(snapshot_id):
-            manifest = await self._run(self._snapshots.manifest, snapshot_id)
-            loaded = await self._load(manifest, self._files)
-            await self._wait_for_room()
-            self._say_freed(self._shelf.put(loaded))
+            await self._put(await self._read(snapshot_id, self._files), as_current=True)
+        self._unfinished = Known()
         _log.info("snapshot_switched", snapshot_id=snapshot_id, before=before, seconds=round(self._clock() - began, 3))
         return True
+
+    async def add(self, snapshot_id: str) -> None:
+        """Load a snapshot beside the current one, if it is not here.
+
+        Raises:
+            AisleError: it can't be served, and why.
+        """
+        if all(held.snapshot_id != snapshot_id for held in self._shelf.held):
+            await self._put(await self._read(snapshot_id, self._files), as_current=False)
+            self._unfinished = Known()
+            _log.info("snapshot_added", snapshot_id=snapshot_id, beside=self._shelf.look("").snapshot_id)
 
     def refused(self, snapshot_id: str, error: AisleError) -> None:
         """Say and count what could not be switched to; callers who ask for it hear the reason, too."""
         self._refusals += 1
-        self._shelf.refuse(snapshot_id, f"{error.reason}: {error.message}")
+        why = f"it was refused: {error.reason}: {error.message}"
+        self._shelf.explain(snapshot_id, why, for_good=not isinstance(error, Unavailable))
         _log.error(
             "snapshot_refused",
             snapshot_id=snapshot_id,
@@ -122,62 +153,58 @@ class Rollout:
         await asyncio.to_thread(self._loading.shutdown, cancel_futures=True)
         self._files.close()
 
+    async def _begin_before(self, current_id: str, refusal: AisleError) -> str:
+        """Load the last snapshot that can be served before one that can't; return as `begin`."""
+        try:
+            before = await self._run(lambda: list(islice(self._snapshots.predecessors(current_id), _MOST_BEFORE)))
+        except AisleError:
+            raise refusal from None
+        for candidate in before:
+            try:
+                self._shelf.put(await self._read(candidate, self._snapshots))
+            except AisleError as error:
+                _log.warning("snapshot_passed_over", snapshot_id=candidate, reason=error.reason, error=error.message)
+                continue
+            self.refused(current_id, refusal)
+            return candidate if isinstance(refusal, Unavailable) else current_id
+        raise refusal
+
+    async def _read(self, snapshot_id: str, files: VerifiedFiles) -> LoadedSnapshot:
+        """Load a snapshot, one at a time."""
+        async with self._one_at_a_time:
+            return await self._load(await self._run(self._snapshots.manifest, snapshot_id), files)
+
     async def _load(self, manifest: Manifest, files: VerifiedFiles) -> LoadedSnapshot:
-        """Load shard by shard; a cancellation takes effect between two of them."""
+        """Load shard by shard; a cancellation takes effect between two, and what was loaded stays for the next."""
         check_space(manifest)
         entries = chosen_shards(manifest, self._slugs)
-        known: Segments = {}
-        for held in self._shelf.held:
-            known.update(held.segments)
+        known = self._unfinished = Known.of(entries, [self._unfinished, *(held.known for held in self._shelf.held)])
         shards = {}
-        for entry in entries:
-            shards[entry.slug] = await self._run(load_shard, files, manifest, entry, known)
-            _log.info("shard_loaded", shard=entry.slug, images=entry.images, products=entry.products)
-        identities = [identity_of(segment) for entry in entries for segment in entry.segments]
-        segments = {identity: known[identity] for identity in identities}
-        return LoadedSnapshot(manifest.snapshot_id, manifest.space_id, manifest.dimension, shards, segments)
+        try:
+            for entry in entries:
+                shards[entry.slug] = await self._run(load_shard, files, manifest, entry, known)
+                _log.info("shard_loaded", shard=entry.slug, images=entry.images, products=entry.products)
+        except AisleError as error:
+            if not isinstance(error, Unavailable):  # nobody will come back for it
+                self._unfinished = Known()
+            raise
+        return LoadedSnapshot(manifest.snapshot_id, manifest.space_id, manifest.dimension, shards, known)
 
-    async def _wait_for_room(self) -> None:
+    async def _put(self, loaded: LoadedSnapshot, *, as_current: bool) -> None:
+        """Put a snapshot onto the shelf, once no request in work needs what leaves for it."""
         latest = self._clock() + _LONGEST_REQUEST_SECONDS
-        while not self._shelf.has_room and self._clock() < latest:
+        while not self._shelf.has_room(as_current=as_current) and self._clock() < latest:
             await self._sleep(_LOOK_SECONDS)
+        self._say_freed(self._shelf.put(loaded, as_current=as_current))
 
     async def _tidy(self) -> None:
         while True:
             await self._sleep(_TIDY_SECONDS)
-            for freed in self._shelf.tidy():
-                self._say_freed(freed)
+            self._say_freed(self._shelf.tidy())
 
-    def _say_freed(self, snapshot_id: str | None) -> None:
-        if snapshot_id is not None:
+    def _say_freed(self, snapshot_ids: Sequence[str]) -> None:
+        for snapshot_id in snapshot_ids:
             _log.info("snapshot_freed", snapshot_id=snapshot_id)
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._loading, work, *arguments)
-
-
-class YieldingFiles:
-    """Fetches and verifies files in a thread that gets only what is left of the cores.
-
-    Reading and hashing are nearly all of what loading costs. What comes after them stays at the usual priority: it is
-    Python in part, and a thread of low priority that is kept from running while it has the interpreter keeps everybody
-    from running.
-    """
-
-    def __init__(self, files: VerifiedFiles) -> None:
-        """Create it; its thread starts with the first file."""
-        self._files = files
-        self._thread = ThreadPoolExecutor(1, "verify", _yield_to_others)
-
-    def fetch(self, manifest: Manifest, entry: FileEntry) -> Path:
-        """Return the local path of a verified file, as `VerifiedFiles`."""
-        return self._thread.submit(self._files.fetch, manifest, entry).result()
-
-    def close(self) -> None:
-        """End the thread."""
-        self._thread.shutdown()
-
-
-def _yield_to_others() -> None:
-    # To Linux, threads have priorities of their own.
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)

@@ -17,6 +17,7 @@ from services.snapshot.tables import KEY_COLUMNS, read_items
 
 # Rounding differs between instruction sets by a few 1e-7; a wrong vector differs by 1e-2 and more.
 _SIMILARITY_TOLERANCE: Final = 1e-4
+_FIRST_VECTORS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -26,12 +27,13 @@ class LoadedSegment:
     Attributes:
         index: its vectors.
         items: its item table, mapped; row i belongs to vector i.
-        golden: its golden queries, float32 `(n, dimension)`.
+        queries: something to ask it, float32 `(n, dimension)`, n at least 1: its golden queries or, where its pictures
+            are so alike that there are none, some of its own vectors.
     """
 
     index: VectorIndex
     items: pa.Table
-    golden: NDArray[np.float32]
+    queries: NDArray[np.float32]
 
 
 def load_segment(
@@ -52,7 +54,8 @@ def load_segment(
     """
     index = _load_index(index_path, segment, dimension)
     items = _load_items(items_path, segment)
-    return LoadedSegment(index, items, _check_golden_queries(golden_path, segment, dimension, index, items))
+    golden = _check_golden_queries(golden_path, segment, dimension, index, items)
+    return LoadedSegment(index, items, golden if len(golden) else index.vectors(np.arange(index.rows)[:_FIRST_VECTORS]))
 
 
 def _load_index(path: Path, segment: Segment, dimension: int) -> VectorIndex:

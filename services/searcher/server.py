@@ -11,6 +11,7 @@ import faiss
 import grpc.aio
 from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
 
+from services.searcher.catching_up import CatchingUp
 from services.searcher.config import SearcherSettings
 from services.searcher.loading import LoadedSnapshot
 from services.searcher.pool import SearchPool
@@ -50,24 +51,25 @@ class Searcher:
         shard_pb2_grpc.add_ShardServiceServicer_to_server(self._servicer, server)
 
     async def start(self) -> None:
-        """Load every shard; what is damaged or does not fit ends the start. From then on, follow CURRENT.
+        """Load every shard; from then on, follow CURRENT, and have what gateways answer from.
 
         Raises:
-            SnapshotNotFound, SnapshotInvalid, SpaceMismatch, SettingsInvalid, Unavailable: it can't be served, and why.
+            SnapshotNotFound, SnapshotInvalid, SpaceMismatch, SettingsInvalid, Unavailable: nothing can be served, and
+                why not what CURRENT names.
         """
         settings = self._settings
         store = SnapshotStore(settings.snapshot_root, cache_dir=settings.cache_dir)
         rollout = Rollout(store, settings.shards, self._shelf)
         self._resources.push_async_callback(rollout.close)
-        snapshot_id = await rollout.begin(settings.snapshot_id)
+        settled_id = await rollout.begin(settings.snapshot_id)
         if settings.follows:
-            following = Following(
-                partial(asyncio.to_thread, store.current_id),
-                rollout,
-                served_id=snapshot_id,
-                period_seconds=settings.follow_seconds,
-            )
-            self._resources.push_async_callback(following.close)
+            current_id = partial(asyncio.to_thread, store.current_id)
+            catching_up = CatchingUp(self._shelf, rollout)
+            for following in (
+                Following(current_id, rollout, served_id=settled_id, period_seconds=settings.follow_seconds),
+                Following(catching_up.wanted_id, catching_up, served_id="", period_seconds=settings.follow_seconds),
+            ):
+                self._resources.push_async_callback(following.close)
 
     def drain(self) -> None:
         """Nothing to do: every call is one question and its answer."""

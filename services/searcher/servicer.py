@@ -52,14 +52,16 @@ class ShardServicer(shard_pb2_grpc.ShardServiceServicer):
             return search_response(hits, loaded.snapshot_id)
 
         criticality = Criticality.BATCH if request.batch else Criticality.INTERACTIVE
-        return await self._pool.run(search, context.time_remaining(), criticality, is_usual=not request.exact)
+        # What an exact search takes, or to find out what a new filter passes, says nothing of what others take.
+        is_usual = not request.exact and (predicate is None or shard.remembers(predicate))
+        return await self._pool.run(search, context.time_remaining(), criticality, is_usual=is_usual)
 
     async def Describe(  # noqa: N802 - named by the proto
         self, request: shard_pb2.DescribeRequest, _context: Context
     ) -> shard_pb2.DescribeResponse:
         """Tell what is served, a page at a time."""
-        self._shelf.keep(request.used_snapshot_id)
-        loaded = self._shelf.look(request.snapshot_id)
+        self._shelf.claim(request.caller, request.used_snapshot_id)
+        loaded = self._shelf.take(request.snapshot_id)
         page, next_page_token = page_of(loaded.snapshot_id, len(loaded.shards), request.page_size, request.page_token)
         return shard_pb2.DescribeResponse(
             shards=[shard_description(shard.entry) for shard in list(loaded.shards.values())[page]],

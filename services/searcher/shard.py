@@ -1,8 +1,9 @@
 """A shard in memory: its segments' FAISS indexes and the items behind them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -12,9 +13,9 @@ from services.filters.predicate import Predicate
 from services.neighbours.grouping import Grouped
 from services.neighbours.products import Part, nearest_products
 from services.neighbours.vector_index import Effort
-from services.searcher.filtering import Passing, passing
+from services.searcher.filtering import FilterMemory, Passing, passing
 from services.searcher.items import Items
-from services.snapshot.manifest import AttributeType, ShardEntry
+from services.snapshot.manifest import ShardEntry
 
 _FILTERS_KEPT: Final = 32
 """Of each shard: at 9 bits per image and filter they take 36 bytes per image at most, where a vector takes 1,024."""
@@ -54,15 +55,21 @@ class Shard:
             items: the item table.
         """
         self.entry = entry
+        self.attributes = items.attributes
+        """The catalogue's free attributes and their types, by name."""
         self._items = items
         self._everything = Passing(parts, entry.products)
-        # Of a function that knows no `self`: a shard that nobody serves any more is freed at once, its files unmapped.
-        self._passing = lru_cache(maxsize=_FILTERS_KEPT)(partial(passing, parts, items))
+        self._filters = FilterMemory(partial(passing, parts, items), _FILTERS_KEPT)
 
-    @property
-    def attributes(self) -> Mapping[str, AttributeType]:
-        """The catalogue's free attributes, by name."""
-        return self._items.attributes
+    def described_by(self, entry: ShardEntry) -> "Shard":
+        """Return this shard as part of another snapshot that shares all of it, with what it remembers."""
+        twin = copy(self)
+        twin.entry = entry
+        return twin
+
+    def remembers(self, predicate: Predicate) -> bool:
+        """Whether it has answered with this filter lately: to do so for the first time takes longer."""
+        return predicate in self._filters
 
     def search(
         self,
@@ -83,7 +90,7 @@ class Shard:
             One entry per query vector, with exactly `top_k` products, or all that the indexes find when there are
             fewer. Ties break by lower row.
         """
-        among = self._everything if predicate is None else self._passing(predicate)
+        among = self._everything if predicate is None else self._filters.passing(predicate)
         wanted = max(1, min(top_k, among.products))  # whoever looks for more than there are looks at every image
         found = nearest_products(among.parts, self._items.product_of_row, query_vectors, wanted, effort)
         return [self._hits(grouped, among.products) for grouped in found]

@@ -1,18 +1,24 @@
-"""The snapshots in a searcher's memory: the current one, and one more for callers that plan with it. Pure.
+"""The snapshots in a searcher's memory: the current one, and those that callers still plan with. Pure.
 
 A gateway moves to a new snapshot when all shards have it, and its requests in work end with the old one; so two
-snapshots are asked for at a time. Where the current one was refused by another searcher, the gateways stay with the one
-before it: then that one is kept, whatever comes next.
+snapshots are asked for at a time. Gateways say from which one they answer, and what one of them claims is not taken
+away from it: where gateways differ, and while they can't move to what comes, there are more than two. Each costs little
+more, since what snapshots share is in memory once.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from services.common.errors import NotServing, SnapshotMismatch
 
-_QUIET_SECONDS = 2.0
+_MOST_BEFORE_ADDING: Final = 2
+"""Snapshots that are needed, and to which one more may be added that is not current: callers may name many."""
+_QUIET_SECONDS: Final = 2.0
 """A snapshot that nobody asked for so long is in nobody's work: the calls of one request follow each other faster."""
+_CLAIM_SECONDS: Final = 120.0
+"""How long a claim holds that is not repeated: a dozen times what gateways let pass, so a slow one keeps its own."""
+_MOST_REASONS: Final = 16
 
 
 class Named(Protocol):
@@ -30,25 +36,37 @@ S = TypeVar("S", bound=Named)
 @dataclass(slots=True)
 class _Place(Generic[S]):
     snapshot: S
-    wanted_at: float  # when it was last asked for or ceased to be current
-    is_used: bool = False  # whether anybody ever asked for it
+    asked_at: float  # when it was last asked for, or ceased to be current
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    snapshot_id: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Reason:
+    why: str
+    for_good: bool
 
 
 class Shelf(Generic[S]):
-    """Holds at most two snapshots and knows when each was last asked for."""
+    """Holds the current snapshot, those that are claimed, and one to go back to; knows when each was last asked for."""
 
     def __init__(self, keep_seconds: float, clock: Callable[[], float]) -> None:
         """Create an empty one.
 
         Args:
-            keep_seconds: how long a snapshot is kept that is no longer current and that nobody asks for.
+            keep_seconds: how long a snapshot is kept that is no longer current, and that nobody claims or asks for.
             clock: seconds, monotonic.
         """
-        self._keep_seconds = keep_seconds
+        self._keep_seconds = max(keep_seconds, _QUIET_SECONDS)
         self._clock = clock
         self._places: dict[str, _Place[S]] = {}
         self._current_id = ""
-        self._refused = ("", "")
+        self._claims: dict[str, _Claim] = {}
+        self._reasons: dict[str, _Reason] = {}
 
     @property
     def held(self) -> tuple[S, ...]:
@@ -57,75 +75,95 @@ class Shelf(Generic[S]):
         return tuple(self._places[snapshot_id].snapshot for snapshot_id in places)
 
     def take(self, snapshot_id: str) -> S:
-        """Return a snapshot for a search, and note that it was asked for; empty means the current one.
+        """Return a snapshot to a caller, and note that it was asked for; empty means the current one.
 
         Raises:
             NotServing: nothing is here yet.
-            SnapshotMismatch: it is not here.
+            SnapshotMismatch: it is not here; the message says why, if that is known.
         """
         place = self._place(snapshot_id)
-        place.wanted_at, place.is_used = self._clock(), True
+        place.asked_at = self._clock()
         return place.snapshot
 
     def look(self, snapshot_id: str) -> S:
         """Return a snapshot as `take` does, without a note."""
         return self._place(snapshot_id).snapshot
 
-    def keep(self, snapshot_id: str) -> None:
-        """Note that a caller answers from a snapshot, if it is here."""
-        if snapshot_id in self._places:
-            self.take(snapshot_id)
+    def claim(self, caller: str, snapshot_id: str) -> None:
+        """Note from which snapshot a caller answers, whether it is here or not; empty means that it does not say."""
+        if snapshot_id:
+            self._claims[caller] = _Claim(snapshot_id, self._clock())
+            self._claims = {each: claim for each, claim in self._claims.items() if self._holds(claim)}
 
-    def refuse(self, snapshot_id: str, why: str) -> None:
-        """Remember why a snapshot is not here, for those who ask for it."""
-        self._refused = (snapshot_id, why)
+    @property
+    def lacking(self) -> str:
+        """The newest snapshot that is claimed, not here and not refused for good; empty: none, or there is no room."""
+        if len(self._staying(as_current=False)) > _MOST_BEFORE_ADDING:
+            return ""
+        refused = {snapshot_id for snapshot_id, reason in self._reasons.items() if reason.for_good}
+        return max(self._claimed - self._places.keys() - refused, default="")
+
+    def explain(self, snapshot_id: str, why: str, *, for_good: bool = False) -> None:
+        """Remember why a snapshot is not here, for those who ask for it.
+
+        Args:
+            snapshot_id: which one.
+            why: a clause that goes on after "it is not served here;".
+            for_good: whether to try again is of no use.
+        """
+        self._reasons.pop(snapshot_id, None)
+        self._reasons[snapshot_id] = _Reason(why, for_good)
+        if len(self._reasons) > _MOST_REASONS:
+            del self._reasons[next(iter(self._reasons))]
 
     def choose(self, snapshot_id: str) -> bool:
         """Make a snapshot that is here the current one; return whether it is here."""
         if snapshot_id not in self._places:
             return False
-        self._make_current(snapshot_id)
+        if before := self._places.get(self._current_id):
+            before.asked_at = self._clock()
+        self._current_id = snapshot_id
         return True
 
-    @property
-    def has_room(self) -> bool:
-        """Whether a third can come without taking one away that a request in work may still need."""
-        if self._leaving is None:
-            return True
-        place = self._places[self._leaving]
-        return not place.is_used or self._clock() - place.wanted_at >= _QUIET_SECONDS
+    def has_room(self, *, as_current: bool) -> bool:
+        """Whether another one can come, as the current one or beside it, without taking away what is in work."""
+        quiet = self._clock() - _QUIET_SECONDS
+        return all(self._places[each].asked_at <= quiet for each in self._leaving(as_current=as_current))
 
-    def put(self, snapshot: S) -> str | None:
-        """Make a snapshot current; return the id of the one that had to leave for it."""
-        leaving = self._leaving
+    def put(self, snapshot: S, *, as_current: bool = True) -> tuple[str, ...]:
+        """Add a snapshot, as the current one or beside it; return the ids of those that had to leave for it."""
+        leaving = tuple(sorted(self._leaving(as_current=as_current) - {snapshot.snapshot_id}))
         self._places[snapshot.snapshot_id] = _Place(snapshot, self._clock())
-        self._make_current(snapshot.snapshot_id)
-        if leaving is not None:
-            del self._places[leaving]
+        self._reasons.pop(snapshot.snapshot_id, None)
+        if as_current:
+            self.choose(snapshot.snapshot_id)
+        for each in leaving:
+            del self._places[each]
         return leaving
 
     def tidy(self) -> tuple[str, ...]:
-        """Free what is neither current nor was asked for long enough; return the ids."""
-        due = self._clock() - self._keep_seconds
-        others = [(each, place) for each, place in self._places.items() if each != self._current_id]
-        freed = tuple(each for each, place in others if place.wanted_at <= due)
+        """Free what is neither current nor claimed nor was asked for long enough; return the ids."""
+        due, needed = self._clock() - self._keep_seconds, self._claimed | {self._current_id}
+        freed = tuple(each for each, place in self._places.items() if each not in needed and place.asked_at <= due)
         for each in freed:
             del self._places[each]
         return freed
 
     @property
-    def _leaving(self) -> str | None:
-        """The id of the one that has to leave when a third comes: the older one, as long as somebody uses the newer."""
-        other = next((each for each in self._places if each != self._current_id), None)
-        if other is None:
-            return None
-        is_passed_over = self._places[other].is_used and not self._places[self._current_id].is_used
-        return self._current_id if is_passed_over else other
+    def _claimed(self) -> set[str]:
+        """The ids that some caller answers from, here or not."""
+        return {claim.snapshot_id for claim in self._claims.values() if self._holds(claim)}
 
-    def _make_current(self, snapshot_id: str) -> None:
-        if before := self._places.get(self._current_id):
-            before.wanted_at = self._clock()
-        self._current_id = snapshot_id
+    def _holds(self, claim: _Claim) -> bool:
+        return self._clock() - claim.at < _CLAIM_SECONDS
+
+    def _staying(self, *, as_current: bool) -> set[str]:
+        """Return what stays when another one comes: what is claimed; where nothing is, what is current till then."""
+        claimed = self._claimed & self._places.keys()
+        return claimed if claimed and as_current else claimed | {self._current_id}
+
+    def _leaving(self, *, as_current: bool) -> set[str]:
+        return self._places.keys() - self._staying(as_current=as_current)
 
     def _place(self, snapshot_id: str) -> _Place[S]:
         place = self._places.get(snapshot_id or self._current_id)
@@ -133,8 +171,8 @@ class Shelf(Generic[S]):
             return place
         if not self._places:
             raise NotServing("no snapshot is loaded yet")
-        refused_id, why = self._refused
-        because = f"; it was refused: {why}" if snapshot_id == refused_id else ""
+        reason = self._reasons.get(snapshot_id)
+        because = "" if reason is None else f"; {reason.why}"
         served = ", ".join(each.snapshot_id for each in self.held)
         raise SnapshotMismatch(
             f"snapshot {snapshot_id!r} is not served here, but {served}{because}", field="snapshot_id"

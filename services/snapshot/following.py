@@ -88,12 +88,20 @@ class Following:
         try:
             current = await self._current_id()
         except AisleError as error:
-            if error.message != self._trouble:
-                self._trouble = error.message
+            if self._is_news(error):
                 _log.warning("current_unreadable", reason=error.reason, error=error.message, wanted=self._wanted)
-            return None
-        self._trouble = ""
-        return current
+        except Exception as error:  # noqa: BLE001 - nobody awaits this task: ended by a defect, it would follow no more
+            if self._is_news(error):
+                _log.error("current_unreadable", exc_info=error, reason=Internal.reason, wanted=self._wanted)
+        else:
+            self._trouble = ""
+            return current
+        return None
+
+    def _is_news(self, error: Exception) -> bool:
+        """Return whether the look before went well, or failed for another reason."""
+        before, self._trouble = self._trouble, repr(error)
+        return self._trouble != before
 
     async def _give_up(self) -> None:
         if self._adopting is not None:

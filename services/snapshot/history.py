@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.common.errors import SnapshotInvalid
-from services.snapshot.current import read_current
+from services.common.errors import SnapshotInvalid, SnapshotNotFound
+from services.snapshot.current import required_current
 from services.snapshot.layout import MANIFEST
 from services.snapshot.manifest import Manifest
 from services.snapshot.root import SnapshotRoot
@@ -34,16 +34,36 @@ class Kept:
     shared_bytes: int
 
 
-def kept_snapshots(root_url: str) -> Sequence[Kept]:
-    """Return every snapshot's folder, oldest first.
+@dataclass(frozen=True, slots=True)
+class History:
+    """What lies below a root.
+
+    Attributes:
+        kept: every snapshot's folder, oldest first.
+        problem: why none of them is current; empty when one is.
+    """
+
+    kept: Sequence[Kept]
+    problem: str
+
+
+def kept_snapshots(root_url: str) -> History:
+    """Look at every snapshot, also where CURRENT is lost or damaged: this is where to find one to go back to.
 
     Raises:
         SettingsInvalid: a URL that fsspec can't open.
         Unavailable: the root can't be read at the moment.
     """
     root, store = SnapshotRoot.at(root_url), SnapshotStore(root_url)
-    current = read_current(root)
-    return [_kept(root, store, snapshot_id, is_current=snapshot_id == current) for snapshot_id in root.snapshot_ids()]
+    current, problem = "", ""
+    try:
+        current = required_current(root)
+    except (SnapshotNotFound, SnapshotInvalid) as error:
+        problem = error.message
+    kept = [_kept(root, store, each, is_current=each == current) for each in root.snapshot_ids()]
+    if current and not any(each.is_current for each in kept):
+        problem = f"CURRENT names {current}, but there is no such snapshot"
+    return History(kept, problem)
 
 
 def _kept(root: SnapshotRoot, store: SnapshotStore, snapshot_id: str, *, is_current: bool) -> Kept:
@@ -54,7 +74,7 @@ def _kept(root: SnapshotRoot, store: SnapshotStore, snapshot_id: str, *, is_curr
     else:
         try:
             manifest = store.manifest(snapshot_id)
-        except SnapshotInvalid as invalid:
-            problem = invalid.message
+        except (SnapshotInvalid, SnapshotNotFound) as error:
+            problem = error.message
     shared = 0 if manifest is None else sum(entry.size_bytes for entry in shared_files(manifest))
     return Kept(snapshot_id, is_current, manifest, problem, sum(files.values()), shared)

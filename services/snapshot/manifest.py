@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from services.common.errors import SnapshotInvalid
 from services.relevance.scoring import UNFITTED, PriorFusion, SimilarityMap
 from services.relevance.waves import Waves
+from services.snapshot.index_rules import DEFAULT_RULES, IndexRules
 
 SCHEMA_VERSION: Final = 3
 BASELINE_SLUG = "_all"
@@ -46,7 +47,8 @@ class IndexEntry(_Frozen):
     first_fetch: int = Field(ge=1)
     """Images to ask for first when ten products are wanted."""
     recall_at_10: float = Field(ge=0, le=1)
-    """Share of the ten best products that it finds so, measured with held-out pictures when it was built."""
+    """Share of the ten best products that it finds so: when it was built, pictures of it were asked for all products
+    but their own."""
 
 
 class Segment(_Frozen):
@@ -183,6 +185,8 @@ class Manifest(_Frozen):
     """What scores are worth; None when no photos were held out, or too few: scores then only rank."""
     attributes: dict[str, AttributeType] = {}
     """The catalogue's free attributes and their types: what filters may ask about."""
+    index_rules: IndexRules = DEFAULT_RULES
+    """What its indexes are to be like; changes of it keep to that."""
     parent: str = ""
     """The snapshot that this one is a change of; empty when it was built from a whole catalogue."""
     shards: tuple[ShardEntry, ...] = Field(min_length=1)
@@ -190,12 +194,9 @@ class Manifest(_Frozen):
 
     @model_validator(mode="after")
     def _check_shards(self) -> "Manifest":
-        slugs = [shard.slug for shard in self.shards]
-        if len(set(slugs)) != len(slugs):
-            raise ValueError("two shards have the same slug")
-        categories = [shard.category for shard in self.shards]
-        if len(set(categories)) != len(categories):
-            raise ValueError("two shards have the same category")
+        for name in ("slug", "category"):
+            if len({getattr(shard, name) for shard in self.shards}) != len(self.shards):
+                raise ValueError(f"two shards have the same {name}")
         if not self.category_shards:
             raise ValueError("no shard holds a category")
         return self

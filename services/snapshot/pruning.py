@@ -5,24 +5,25 @@ later snapshots share stay in its folder, and go with the last of those.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from services.common.errors import SnapshotInvalid, SnapshotNotFound
+from services.common.errors import FailedPrecondition, SnapshotInvalid, SnapshotNotFound
 from services.snapshot.layout import MANIFEST, snapshot_path
 from services.snapshot.manifest import Manifest
 from services.snapshot.retention import needed_files, removal_order, staying
 from services.snapshot.root import SnapshotRoot
 from services.snapshot.store import SnapshotStore
-from services.snapshot.writer_lock import writer_lock
+from services.snapshot.writer_lock import sole_writer
 
 _FIRST_SHARING_SCHEMA: Final = 3
 _UNFINISHED: Final = timedelta(days=1)
-"""A folder without a manifest may be an upload at work until it is that old."""
+"""On an object store, what is younger may be an upload at work, or about to become current."""
+_LOOKS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,38 @@ class Pruned:
     freed_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A root as it was while one snapshot was current.
+
+    Attributes:
+        current: its id.
+        files: every snapshot's folder: paths and sizes.
+        manifests: every snapshot's; None for one of a schema in which nothing was shared yet.
+    """
+
+    current: str
+    files: Mapping[str, Mapping[str, int]]
+    manifests: Mapping[str, Manifest | None]
+
+    def going(self, keep: int, spared_from: str) -> dict[str, Collection[str]]:
+        """Return the files that go, by snapshot.
+
+        Args:
+            keep: how many snapshots stay.
+            spared_from: ids from which on a snapshot stays that is not finished, or is later than the current one.
+        """
+        parents = {name: manifest.parent for name, manifest in self.manifests.items() if manifest is not None}
+        stay = staying(list(self.manifests), self.current, keep, parents)
+        stay |= {each for each in self.files if each >= spared_from and (each not in parents or each > self.current)}
+        needed = needed_files(found for name, found in self.manifests.items() if name in stay and found is not None)
+        return {
+            snapshot_id: paths.keys() - needed.get(snapshot_id, frozenset())
+            for snapshot_id, paths in self.files.items()
+            if snapshot_id not in stay
+        }
+
+
 def prune(
     root_url: str,
     keep: int,
@@ -48,42 +81,58 @@ def prune(
     dry_run: bool = False,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Pruned:
-    """Remove all but the last snapshots; the current one stays, and every file that one which stays has.
+    """Remove all snapshots but some; the current one stays, and every file that one which stays has.
 
     Args:
         root_url: folder or fsspec URL.
-        keep: how many of the last snapshots to keep, at least 1.
+        keep: how many snapshots stay, at least 1: the current one, its ancestors, and the latest others.
         work_root: where the writers' lock is when the root is remote.
         dry_run: only say what would go.
-        now: the time, for the age of folders without a manifest.
+        now: the time, for the age of what may be an upload.
 
     Raises:
         SnapshotNotFound: nothing was published here yet.
-        SnapshotInvalid: a manifest can't be read, so that nobody knows whose files it shares; names it.
-        FailedPrecondition: another writer is at work.
+        SnapshotInvalid: CURRENT names no snapshot; or a manifest can't be read, so that nobody knows whose files it
+            shares; names it.
+        FailedPrecondition: another writer is at work, or another snapshot has become current meanwhile.
         Unavailable: the root can't be read, or a file not removed; the same command again goes on.
     """
-    root, store = SnapshotRoot.at(root_url), SnapshotStore(root_url)
-    store.current_id()  # a root with a typing error in it must not be made
-    with writer_lock(root, work_root):
+    with sole_writer(root_url, work_root) as root:
+        store = SnapshotStore(root_url)
+        found = _found(store, root)
+        # A local root's snapshots appear whole, and under the lock that is held here.
+        spared_from = "~" if root.folder is not None else f"{now() - _UNFINISHED:%Y%m%dT%H%M%SZ}"
+        going = found.going(keep, spared_from)
+        for snapshot_id, paths in going.items() if not dry_run else ():
+            _refuse_change(store, found.current)
+            _remove(root, snapshot_id, removal_order(paths))
+    return Pruned(
+        tuple(snapshot_id for snapshot_id in going if snapshot_id in found.manifests),
+        sum(len(paths) for paths in going.values()),
+        sum(found.files[snapshot_id][path] for snapshot_id, paths in going.items() for path in paths),
+    )
+
+
+def _found(store: SnapshotStore, root: SnapshotRoot) -> _Found:
+    """Look at the root; CURRENT comes first, so that what became current meanwhile is noticed, and looked at again."""
+    for _ in range(_LOOKS):
+        current = store.current_id()
         files = {snapshot_id: root.files_of(snapshot_id) for snapshot_id in root.snapshot_ids()}
         manifests = _manifests(store, root, files)
-        stay = staying(list(manifests), store.current_id(), keep)
-        needed = needed_files(manifest for name, manifest in manifests.items() if name in stay and manifest is not None)
-        young = f"{now() - _UNFINISHED:%Y%m%dT%H%M%SZ}"
-        going = {
-            snapshot_id: files[snapshot_id].keys() - needed.get(snapshot_id, frozenset())
-            for snapshot_id in files
-            if snapshot_id not in stay and (snapshot_id in manifests or snapshot_id < young)
-        }
-        if not dry_run:
-            for snapshot_id, paths in going.items():
-                _remove(root, snapshot_id, removal_order(paths))
-    return Pruned(
-        tuple(snapshot_id for snapshot_id in going if snapshot_id in manifests),
-        sum(len(paths) for paths in going.values()),
-        sum(files[snapshot_id][path] for snapshot_id, paths in going.items() for path in paths),
+        if current in manifests:
+            return _Found(current, files, manifests)
+    raise SnapshotInvalid(
+        f"CURRENT names {current}, but there is no such snapshot, so nothing is removed: go back to one that is there "
+        "(`aisle snapshot list`)"
     )
+
+
+def _refuse_change(store: SnapshotStore, current: str) -> None:
+    if (found := store.current_id()) != current:
+        raise FailedPrecondition(
+            f"snapshot {found} has become current instead of {current} meanwhile, and may have what was to go: the "
+            "same command again looks at what there is now"
+        )
 
 
 def _manifests(

@@ -2,19 +2,25 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from services.snapshot.descent import predecessors
 from services.snapshot.layout import MANIFEST
 from services.snapshot.manifest import Manifest
 
 
-def staying(snapshot_ids: Sequence[str], current: str, keep: int) -> frozenset[str]:
-    """Return the snapshots that stay: the last ones, and the current one wherever it is.
+def staying(snapshot_ids: Sequence[str], current: str, keep: int, parents: Mapping[str, str]) -> frozenset[str]:
+    """Return the snapshots that stay: the current one, those to go back to from it, then the latest others.
+
+    So what was gone back from goes first, although it is later than the current one.
 
     Args:
         snapshot_ids: those with a manifest, oldest first.
-        current: the one that CURRENT names.
-        keep: how many of the last to keep, at least 1.
+        current: the one that CURRENT names, one of them.
+        keep: how many stay, at least 1.
+        parents: what each is a change of, where it is one.
     """
-    return frozenset((*snapshot_ids[-keep:], current))
+    before = predecessors(current, snapshot_ids, lambda each: parents.get(each, ""))
+    wanted = dict.fromkeys((current, *before, *reversed(snapshot_ids)))
+    return frozenset(list(wanted)[:keep])
 
 
 def needed_files(manifests: Iterable[Manifest]) -> Mapping[str, frozenset[str]]:

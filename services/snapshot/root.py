@@ -1,5 +1,6 @@
 """The place that holds snapshots: a folder or an object store, whatever fsspec knows, with its faults in our words."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +45,11 @@ class SnapshotRoot:
         return cls(url=str(url).rstrip("/"), filesystem=filesystem, path=path.rstrip("/"))
 
     @property
+    def key(self) -> str:
+        """A name of the root for folders of this machine that belong to it."""
+        return hashlib.sha256(self.url.encode()).hexdigest()[:16]
+
+    @property
     def folder(self) -> Path | None:
         """The root as a local folder; None when it is remote."""
         return Path(self.path or "/") if isinstance(self.filesystem, LocalFileSystem) else None
@@ -65,11 +71,17 @@ class SnapshotRoot:
             tag: str = self.filesystem.info(self._at(path), refresh=True)["ETag"]
         return tag
 
-    def write(self, path: str, content: bytes, *, only_over: str = "") -> None:
-        """Replace a small file in one step; with a tag of `only_over`, only while the file still has that one."""
-        condition = {"IfMatch": only_over} if only_over else {}
+    def write(self, path: str, content: bytes, *, only_over: str | None = "") -> None:
+        """Make or replace a small file in one step.
+
+        Args:
+            path: the file.
+            content: all of it.
+            only_over: a tag: only while the file still has it; None: only while there is no such file, where the
+                storage knows that condition; empty: in any case.
+        """
         with self.reaching(path):
-            self.filesystem.pipe_file(self._at(path), content, **condition)
+            self.filesystem.pipe_file(self._at(path), content, **self._condition(only_over))
 
     def download(self, path: str, file: Path) -> None:
         """Copy a file to this machine.
@@ -109,6 +121,11 @@ class SnapshotRoot:
             raise
         except self._faults as error:
             raise Unavailable(f"{self.url}/{path}: {error}") from error
+
+    def _condition(self, only_over: str | None) -> dict[str, str]:
+        if only_over is None:
+            return {"IfNoneMatch": "*"} if self._is_s3 else {}
+        return {"IfMatch": only_over} if only_over else {}
 
     @property
     def _is_s3(self) -> bool:

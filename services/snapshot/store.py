@@ -1,10 +1,14 @@
 """Reading snapshots: which one is current, its manifest, and its files once they are verified."""
 
-import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-from services.common.errors import SnapshotInvalid, SnapshotNotFound
-from services.snapshot.current import read_current
+from services.common.errors import AisleError, SnapshotInvalid, SnapshotNotFound, Unavailable
+from services.snapshot.cache import DigestCache
+from services.snapshot.current import required_current
+from services.snapshot.descent import predecessors
 from services.snapshot.digests import verify
 from services.snapshot.layout import MANIFEST, snapshot_path
 from services.snapshot.manifest import FileEntry, Manifest
@@ -18,19 +22,22 @@ class SnapshotStore:
     Every method may be called from any thread. All of them raise Unavailable when the root can't be read.
     """
 
-    def __init__(self, root_url: str | Path, *, cache_dir: Path | None = None) -> None:
+    def __init__(self, root_url: str | Path, *, cache_dir: Path | None = None, trust_cache: bool = True) -> None:
         """Open a store; nothing is read yet.
 
         Args:
             root_url: fsspec URL or local path.
-            cache_dir: where files of a remote root are kept, by digest; default `~/.cache/aisle/snapshots`. It may be
-                emptied when nothing serves from it.
+            cache_dir: where files of remote roots are kept, by root and digest; default `~/.cache/aisle/snapshots`. It
+                may be emptied when nothing serves from it.
+            trust_cache: whether a sound copy in the cache will do; else files are read from the root in any case.
 
         Raises:
             SettingsInvalid: a URL that fsspec can't open.
         """
         self._root = SnapshotRoot.at(root_url)
         self._cache_dir = cache_dir
+        self._trust_cache = trust_cache
+        self._tidied_for = ""
 
     def current_id(self) -> str:
         """Return the id of the current snapshot.
@@ -39,12 +46,7 @@ class SnapshotStore:
             SnapshotNotFound: nothing was published here yet.
             SnapshotInvalid: CURRENT does not hold an id.
         """
-        snapshot_id = read_current(self._root)
-        if snapshot_id is None:
-            raise SnapshotNotFound(
-                f"{self._root.url}: no snapshot was published here yet; run `aisle index`, or mend the address"
-            )
-        return snapshot_id
+        return required_current(self._root)
 
     def manifest(self, snapshot_id: str | None = None) -> Manifest:
         """Return a snapshot's manifest.
@@ -68,6 +70,17 @@ class SnapshotStore:
             raise SnapshotInvalid(f"{path}: it was changed after it was published: its content is not what its id says")
         return manifest
 
+    def predecessors(self, snapshot_id: str) -> Iterator[str]:
+        """Yield what to go back to from a snapshot, as `services.snapshot.descent` says; each step reads a manifest."""
+
+        def parent_of(other_id: str) -> str:
+            try:
+                return self.manifest(other_id).parent
+            except AisleError:  # it is damaged, say: then its age alone counts
+                return ""
+
+        return predecessors(snapshot_id, self._root.snapshot_ids(), parent_of)
+
     def fetch(self, manifest: Manifest, entry: FileEntry) -> Path:
         """Return the local path of a file whose size and SHA-256 were just checked.
 
@@ -83,30 +96,28 @@ class SnapshotStore:
         try:
             with self._root.reaching(path):
                 if self._root.folder is None:
-                    return self._fetch_remote(path, entry)
+                    return self._fetch_remote(manifest, path, entry)
                 return _fetch_local(self._root.folder / snapshot_path(holder), path, entry)
         except FileNotFoundError:
             raise SnapshotInvalid(f"{path}: the file is missing") from None
 
-    def _fetch_remote(self, path: str, entry: FileEntry) -> Path:
+    def _fetch_remote(self, manifest: Manifest, path: str, entry: FileEntry) -> Path:
         # Asked for only here: a container that serves a local root may have no home.
         cache_dir = self._cache_dir or Path.home() / ".cache" / "aisle" / "snapshots"
-        cached = cache_dir / entry.sha256
-        if cached.exists():
-            try:
-                verify(cached, entry, path)
-            except SnapshotInvalid:  # a damaged cache is no damaged snapshot: take it again
-                cached.unlink(missing_ok=True)
-            else:
-                return cached
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        # A download of its own for each reader; only what was verified gets the name that others trust.
-        with tempfile.TemporaryDirectory(dir=cache_dir, prefix=".download-") as scratch:
-            download = Path(scratch) / "file"
-            self._root.download(path, download)
-            verify(download, entry, path)
-            download.replace(cached)
-        return cached
+        cache = DigestCache(cache_dir / self._root.key)
+        if manifest.snapshot_id != self._tidied_for:  # what was served before may have been pruned since
+            self._tidied_for = manifest.snapshot_id
+            self._tidy(cache, manifest)
+        return cache.fetch(entry, path, partial(self._root.download, path), trusted=self._trust_cache)
+
+    def _tidy(self, cache: DigestCache, manifest: Manifest) -> None:
+        """Remove copies of what no snapshot has any more; leave all as it is where that can't be known."""
+        needed = {entry.sha256 for entry in manifest.files}
+        with suppress(SnapshotInvalid, Unavailable):
+            for snapshot_id in self._root.snapshot_ids():
+                with suppress(SnapshotNotFound):  # files that others share are left of it
+                    needed |= {entry.sha256 for entry in self.manifest(snapshot_id).files}
+            cache.tidy(needed)
 
 
 def _fetch_local(folder: Path, path: str, entry: FileEntry) -> Path:

@@ -5,13 +5,14 @@ object store, the conditional step in `current` decides.
 """
 
 import fcntl
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from services.common.errors import FailedPrecondition
+from services.snapshot.current import nothing_published
+from services.snapshot.layout import CURRENT
 from services.snapshot.root import SnapshotRoot
 
 _LOCK = ".writer"
@@ -29,7 +30,7 @@ def writers_folder(root: SnapshotRoot, work_root: Path) -> Path:
         root: a local one has it in itself.
         work_root: where a remote one has it, by the digest of its URL.
     """
-    return root.folder or work_root / hashlib.sha256(root.url.encode()).hexdigest()[:16]
+    return root.folder or work_root / root.key
 
 
 @contextmanager
@@ -58,3 +59,25 @@ def writer_lock(root: SnapshotRoot, work_root: Path, *, patient: bool = False) -
         yield
     finally:
         os.close(lock)
+
+
+@contextmanager
+def sole_writer(root_url: str, work_root: Path, *, patient: bool = False) -> Iterator[SnapshotRoot]:
+    """Be the only writer of a root that has snapshots; one without is not made, since it may be a typing error.
+
+    Args:
+        root_url: folder or fsspec URL.
+        work_root: see `writers_folder`.
+        patient: wait for another writer to end instead of refusing.
+
+    Raises:
+        SnapshotNotFound: nothing was published there yet.
+        FailedPrecondition: another writer is at work.
+        Unavailable: the root can't be read at the moment.
+        OSError: the lock's file can't be made.
+    """
+    root = SnapshotRoot.at(root_url)
+    if root.read(CURRENT) is None and not root.snapshot_ids():
+        raise nothing_published(root)
+    with writer_lock(root, work_root, patient=patient):
+        yield root

@@ -146,17 +146,20 @@ async def test_a_gateway_that_loads_is_not_available(gateway: FakeGateway) -> No
 async def test_a_change_waits_until_it_can_be_seen(
     target: str, gateway: FakeGateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It says how many seconds that took; a gateway that never gets there is named, with what it serves."""
+    """It says how many seconds that took; a gateway that never gets there is named, after what was done."""
     shop = Shop.make(tmp_path, {"Bag": 4})
     await asyncio.to_thread(shop.build, range(4))
     words = ["--snapshot-root", shop.root, "--wait", target]
     late = await aisle("snapshot", "delete", "Bag-0", *words, "--wait-seconds", 0.1)
     assert late == ExitCode.UNAVAILABLE
-    assert f"after 0 s the gateway at {target} still serves snapshot-1" in capsys.readouterr().err
+    shown = capsys.readouterr()
+    assert f"after 0 s the gateway at {target} still serves snapshot-1" in shown.err
+    assert "-1 images" in shown.out
 
     published = shop.store.current_id()
     asyncio.get_running_loop().call_later(0.3, setattr, gateway, "snapshot_id", published)
     assert await aisle("snapshot", "delete", "Bag-0", "--ignore-unknown", *words, "--json") == ExitCode.OK
-    told = json.loads(capsys.readouterr().out)
+    told, seen = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (told["snapshot_id"], told["changed"]) == (published, False)
-    assert 0 < told["seconds_until_served"] < 30
+    assert (seen["snapshot_id"], seen["gateway"]) == (published, target)
+    assert 0 < seen["seconds_until_served"] < 30

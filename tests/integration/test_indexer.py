@@ -1,6 +1,7 @@
 """The indexer as a process against a real Triton: the vectors are the model's, and a killed run goes on."""
 
 import hashlib
+import json
 import signal
 import subprocess
 import sys
@@ -57,6 +58,10 @@ def test_a_catalogue_becomes_a_snapshot(tiny_triton: TritonProcess, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert '"embedded": 65' in done.stderr
     manifest = SnapshotStore(tmp_path / "root").manifest()
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told.keys() == {"snapshot_id", "published_at"}
+    assert told["snapshot_id"] == manifest.snapshot_id
+    assert 0 < time.time() - told["published_at"] < 60
     assert [(shard.slug, shard.images) for shard in manifest.shards] == [("ankle-boot", 25), ("bag", 40), ("_all", 65)]
     assert (manifest.embedder.version, manifest.dimension) == ("tiny-embedder-1", tiny_models.DIMENSION)
     _assert_vectors_are_the_models(tmp_path / "root", gallery, manifest)

@@ -211,7 +211,60 @@ async def test_a_gateway_that_starts_while_a_snapshot_is_held_up_serves_the_last
                 answer = await search(photo(0), routing=asked(pb.POLICY_ALL))
     assert answer.snapshot_id == first.manifest.snapshot_id
     shop.check(answer, 0)
-    assert "current_is_not_loaded" in {line["event"] for line in logged}
+    assert "current_is_passed_over" in {line["event"] for line in logged}
+
+
+@pytest.mark.parametrize("harm", ["a flipped byte in the manifest", "a newer schema", "another space"])
+async def test_a_gateway_that_starts_while_the_current_snapshot_does_not_fit_serves_the_last_good_one(
+    shop: Shop, tmp_path: Path, tiny_triton: TritonProcess, harm: str
+) -> None:
+    """Whether searchers take it, as one of another space, or refuse it; then the next good one is taken as usual."""
+    first = first_of(shop)
+    async with searcher(first, follow_seconds=FOLLOW_SECONDS) as target:
+        if harm == "another space":
+            harmed = shop.prepare(1, embedder=EMBEDDER.model_copy(update={"sha256": "ef" * 32}))
+        else:
+            harmed = shop.prepare(1)
+            HARMS[harm](harmed.folder)
+        shop.make_current(harmed)
+        topology = write_topology(tmp_path, {category: [target] for category in IMAGES})
+        async with gateway(shop, topology, tiny_triton) as search:
+            answer = await search(photo(0), routing=asked(pb.POLICY_ALL))
+            assert answer.snapshot_id == first.manifest.snapshot_id
+            shop.check(answer, 0)
+            good = await asyncio.to_thread(shop.publish, 2)
+            async with shoppers(shop, search, [pb.POLICY_ALL]) as answered:
+                await until(all_answered_from(answered, good))
+
+
+async def test_searchers_that_are_restarted_while_a_snapshot_is_held_up_have_what_is_answered_from(
+    shop: Shop, tmp_path: Path, tiny_triton: TritonProcess
+) -> None:
+    """One refuses the current snapshot and begins with the one before; the other takes it, and hears what is used."""
+    first = first_of(shop)
+    shares = (("coat",), tuple(category for category in IMAGES if category != "coat"))
+    async with AsyncExitStack() as stack:
+        running = [await stack.enter_async_context(AsyncExitStack()) for _ in shares]
+
+        async def start(number: int, port: int = 0) -> str:
+            serving_it = searcher(first, *shares[number], follow_seconds=FOLLOW_SECONDS, port=port)
+            return await running[number].enter_async_context(serving_it)
+
+        targets = [await start(number) for number in range(2)]
+        shards = {slug: [target] for slugs, target in zip(shares, targets, strict=True) for slug in slugs}
+        async with gateway(shop, write_topology(tmp_path, shards), tiny_triton) as search:
+            harmed = shop.prepare(1)
+            HARMS["a flipped byte in the index"](harmed.folder)
+            shop.make_current(harmed)
+            for number, target in enumerate(targets):
+                await running[number].aclose()
+                await start(number, int(target.rsplit(":", 1)[1]))
+            answer = await search(photo(0), routing=asked(pb.POLICY_ALL))
+            while answer.coverage.partial:
+                await asyncio.sleep(0.1)
+                answer = await search(photo(0), routing=asked(pb.POLICY_ALL))
+            assert answer.snapshot_id == first.manifest.snapshot_id
+            shop.check(answer, 0)
 
 
 async def test_a_replica_that_lags_behind_costs_no_answer(

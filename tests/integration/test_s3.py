@@ -9,7 +9,7 @@ import pytest
 
 from services.common.errors import FailedPrecondition, SnapshotNotFound, Unavailable
 from services.indexer.changing import changing
-from services.snapshot.current import replace_current
+from services.snapshot.current import read_current, replace_current
 from services.snapshot.pruning import prune
 from services.snapshot.rollback import roll_back
 from services.snapshot.root import SnapshotRoot
@@ -60,7 +60,7 @@ def test_of_two_writers_one_wins_and_the_other_is_told(shop: Shop, tmp_path: Pat
     with changing(shop.root, tmp_path / "another machine") as change:
         winner = shop.delete(["Bag-0"]).after
         kept = [shard_taken_over(shard, change.parent.snapshot_id) for shard in change.parent.shards[1:]]
-        with pytest.raises(FailedPrecondition, match=r"this is a change of snapshot .*, but meanwhile .* has become"):
+        with pytest.raises(FailedPrecondition, match=r"snapshot .* was current when .*, but meanwhile .* has become"):
             change.publish(kept, NOON)
     assert shop.store.manifest() == winner
 
@@ -75,9 +75,43 @@ def test_the_step_itself_is_conditional(shop: Shop, monkeypatch: pytest.MonkeyPa
         pipe_file(path, content, **options)
 
     monkeypatch.setattr(root.filesystem, "pipe_file", overtaken)
-    with pytest.raises(FailedPrecondition, match=f"{current}, but meanwhile another has become"):
+    with pytest.raises(FailedPrecondition, match=f"{current} was .*, but meanwhile snapshot another has become"):
         replace_current(root, "late", instead_of=current)
     assert shop.store.current_id() == "another"
+
+
+def test_the_first_of_all_is_conditional_too(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two machines build their first snapshot: whoever comes second is refused by the storage."""
+    assert server
+    bucket = f"shop-{uuid.uuid4().hex}"
+    root = SnapshotRoot.at(f"s3://{bucket}/aisle")
+    root.filesystem.mkdir(bucket)
+    pipe_file = root.filesystem.pipe_file
+
+    def overtaken(path: str, content: bytes, **options: Any) -> None:
+        pipe_file(path, b"another\n")
+        pipe_file(path, content, **options)
+
+    monkeypatch.setattr(root.filesystem, "pipe_file", overtaken)
+    with pytest.raises(
+        FailedPrecondition, match=r"no snapshot was current .*, but meanwhile snapshot another has become"
+    ):
+        replace_current(root, "late", instead_of=None)
+    assert read_current(root) == "another"
+
+
+def test_a_lost_answer_is_no_failure(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step was done, and the connection broke before its answer came: CURRENT tells."""
+    root, current = SnapshotRoot.at(shop.root), shop.store.current_id()
+    pipe_file = root.filesystem.pipe_file
+
+    def unanswered(path: str, content: bytes, **options: Any) -> None:
+        pipe_file(path, content, **options)
+        raise OSError("the connection is gone")
+
+    monkeypatch.setattr(root.filesystem, "pipe_file", unanswered)
+    replace_current(root, "next", instead_of=current)
+    assert shop.store.current_id() == "next"
 
 
 def test_the_cache_survives_a_restart(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +140,7 @@ def test_the_cache_survives_a_restart(shop: Shop, tmp_path: Path, monkeypatch: p
 
 
 def test_pruning_leaves_what_is_shared(shop: Shop, tmp_path: Path) -> None:
-    """The old manifest is gone, and the current snapshot answers as before."""
+    """The old manifest is gone, and the current snapshot answers as before; so it does for who has copies of both."""
     shop.add((6, 7))
     answers = shop.answers()
     assert len(prune(shop.root, 1, work_root=tmp_path / "work").snapshot_ids) == 1

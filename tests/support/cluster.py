@@ -58,7 +58,10 @@ def publish(
     fusion: FusionEntry = FUSION,
     seed: int = 0,
 ) -> PublishedSnapshot:
-    """Publish the gallery that every test of the gateway searches; each seed makes other pictures of its products."""
+    """Publish the gallery that every test of the gateway searches; each seed makes other pictures of its products.
+
+    Larger seeds make later snapshots.
+    """
     return publish_snapshot(
         root,
         IMAGES,
@@ -68,6 +71,7 @@ def publish(
         embedder=embedder,
         relevance=Relevance(photos=100, match_threshold=0.5, fusion=fusion),
         seed=seed,
+        hours_later=seed,
     )
 
 
@@ -144,7 +148,7 @@ def _vector_of(data: bytes, region: Region | None) -> Any:
 async def searcher(snapshot: PublishedSnapshot, *slugs: str, **settings: float) -> AsyncIterator[str]:
     """Serve shards, and yield the address."""
     serve = SearcherSettings.model_validate({"snapshot_root": str(snapshot.root), "shards": slugs, **settings})
-    async with serving(Searcher(serve)) as address:
+    async with serving(Searcher(serve), serve.port) as address:
         yield address
 
 

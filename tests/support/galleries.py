@@ -4,7 +4,7 @@ import asyncio
 import csv
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -45,6 +45,7 @@ class FakeModels:
         classifier_failures: likewise for those to the classifier.
         kill_at_request: the process dies by SIGKILL when this request comes; 0 for never.
         delay_seconds: what a request takes.
+        meanwhile: what somebody else does while the first request is in work; None for nothing.
         batches: pictures of each answered request.
         most_at_once: requests that were in work at the same time.
     """
@@ -55,6 +56,7 @@ class FakeModels:
     classifier_failures: list[Exception] = field(default_factory=list)
     kill_at_request: int = 0
     delay_seconds: float = 0.0
+    meanwhile: Callable[[], object] | None = None
     batches: list[int] = field(default_factory=list)
     most_at_once: int = 0
     _at_once: int = 0
@@ -77,6 +79,9 @@ class FakeModels:
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
             await asyncio.sleep(self.delay_seconds)
+            meanwhile, self.meanwhile = self.meanwhile, None
+            if meanwhile is not None:
+                await asyncio.to_thread(meanwhile)
             if self.failures:
                 raise self.failures.pop()
             if self.kill_at_request and len(self.batches) + 1 == self.kill_at_request:

@@ -11,11 +11,11 @@ from services.common.lifecycle import Service
 
 
 @asynccontextmanager
-async def serving(service: Service) -> AsyncIterator[str]:
-    """Start a service as the lifecycle does, but without signals, and yield its address."""
+async def serving(service: Service, port: int = 0) -> AsyncIterator[str]:
+    """Start a service as the lifecycle does, but without signals, and yield its address; port 0: the system chooses."""
     server = grpc.aio.server(options=server_options(), interceptors=(ErrorInterceptor(lambda: True),))
     service.register(server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
     try:
         await service.start()
         await server.start()

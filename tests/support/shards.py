@@ -64,6 +64,8 @@ def _index_of(vectors: NDArray[np.float32], factory: str) -> VectorIndex:
     index: Any = faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
     index.train(vectors)
     index.add(vectors)
+    if isinstance(index, faiss.IndexIVF):
+        index.make_direct_map()  # as the indexer does
     return VectorIndex(index, {}, first_fetch=4)
 
 

@@ -17,6 +17,7 @@ from services.indexer.pictures import Picture, read_pixels
 from services.indexer.pipeline import BuildReport, build_snapshot
 from services.indexer.withdrawing import Withdrawal, withdraw
 from services.searcher.loading import load_shard
+from services.snapshot.index_rules import IndexRules
 from services.snapshot.manifest import Manifest
 from services.snapshot.store import SnapshotStore
 from tests.support.galleries import SIDE, FakeModels, Gallery, RecordedProgress, make_gallery, project
@@ -70,22 +71,25 @@ class Shop:
                 writer.writerow({**dict(zip(self.header, self.lines[row], strict=True)), **values})
         return path
 
-    def build(self, rows: Iterable[int], root: str = "", **settings: object) -> BuildReport:
+    def build(
+        self, rows: Iterable[int], root: str = "", *, models: FakeModels | None = None, **settings: object
+    ) -> BuildReport:
         """Index some pictures as a whole catalogue."""
         chosen = self.gallery.settings(root or self.root, catalogue=self.catalogue(rows), **self._work, **settings)
-        return build_snapshot(chosen, RecordedProgress(), connect=FakeModels(), now=lambda: NOON)
+        return build_snapshot(chosen, RecordedProgress(), connect=models or FakeModels(), now=lambda: NOON)
 
     def add(
         self,
         rows: Iterable[int] = (),
         *,
         catalogue: Path | None = None,
+        name: str = "some.csv",
         models: FakeModels | None = None,
         **settings: object,
     ) -> BuildReport:
         """Add some pictures, or a catalogue."""
         chosen = self.gallery.settings(
-            self.root, **{"catalogue": catalogue or self.catalogue(rows), "add": True, **self._work, **settings}
+            self.root, **{"catalogue": catalogue or self.catalogue(rows, name), "add": True, **self._work, **settings}
         )
         return add_to_snapshot(chosen, RecordedProgress(), connect=models or FakeModels(), now=lambda: NOON)
 
@@ -101,9 +105,16 @@ class Shop:
             now=lambda: NOON,
         )
 
-    def compact(self, rules: CompactionRules = EVERYTHING) -> ChangeReport:
+    def compact(self, rules: CompactionRules = EVERYTHING, *, index_rules: IndexRules | None = None) -> ChangeReport:
         """Fold shards."""
-        return compact(self.root, rules, RecordedProgress(), work_root=self.folder / "work", now=lambda: NOON)
+        return compact(
+            self.root,
+            rules,
+            RecordedProgress(),
+            work_root=self.folder / "work",
+            index_rules=index_rules,
+            now=lambda: NOON,
+        )
 
     def image_ids(self, rows: Iterable[int]) -> list[str]:
         """Return the image ids of some pictures."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +95,8 @@ def publish_snapshot(
     space_id: str | None = None,
     relevance: Relevance | None = None,
     seed: int = 0,
+    hours_later: int = 0,
+    parent: str = "",
 ) -> PublishedSnapshot:
     """Publish a snapshot below `root` and make it current.
 
@@ -108,6 +110,8 @@ def publish_snapshot(
         space_id: a wrong one, for tests of refusal; by default the right one.
         relevance: what it is said to have learned.
         seed: of the vectors.
+        hours_later: what to add to the time of building, where a test depends on which is older: ids tell seconds.
+        parent: the snapshot that it is said to be a change of.
     """
     categories = [category for category, images in images_of_category.items() for _ in range(images)]
     numbers = [number for images in images_of_category.values() for number in range(images)]
@@ -134,8 +138,9 @@ def publish_snapshot(
         image_root="",
         skipped_images=0,
         relevance=relevance,
+        parent=parent,
         shards=tuple(write_shard(draft, plan, images[plan.slug].vectors, images[plan.slug].table()) for plan in plans),
     )
-    manifest = stamped(manifest, datetime.now(UTC))
+    manifest = stamped(manifest, datetime.now(UTC) + timedelta(hours=hours_later))
     publish(root, draft, manifest)
     return PublishedSnapshot(root, manifest, images)

@@ -10,11 +10,15 @@ from services.cli.commands.options import (
     DEFAULT_MODELS,
     DEFAULT_RUN_FOLDER,
     DEFAULT_SNAPSHOT_ROOT,
+    IndexFactory,
+    IndexMemory,
+    IndexRecall,
     Json,
     Models,
     RunFolder,
     SnapshotRoot,
     Triton,
+    WorkRoot,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +55,14 @@ def index(
     max_unreadable_share: Annotated[
         float, typer.Option(help="Fail when more pictures than this can't be read.")
     ] = 0.01,
+    index_factory: IndexFactory = None,
+    index_recall: IndexRecall = None,
+    index_memory_mb: IndexMemory = None,
+    replace_current: Annotated[
+        bool,
+        typer.Option("--replace", help="Publish also over what became current meanwhile, and over a damaged CURRENT."),
+    ] = False,
+    work_root: WorkRoot = None,
     triton: Triton = "",
     models: Models = DEFAULT_MODELS,
     run_folder: RunFolder = DEFAULT_RUN_FOLDER,
@@ -60,6 +72,7 @@ def index(
 
     With labelled photos it also learns what scores are worth, and how far to trust the classifier that serves.
     Takes the Triton of the running system when there is one. Interrupted, the same command goes on where it stopped.
+    What somebody else has published meanwhile is not replaced: the command fails and says so.
 
     Examples:
       aisle index build/datasets/fashion-mnist
@@ -67,20 +80,27 @@ def index(
       aisle index --catalogue shop.parquet --image-root /pictures --snapshot-root s3://shop/aisle
     """
     from services.cli.console import messages, print_json, results, run
-    from services.cli.indexing import run_indexer_somewhere
+    from services.cli.indexing import given, run_indexer_somewhere
     from services.snapshot.store import SnapshotStore
     from services.snapshot.words import relevance_words
 
     options = (
         f"--{'' if baseline else 'no-'}baseline",
-        *("--max-unreadable-share", str(max_unreadable_share)),
+        *(("--replace",) if replace_current else ()),
+        *given(
+            max_unreadable_share=max_unreadable_share,
+            index_factory=index_factory,
+            index_recall=index_recall,
+            index_memory_mb=index_memory_mb,
+            work_root=work_root,
+        ),
     )
     job = _with_photos(
         _job(dataset_folder, catalogue, image_root, snapshot_root), photos, photos_root, no_photos=no_photos
     )
     job = replace(job, options=options)
-    run(run_indexer_somewhere(job, triton, models, run_folder))
-    manifest = SnapshotStore(snapshot_root).manifest()
+    published = run(run_indexer_somewhere(job, triton, models, run_folder))
+    manifest = SnapshotStore(snapshot_root).manifest(published.snapshot_id)
     images = sum(shard.images for shard in manifest.category_shards)
     if as_json:
         fitted = 0 if manifest.relevance is None else manifest.relevance.photos

@@ -36,6 +36,36 @@ WaitFor = Annotated[
 
 WaitSeconds = Annotated[float, typer.Option(min=0, help="How long --wait waits before it gives up.")]
 
+WorkRoot = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="AISLE_INDEXER_WORK_ROOT",
+        help="Where unfinished work and the writers' lock are when the snapshot root is remote: the same for everyone "
+        "who writes there from this machine; by default ~/.cache/aisle/building.",
+        show_default=False,
+    ),
+]
+
+IndexFactory = Annotated[
+    str | None,
+    typer.Option(help="FAISS's factory string for every index; empty: chosen by size.", show_default=False),
+]
+
+IndexRecall = Annotated[
+    float | None,
+    typer.Option(min=0.01, max=1, help="Share of the ten best products that an index has to find.", show_default=False),
+]
+
+IndexMemory = Annotated[
+    float | None,
+    typer.Option(
+        "--index-memory-mb",
+        min=0.001,
+        help="What one index may take beside the exact vectors, which are mapped from the disk.",
+        show_default=False,
+    ),
+]
+
 DEFAULT_WAIT_SECONDS = 60.0
 DEFAULT_MODELS = Path("model_repository")
 DEFAULT_RUN_FOLDER = Path("build/run")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.commands.options import DEFAULT_SNAPSHOT_ROOT, Json, SnapshotRoot
+from services.cli.commands.options import DEFAULT_SNAPSHOT_ROOT, Json, SnapshotRoot, WorkRoot
 from services.cli.commands.snapshot_changes import add, compact, delete
 
 if TYPE_CHECKING:
@@ -24,16 +24,18 @@ def list_snapshots(*, snapshot_root: SnapshotRoot = DEFAULT_SNAPSHOT_ROOT, as_js
 
     Example: aisle snapshot list
     """
-    from services.cli.console import print_json, results
+    from services.cli.console import messages, print_json, results
     from services.cli.snapshots import kept_json, kept_table
     from services.snapshot.history import kept_snapshots
 
-    kept = kept_snapshots(snapshot_root)
+    history = kept_snapshots(snapshot_root)
     if as_json:
-        for each in kept:
+        for each in history.kept:
             print_json(kept_json(each))
     else:
-        results().print(kept_table(kept))
+        results().print(kept_table(history.kept))
+    if history.problem:
+        messages().print(history.problem, markup=False, soft_wrap=True)
 
 
 @snapshot.command()
@@ -66,6 +68,7 @@ def rollback(
     ] = "",
     *,
     snapshot_root: SnapshotRoot = DEFAULT_SNAPSHOT_ROOT,
+    work_root: WorkRoot = None,
     as_json: Json = False,
 ) -> None:
     """Verify an earlier snapshot and make it the current one again.
@@ -80,7 +83,10 @@ def rollback(
     from services.snapshot.writer_lock import default_work_root
 
     manifest = roll_back(
-        snapshot_root, snapshot_id, lambda found: _verify(snapshot_root, found), work_root=default_work_root()
+        snapshot_root,
+        snapshot_id,
+        lambda found: _verify(snapshot_root, found),
+        work_root=work_root or default_work_root(),
     )
     if as_json:
         print_json({"snapshot_id": manifest.snapshot_id})
@@ -91,12 +97,15 @@ def rollback(
 @snapshot.command()
 def prune(
     *,
-    keep: Annotated[int, typer.Option(min=1, help="How many of the last snapshots stay.")] = 3,
+    keep: Annotated[int, typer.Option(min=1, help="How many snapshots stay.")] = 3,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     snapshot_root: SnapshotRoot = DEFAULT_SNAPSHOT_ROOT,
+    work_root: WorkRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Remove old snapshots; the current one stays, and so does every file that a snapshot which stays shares.
+    """Remove snapshots: the current one stays, then those to go back to from it, then the latest others.
+
+    A file stays as long as a snapshot has it that stays.
 
     Example: aisle snapshot prune --keep 7
     """
@@ -105,7 +114,7 @@ def prune(
     from services.snapshot.pruning import prune as prune_snapshots
     from services.snapshot.writer_lock import default_work_root
 
-    pruned = prune_snapshots(snapshot_root, keep, work_root=default_work_root(), dry_run=dry_run)
+    pruned = prune_snapshots(snapshot_root, keep, work_root=work_root or default_work_root(), dry_run=dry_run)
     if as_json:
         facts = {"snapshot_ids": pruned.snapshot_ids, "files": pruned.files, "freed_bytes": pruned.freed_bytes}
         print_json({**facts, "dry_run": dry_run})
@@ -124,6 +133,9 @@ def _verify(snapshot_root: str, manifest: "Manifest") -> None:
     from services.snapshot.store import SnapshotStore
 
     with steps() as progress:
+        # What this machine has copied says nothing about what lies there.
         verify_snapshot(
-            SnapshotStore(snapshot_root), manifest, lambda done, total: progress("verifying shards", done, total)
+            SnapshotStore(snapshot_root, trust_cache=False),
+            manifest,
+            lambda done, total: progress("verifying shards", done, total),
         )

@@ -10,6 +10,9 @@ from services.cli.commands.options import (
     DEFAULT_RUN_FOLDER,
     DEFAULT_SNAPSHOT_ROOT,
     DEFAULT_WAIT_SECONDS,
+    IndexFactory,
+    IndexMemory,
+    IndexRecall,
     Json,
     Models,
     RunFolder,
@@ -17,10 +20,11 @@ from services.cli.commands.options import (
     Triton,
     WaitFor,
     WaitSeconds,
+    WorkRoot,
 )
 
 if TYPE_CHECKING:
-    from services.cli.snapshots import Visible
+    from services.indexer.changing import ChangeReport
 
 
 def add(
@@ -37,6 +41,10 @@ def add(
     max_unreadable_share: Annotated[
         float, typer.Option(help="Fail when more pictures than this can't be read.")
     ] = 0.01,
+    ignore_existing: Annotated[
+        bool, typer.Option("--ignore-existing", help="Pass over pictures that the snapshot has already.")
+    ] = False,
+    work_root: WorkRoot = None,
     wait: WaitFor = "",
     wait_seconds: WaitSeconds = DEFAULT_WAIT_SECONDS,
     triton: Triton = "",
@@ -52,25 +60,28 @@ def add(
     Example: aisle snapshot add today.csv --wait 127.0.0.1:50051
     """
     from services.cli.console import run
-    from services.cli.indexing import IndexJob, run_indexer_somewhere
-    from services.cli.snapshots import show_change
+    from services.cli.indexing import IndexJob, given, run_indexer_somewhere
     from services.common.errors import SettingsInvalid
     from services.indexer.changing import ChangeReport
     from services.snapshot.store import SnapshotStore
 
     store = SnapshotStore(snapshot_root)
-    before = store.manifest()
-    pictures = image_root or Path(before.image_root)
-    if image_root is None and not before.image_root:
+    snapshots_image_root = store.manifest().image_root
+    if image_root is None and not snapshots_image_root:
         raise SettingsInvalid(
             "the snapshot does not know where its pictures lie: give --image-root", field="image_root"
         )
-    options = ("--add", "--max-unreadable-share", str(max_unreadable_share))
-    run(
-        run_indexer_somewhere(IndexJob(catalogue, pictures, snapshot_root, options=options), triton, models, run_folder)
+    options = (
+        "--add",
+        *(("--ignore-existing",) if ignore_existing else ()),
+        *given(max_unreadable_share=max_unreadable_share, work_root=work_root),
     )
-    after = store.manifest()
-    show_change(ChangeReport(before, after), _visible(after.snapshot_id, wait, wait_seconds), as_json=as_json)
+    job = IndexJob(catalogue, image_root or Path(snapshots_image_root), snapshot_root, options=options)
+    published = run(run_indexer_somewhere(job, triton, models, run_folder))
+    after = store.manifest(published.snapshot_id)
+    before = after if published.published_at is None else store.manifest(after.parent)
+    report = ChangeReport(before, after, published.published_at)
+    _tell(report, snapshot_root, wait, wait_seconds, as_json=as_json)
 
 
 def delete(
@@ -90,6 +101,7 @@ def delete(
         bool, typer.Option("--ignore-unknown", help="Ids that the snapshot does not have are withdrawn already.")
     ] = False,
     snapshot_root: SnapshotRoot = DEFAULT_SNAPSHOT_ROOT,
+    work_root: WorkRoot = None,
     wait: WaitFor = "",
     wait_seconds: WaitSeconds = DEFAULT_WAIT_SECONDS,
     as_json: Json = False,
@@ -101,7 +113,7 @@ def delete(
 
       aisle snapshot delete --products-file sold-out.txt --ignore-unknown
     """
-    from services.cli.snapshots import read_ids, show_change
+    from services.cli.snapshots import read_ids
     from services.indexer.withdrawing import Withdrawal, withdraw
     from services.snapshot.writer_lock import default_work_root
 
@@ -113,54 +125,83 @@ def delete(
         snapshot_root,
         Withdrawal(frozenset(images), frozenset(products)),
         ignore_unknown=ignore_unknown,
-        work_root=default_work_root(),
+        work_root=work_root or default_work_root(),
     )
-    show_change(report, _visible(report.after.snapshot_id, wait, wait_seconds), as_json=as_json)
+    _tell(report, snapshot_root, wait, wait_seconds, as_json=as_json)
 
 
 def compact(
     *,
     every: Annotated[bool, typer.Option("--all", help="Fold whatever can be folded, not only where it pays.")] = False,
-    max_segments: Annotated[int, typer.Option(min=1, help="Fold shards of more segments than this.")] = 4,
+    max_segments: Annotated[
+        int, typer.Option(min=1, help="Fold the small segments of shards with more than this.")
+    ] = 4,
     max_withdrawn_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Fold shards of whose rows more than this share is withdrawn.")
+        float, typer.Option(min=0, max=1, help="Fold segments of whose rows more than this share is withdrawn.")
     ] = 0.2,
-    index_factory: Annotated[
-        str, typer.Option(help="FAISS's factory string for the new indexes; by default chosen by size.")
-    ] = "",
+    max_tail_share: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Fold the largest segment, too, when the others have more than this share of its rows."
+        ),
+    ] = 0.25,
+    index_factory: IndexFactory = None,
+    index_recall: IndexRecall = None,
+    index_memory_mb: IndexMemory = None,
     snapshot_root: SnapshotRoot = DEFAULT_SNAPSHOT_ROOT,
+    work_root: WorkRoot = None,
     wait: WaitFor = "",
     wait_seconds: WaitSeconds = DEFAULT_WAIT_SECONDS,
     as_json: Json = False,
 ) -> None:
-    """Fold shards of many segments, or with many withdrawn rows, into one segment each; the answers stay the same.
+    """Fold many segments, or segments with many withdrawn rows, into one per shard; the answers stay the same.
+
+    A shard's largest segment is folded only when much of it is withdrawn, or the others have grown large. Indexes are
+    built as they were wished for the snapshot; what is wished here counts from now on.
 
     Example: aisle snapshot compact --all
     """
-    from services.cli.snapshots import show_change
-    from services.indexer.building import IndexRules
     from services.indexer.compacting import compact as compact_snapshot
     from services.indexer.compaction import EVERYTHING, CompactionRules
     from services.indexer.display import TerminalProgress
+    from services.snapshot.index_rules import memory_limit
+    from services.snapshot.store import SnapshotStore
     from services.snapshot.writer_lock import default_work_root
 
-    rules = EVERYTHING if every else CompactionRules(max_segments, max_withdrawn_share)
+    index_rules = (
+        SnapshotStore(snapshot_root)
+        .manifest()
+        .index_rules.wished(index_factory, index_recall, memory_limit(index_memory_mb))
+    )
+    rules = EVERYTHING if every else CompactionRules(max_segments, max_withdrawn_share, max_tail_share)
     with TerminalProgress() as progress:
         report = compact_snapshot(
             snapshot_root,
             rules,
             progress,
-            work_root=default_work_root(),
-            index_rules=IndexRules(factory=index_factory),
+            work_root=work_root or default_work_root(),
+            index_rules=index_rules,
         )
-    show_change(report, _visible(report.after.snapshot_id, wait, wait_seconds), as_json=as_json)
+    _tell(report, snapshot_root, wait, wait_seconds, as_json=as_json)
 
 
-def _visible(snapshot_id: str, gateway: str, patience_seconds: float) -> "Visible | None":
-    """Wait for a gateway, when that is wanted, and return what came of it."""
+def _tell(report: "ChangeReport", snapshot_root: str, gateway: str, patience_seconds: float, *, as_json: bool) -> None:
+    """Write what was done; then wait for a gateway, when that is wanted, and write how soon it answered from it."""
+    import time
+
     from services.cli.freshness import seconds_until_served
-    from services.cli.snapshots import Visible
+    from services.cli.snapshots import show_change, show_visible
+    from services.common.errors import SnapshotInvalid, SnapshotNotFound
+    from services.snapshot.store import SnapshotStore
 
-    if not gateway:
-        return None
-    return Visible(gateway, seconds_until_served(gateway, snapshot_id, patience_seconds))
+    def parent_of(snapshot_id: str) -> str:
+        try:
+            return SnapshotStore(snapshot_root).manifest(snapshot_id).parent
+        except (SnapshotNotFound, SnapshotInvalid):
+            return ""
+
+    show_change(report, as_json=as_json)
+    if gateway:
+        snapshot_id, published_at = report.after.snapshot_id, report.published_at or time.time()
+        seconds = seconds_until_served(gateway, snapshot_id, published_at, patience_seconds, parent_of=parent_of)
+        show_visible(snapshot_id, gateway, seconds, as_json=as_json)

@@ -8,7 +8,8 @@ import typer
 
 from services.cli.commands.index import _job, _with_photos
 from services.cli.exit_codes import ExitCode, exit_code
-from services.cli.indexing import IndexJob, command, failure
+from services.cli.indexing import IndexJob, Publication, command, failure, given, publication
+from services.common.errors import Internal
 from services.photo.labelled import LabelledPhoto
 from tests.support.shoppers import make_shop
 
@@ -51,6 +52,21 @@ def test_a_dataset_folder_s_val_table_is_found(tmp_path: Path) -> None:
     manifest = (folder / "dataset.json").read_text().replace('"queries"', '"val"')
     (folder / "dataset.json").write_text(manifest)
     assert _job(folder, None, None, "snapshots").photos == folder / "queries.csv"
+
+
+def test_options_that_are_not_given_are_not_passed_on() -> None:
+    """The indexer has its own defaults, and its variables."""
+    assert given(index_factory="", index_recall=0.9, work_root=None) == ("--index-factory", "", "--index-recall", "0.9")
+
+
+def test_the_indexer_s_last_line_says_what_was_published() -> None:
+    """And nothing else is taken for it."""
+    told = publication(b'words\n{"snapshot_id": "a", "published_at": 1.5}\n')
+    assert told == Publication("a", 1.5)
+    assert publication(b'{"snapshot_id": "a", "published_at": null}').published_at is None
+    for said in (b"", b"words\n", b"[]", b'{"snapshot_id": "a"}'):
+        with pytest.raises(Internal, match="last line"):
+            publication(said)
 
 
 @pytest.mark.parametrize(

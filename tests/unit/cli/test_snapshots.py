@@ -1,6 +1,7 @@
 """`aisle snapshot`: what people see, what programs get, and that a wrong word changes nothing."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from services.cli.snapshots import change_lines, read_ids, size_words
 from services.cli.verifying import verify_snapshot
 from services.common.errors import InvalidArgument, SpaceMismatch
 from services.indexer.changing import ChangeReport
+from services.snapshot.root import SnapshotRoot
+from services.snapshot.writer_lock import sole_writer
 from tests.support.shop import Shop
 
 
@@ -59,15 +62,15 @@ def test_delete_withdraws_and_says_so(shop: Shop, tmp_path: Path, capsys: pytest
     assert _aisle(shop, "delete", *words) == ExitCode.OK
     shown = capsys.readouterr().out
     assert "-5 images, -2 products" in shown
-    assert "  hat: gone; start its searcher without it" in shown
+    assert "  hat: gone; its searcher serves what else it has" in shown
     assert "  bag: 1 images in 1 segment, 3 withdrawn" in shown
     assert _aisle(shop, "delete", "Bag-0") == ExitCode.UNUSABLE_INPUT
     assert "INVALID_ARGUMENT" in capsys.readouterr().err
 
 
 def test_compact_folds_and_says_so(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing by its usual rules, which are not met here; then all that can be."""
-    assert _aisle(shop, "compact") == ExitCode.OK
+    """Nothing by rules that are not met here; then all that can be."""
+    assert _aisle(shop, "compact", "--max-tail-share", "0.5") == ExitCode.OK
     assert "nothing to do" in capsys.readouterr().out
     assert _aisle(shop, "compact", "--all", "--json") == ExitCode.OK
     (told,) = _told(capsys)
@@ -90,6 +93,46 @@ def test_rollback_verifies_first(shop: Shop, capsys: pytest.CaptureFixture[str])
     assert _aisle(shop, "rollback") == ExitCode.OK
     assert "is current again" in capsys.readouterr().out
     assert shop.store.current_id() == current.parent
+
+
+def test_verify_and_rollback_read_the_root_and_not_its_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a remote root: what a searcher of this machine has copied is sound, what lies there is not."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    shop = Shop.make(tmp_path, {"Bag": 4}, f"memory://{uuid.uuid4().hex}")
+    shop.build(range(4))
+    assert _aisle(shop, "verify") == ExitCode.OK
+    manifest = shop.store.manifest()
+    path = f"snapshots/{manifest.snapshot_id}/{manifest.files[0].path}"
+    SnapshotRoot.at(shop.root).write(path, b"damaged")
+    assert _aisle(shop, "verify") == ExitCode.FAILED
+    assert _aisle(shop, "rollback", manifest.snapshot_id) == ExitCode.FAILED
+    assert capsys.readouterr().err.count("bag/index.faiss") == 2
+
+
+def test_with_a_lost_current_the_list_says_so(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    """On stderr, beside the snapshots that one can go back to; then one of them is current again."""
+    current = shop.store.manifest()
+    (Path(shop.root) / "CURRENT").unlink()
+    assert _aisle(shop, "list", "--json") == ExitCode.OK
+    shown = capsys.readouterr()
+    assert [json.loads(line)["current"] for line in shown.out.splitlines()] == [False, False]
+    assert "when CURRENT was lost, name a snapshot to `aisle snapshot rollback`" in shown.err
+    assert _aisle(shop, "rollback", current.snapshot_id) == ExitCode.OK
+    assert shop.store.manifest() == current
+
+
+def test_the_lock_is_where_the_indexer_has_it(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By option, or by the indexer's own variable: else two writers of one machine would not know of each other."""
+    remote = Shop(tmp_path / "remote", shop.gallery, shop.header, shop.lines, f"memory://{uuid.uuid4().hex}")
+    remote.folder.mkdir()
+    remote.build(range(6))
+    monkeypatch.setenv("AISLE_INDEXER_WORK_ROOT", str(tmp_path / "variable"))
+    for work_root, words in ((tmp_path / "variable", ()), (tmp_path / "option", ("--work-root", tmp_path / "option"))):
+        with sole_writer(remote.root, work_root):
+            for command in (("delete", "Bag-0"), ("compact", "--all"), ("prune",)):
+                assert _aisle(remote, *command, *map(str, words)) == ExitCode.FAILED
 
 
 def test_prune_says_what_it_frees(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,7 +182,7 @@ def test_ids_that_are_no_text_are_refused(tmp_path: Path) -> None:
 def test_a_new_shard_and_a_new_segment_are_told_apart(shop: Shop) -> None:
     """And what is untouched is not told at all."""
     manifest = shop.store.manifest()
-    lines = list(change_lines(ChangeReport(shop.store.manifest(manifest.parent), manifest)))
+    lines = list(change_lines(ChangeReport(shop.store.manifest(manifest.parent), manifest, 0.0)))
     baseline, new = lines[1:]
     assert baseline == "  _all: 8 images in 2 segments, 0 withdrawn"
     assert new.startswith("  hat: new, 2 images; start a searcher")

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.errors import FilterInvalid
+from services.filters.checking import MAX_LEVELS
 from services.filters.conversion import attribute_messages, message_from, predicate_from
-from services.filters.predicate import FIELDS, Equals, OneOf, Predicate, Value, walk
+from services.filters.predicate import FIELDS, Equals, Not, OneOf, Predicate, Value, walk
 from tests.support.filters import FLOATS, INTEGERS, TEXTS, predicates
 
 VALUES: dict[str, st.SearchStrategy[Value]] = {
@@ -33,6 +34,27 @@ def test_whole_numbers_stay_whole() -> None:
     """As a float the largest would be another number."""
     assert predicate_from(message_from(Equals("size", 2**63 - 1))) == Equals("size", 2**63 - 1)
     assert message_from(Equals("price", 0.5)).equals.value.WhichOneof("kind") == "float_value"
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, "\ud800"])
+def test_what_fits_no_message_is_refused(value: Value) -> None:
+    """By name, not by an error of the message's."""
+    with pytest.raises(FilterInvalid, match="fits no message"):
+        message_from(Equals("size", value))
+
+
+@pytest.mark.parametrize("levels", [MAX_LEVELS + 1, 120, 100_000])
+def test_a_filter_that_is_too_deep_is_refused_before_it_is_built(levels: int) -> None:
+    """No receiver could read a hundred levels as a message, and nobody could say why; a few more end Python's stack."""
+    predicate: Predicate = Equals("colour", "red")
+    for _ in range(levels - 1):
+        predicate = ~predicate
+    try:
+        with pytest.raises(FilterInvalid, match=f"{MAX_LEVELS} levels"):
+            message_from(predicate)
+    finally:
+        while isinstance(predicate, Not):  # level by level: freed at once, it would end the stack, too
+            predicate = predicate.predicate
 
 
 GOOD, BAD = pb.Filter(present=pb.Present(attribute="a")), pb.Filter()

@@ -71,15 +71,14 @@ async def scene() -> AsyncIterator[Scene]:
     time, searchers, diary, read = ManualTime(), FakeDescribing(), Diary(), list[str]()
     answering = Answering(catalog_of(manifest_of(snapshot_id="a")))
 
-    async def manifest(snapshot_id: str) -> Manifest:
+    async def read_catalog(snapshot_id: str) -> Catalog:
         read.append(snapshot_id)
-        return manifest_of(snapshot_id=snapshot_id)
+        return catalog_of(manifest_of(snapshot_id=snapshot_id))
 
     rollout = Rollout(
         answering,
         RollCall(searchers, TOPOLOGY),
-        manifest=manifest,
-        join=catalog_of,
+        catalog_of=read_catalog,
         record=diary,
         patience_seconds=10.0,
         clock=time,
@@ -128,6 +127,27 @@ async def test_what_no_searcher_answers_for_is_waited_for_only_so_long(scene: Sc
     assert scene.served == "b"
 
 
+async def test_one_missed_answer_after_long_loading_is_no_reason_to_go_on_without_a_shard(scene: Scene) -> None:
+    """The searcher loads for fifteen seconds and misses one question, just as the other one is ready."""
+    scene.searchers.loaded["one"].add("b")
+    for _ in range(15):
+        assert not await scene.rollout.adopt("b")
+        await scene.time.passes(1)
+    for _ in range(3):
+        scene.searchers.lost.add("two")
+        await scene.time.passes(5)
+        assert not await scene.rollout.adopt("b")
+        scene.searchers.lost.clear()
+        await scene.time.passes(5)
+        assert not await scene.rollout.adopt("b")
+    scene.searchers.lost.add("two")
+    assert not await scene.rollout.adopt("b")
+    await scene.time.passes(9.9)
+    assert not await scene.rollout.adopt("b")
+    await scene.time.passes(0.1)
+    assert await scene.rollout.adopt("b")
+
+
 async def test_what_does_not_fit_the_models_is_refused(scene: Scene) -> None:
     """Before any searcher is asked; it is said, counted, and the old one goes on."""
     scene.searchers.loaded = {target: {"a", "other-space"} for target in scene.searchers.loaded}
@@ -154,7 +174,10 @@ async def test_going_back_to_what_is_served_ends_the_waiting(scene: Scene) -> No
 
 
 async def test_the_searchers_hear_which_snapshot_is_used(scene: Scene) -> None:
-    """The old one while it waits, the new one as soon as it has switched, and each minute when nothing happens."""
+    """From the start; the old one while it waits, the new one once it has switched, and then every ten seconds."""
+    await scene.time.passes(0)
+    assert scene.searchers.used == {"one": "a", "two": "a"}
+    scene.searchers.used.clear()
     assert not await scene.rollout.adopt("b")
     assert scene.searchers.used == {"one": "a", "two": "a"}
     scene.searchers.loaded = {target: {"a", "b"} for target in scene.searchers.loaded}
@@ -162,7 +185,21 @@ async def test_the_searchers_hear_which_snapshot_is_used(scene: Scene) -> None:
     assert scene.searchers.used == {"one": "b", "two": "b"}
     scene.searchers.used.clear()
     scene.searchers.lost.add("one")
-    await scene.time.passes(59)
+    await scene.time.passes(9)
     assert scene.searchers.used == {}
     await scene.time.passes(1)
     assert scene.searchers.used == {"two": "b"}
+
+
+async def test_a_defect_does_not_end_what_the_searchers_hear(scene: Scene) -> None:
+    """It is logged; nobody else would hear of it."""
+    await scene.time.passes(0)
+    scene.searchers.used.clear()
+    scene.searchers.defect = ZeroDivisionError("a defect")
+    with capture_logs() as logged:
+        await scene.time.passes(10)
+    assert [(line["event"], line["snapshot_id"]) for line in logged] == [("keeping_failed", "a")]
+    assert scene.searchers.used == {}
+    scene.searchers.defect = None
+    await scene.time.passes(10)
+    assert scene.searchers.used == {"one": "a", "two": "a"}

@@ -43,8 +43,8 @@ def neighbours(
     )
 
 
-async def test_what_exact_searches_take_says_nothing_about_others() -> None:
-    """They take a hundred times as long; hedges of usual searches would come too late for as long as they last."""
+async def test_what_other_searches_take_says_nothing_about_usual_ones() -> None:
+    """Exact ones take a hundred times as long; hedges of usual searches would come too late while they last."""
     searchers = client("somewhere")
 
     async def search(*_: object, **__: object) -> pb.SearchResponse:
@@ -54,8 +54,11 @@ async def test_what_exact_searches_take_says_nothing_about_others() -> None:
     for _ in range(12):
         await searchers.search("shoes", ShardQuery(KEY, b"", 2, exact=True), 1.0, None)
     await searchers.search("shoes", ShardQuery(KEY, b"", 2, exact=False, batch=True), 1.0, None)
-    assert searchers._times["shoes", True, False].median is not None
-    assert searchers._times["shoes", False, False].median is None
+    for _ in range(12):
+        await searchers.search("shoes", replace(QUERY, predicate=Present("colour")), 1.0, None)
+    assert searchers._times["shoes", True, False, False].median is not None
+    assert searchers._times["shoes", False, False, True].median is not None
+    assert searchers._times["shoes", False, False, False].median is None
     await searchers.close()
 
 
@@ -74,6 +77,40 @@ async def test_a_filter_goes_along() -> None:
     assert predicate_from(requests[0].filter) == Present("colour") | Equals("size", 5)
     assert not requests[1].HasField("filter")
     await searchers.close()
+
+
+async def test_a_description_that_is_no_message_is_an_error_of_ours() -> None:
+    """gRPC gives None for such bytes; the searcher then counts as one that does not answer, and is asked again."""
+    searchers = client("somewhere")
+
+    async def describe(*_: object, **__: object) -> None:
+        return None
+
+    searchers._stubs["somewhere"] = SimpleNamespace(Describe=describe)  # type: ignore[assignment]
+    with pytest.raises(Internal, match="somewhere"):
+        await searchers.describe("somewhere", "a", used_snapshot_id="", timeout_seconds=1.0)
+    with pytest.raises(Internal, match="somewhere"):
+        await searchers.snapshot_ids("somewhere", 1.0)
+    await searchers.close()
+
+
+async def test_a_searcher_is_told_by_whom_a_snapshot_is_used() -> None:
+    """Always the same caller, and another one than the gateway beside it."""
+    requests: list[pb.DescribeRequest] = []
+
+    async def describe(request: pb.DescribeRequest, **_: object) -> pb.DescribeResponse:
+        requests.append(request)
+        return pb.DescribeResponse(snapshot_id="b")
+
+    for searchers in (client("somewhere"), client("somewhere")):
+        searchers._stubs["somewhere"] = SimpleNamespace(Describe=describe)  # type: ignore[assignment]
+        for _ in range(2):
+            await searchers.describe("somewhere", "b", used_snapshot_id="a", timeout_seconds=1.0)
+        await searchers.close()
+    assert {request.used_snapshot_id for request in requests} == {"a"}
+    callers = [request.caller for request in requests]
+    assert callers[0] == callers[1] != callers[2] == callers[3]
+    assert all(callers)
 
 
 async def test_an_answer_is_taken_as_it_is() -> None:

@@ -1,5 +1,6 @@
 """Adding pictures: what is taken over, what is refused before anything is embedded, and what is kept apart."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,14 +9,15 @@ import pytest
 from services.common.errors import (
     CatalogueInvalid,
     FailedPrecondition,
+    SettingsInvalid,
     SnapshotInvalid,
     SnapshotNotFound,
     SpaceMismatch,
 )
 from services.indexer.adding import usual_map
 from services.relevance.scoring import SimilarityMap
-from services.snapshot.root import SnapshotRoot
-from services.snapshot.writer_lock import writer_lock
+from services.snapshot.tables import read_items
+from services.snapshot.writer_lock import sole_writer
 from tests.support.galleries import MODEL, FakeModels, make_photos
 from tests.support.shop import Shop, counts
 
@@ -73,8 +75,8 @@ def test_without_a_baseline_a_new_category_s_scores_are_those_in_the_middle(shop
         ((4,), {"category": "BAG"}, r"'Bag' and 'BAG' are too alike"),
         ((4,), {"colour": ""}, r"column 'colour' is missing; the snapshot has it"),
         ((4,), {"size": "XL"}, r"the snapshot has no attribute 'size'"),
-        ((4,), {"price": "cheap"}, r"attribute 'price' holds string, but in the snapshot it is int64"),
-        ((4,), {"price": "9.5"}, r"attribute 'price' holds double, but in the snapshot it is int64"),
+        ((4,), {"price": "cheap"}, r"row 2: attribute 'price' is 'cheap', but in the snapshot it is int64"),
+        ((4,), {"price": "9.5"}, r"row 2: attribute 'price' is '9.5', but in the snapshot it is int64"),
     ],
 )
 def test_what_contradicts_the_snapshot_is_refused_before_anything_is_embedded(
@@ -129,6 +131,7 @@ def test_an_addition_goes_on_where_it_stopped(shop: Shop, tmp_path: Path) -> Non
     assert counts(report.manifest)["hat"] == (2, 1, 1)
     left = set(Path(shop.root).glob("building/*/vectors.journal"))
     assert (len(journals), len(left)) == (2, 1)
+    assert {path.name for path in Path(shop.root).glob("building/*")} == {path.parent.name for path in left}
 
 
 def test_pictures_may_lie_deeper_in_the_snapshot_s_image_root(shop: Shop) -> None:
@@ -154,15 +157,63 @@ def test_there_must_be_a_snapshot(tmp_path: Path) -> None:
 
 
 def test_two_writers_at_once_are_one_writer_and_an_error(shop: Shop, tmp_path: Path) -> None:
-    """The second is told to wait, and changes nothing; a build of a whole catalogue waits by itself."""
+    """The second is told to wait, and changes nothing; what has embedded for hours waits by itself."""
     before = shop.store.current_id()
-    with (
-        writer_lock(SnapshotRoot.at(shop.root), tmp_path / "work"),
-        pytest.raises(FailedPrecondition, match="another command is changing the snapshots"),
-    ):
-        shop.add(HATS)
-    assert shop.store.current_id() == before
-    shop.add(HATS)
+    with ThreadPoolExecutor(1) as other:
+        with sole_writer(shop.root, tmp_path / "work"):
+            with pytest.raises(FailedPrecondition, match="another command is changing the snapshots"):
+                shop.delete(["Bag-0"])
+            adding = other.submit(shop.add, HATS)
+            with pytest.raises(TimeoutError):
+                adding.result(timeout=0.5)
+            assert shop.store.current_id() == before
+        assert counts(adding.result(timeout=20).manifest)["hat"] == (2, 1, 1)
+
+
+def test_others_may_write_while_pictures_are_embedded(shop: Shop) -> None:
+    """Withdrawing and going back can't wait for a night of embedding; the addition starts from what they left."""
+    report = shop.add(HATS, models=FakeModels(meanwhile=lambda: shop.delete(["Coat-0"])))
+    deleted = shop.store.manifest(report.manifest.parent)
+    assert counts(deleted)["coat"] == (3, 2, 1)
+    assert counts(report.manifest) == {"bag": (4, 2, 1), "coat": (3, 2, 1), "hat": (2, 1, 1), "_all": (9, 5, 2)}
+
+
+def test_what_came_meanwhile_is_looked_at_for_contradictions(shop: Shop) -> None:
+    """Two additions of the same pictures: the later one is refused, or passes them over where that was wished."""
+    first = FakeModels(meanwhile=lambda: shop.add([10], name="other.csv"))
+    with pytest.raises(CatalogueInvalid, match=r"image_id 'Hat-0' is already in snapshot .*--ignore-existing"):
+        shop.add(HATS, models=first)
+    second = FakeModels(meanwhile=lambda: shop.add([4], name="other.csv"))
+    manifest = shop.add([4, 5, *HATS], models=second, ignore_existing=True).manifest
+    assert counts(manifest) == {"bag": (6, 3, 3), "coat": (4, 2, 1), "hat": (2, 1, 2), "_all": (12, 6, 4)}
+
+
+def test_existing_pictures_are_passed_over_on_demand(shop: Shop) -> None:
+    """A daily list of everything adds what is new; when nothing is, nothing is published."""
+    models = FakeModels()
+    report = shop.add([*BAGS, *COATS], models=models, ignore_existing=True)
+    assert (sum(models.batches), report.embedded) == (2, 2)
+    assert counts(report.manifest) == {"bag": (6, 3, 2), "coat": (4, 2, 1), "_all": (10, 5, 2)}
+    again = shop.add([*BAGS, *COATS], ignore_existing=True)
+    assert (again.manifest, again.published_at, again.embedded) == (report.manifest, None, 0)
+    assert shop.store.manifest() == report.manifest
+
+
+def test_text_stays_as_it_stands_in_the_file(shop: Shop) -> None:
+    """A column of strings takes what looks like a number to the letter."""
+    manifest = shop.add(catalogue=shop.catalogue([4], colour="0x1F")).manifest
+    manifest = shop.add(catalogue=shop.catalogue([5], colour="1.50", price="7.0")).manifest
+    bag = manifest.shard("bag")
+    assert bag is not None
+    tables = [read_items(shop.store.fetch(manifest, segment.items)) for segment in bag.segments[1:]]
+    assert [table["colour"].to_pylist() for table in tables] == [["0x1F"], ["1.50"]]
+    assert tables[1]["price"].to_pylist() == [7]
+
+
+def test_indexes_are_not_wished_otherwise_in_passing(shop: Shop) -> None:
+    """The snapshot has its rules; one segment of another kind would be nobody's wish."""
+    with pytest.raises(SettingsInvalid, match="aisle snapshot compact"):
+        shop.add(HATS, index_factory="HNSW8")
 
 
 def test_held_out_photos_are_refused(shop: Shop) -> None:

@@ -7,16 +7,17 @@ import pytest
 from services.benchmarks.gallery import Gallery, Shape
 from services.common.errors import SettingsInvalid
 from services.indexer import building
-from services.indexer.building import IndexRules, build_index
+from services.indexer.building import build_index
 from services.neighbours.products import Part, nearest_products
 from services.neighbours.vector_index import Effort
+from services.snapshot.index_rules import IndexRules
 from tests.support.snapshots import unit_vectors
 
 GALLERY = Gallery(Shape(images=6_000, products=200, categories=1), seed=3, dimension=32)
 DRAWN = GALLERY.category(0)
 
 
-@pytest.mark.parametrize("factory", ["", "Flat", "HNSW16", "IVF64,Flat", "IVF64,PQ16x4fs,RFlat", "SQ8"])
+@pytest.mark.parametrize("factory", ["", "Flat", "HNSW16", "IVF64,Flat", "IVF64,PQ16x4fs,RFlat", "SQ8", "PQ16x4"])
 def test_what_is_promised_holds_for_photos(factory: str) -> None:
     """Photos were not there when it was built; the recall in the manifest is true for them all the same."""
     built = build_index(DRAWN.vectors, DRAWN.product_of_row, IndexRules(factory))
@@ -61,6 +62,16 @@ def test_a_factory_that_faiss_does_not_know_is_refused_by_name() -> None:
     for factory in ("HNWS32", "PQ7x4fs"):
         with pytest.raises(SettingsInvalid, match=factory):
             build_index(unit_vectors(100, 16), np.arange(100), IndexRules(factory))
+
+
+@pytest.mark.parametrize(
+    ("factory", "told"), [("PCA8,IVF4,Flat", "can't search it exactly"), ("HNSW8_PQ4x4", "none of its vectors'")]
+)
+def test_an_index_that_can_be_built_but_not_asked_is_refused_by_name(factory: str, told: str) -> None:
+    """The first gives no vector back; the second ranks by distances, and would mix them with similarities."""
+    with pytest.raises(SettingsInvalid, match=f"{factory}.*{told}") as refused:
+        build_index(unit_vectors(600, 16), np.arange(600), IndexRules(factory))
+    assert refused.value.field == "index_factory"
 
 
 def test_graphs_and_codes_do_not_depend_on_threads() -> None:

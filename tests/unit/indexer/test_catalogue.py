@@ -29,9 +29,9 @@ def test_keys_are_trimmed_strings_and_attributes_typed(tmp_path: Path) -> None:
     catalogue = read_catalogue(
         _csv(
             tmp_path,
-            "007,1.50, Bag ,a/1.jpg,3,9.5,red,0123",
-            "8,1.50,Bag,a/2.jpg,,10,,0456",
-            header=HEADER + ",stock,price,colour,ean",
+            "007,1.50, Bag ,a/1.jpg,3,9.5,red,0123,0x1F",
+            "8,1.50,Bag,a/2.jpg,,10,,0456,0x2A",
+            header=HEADER + ",stock,price,colour,ean,code",
         )
     )
     assert _columns(catalogue) == {
@@ -43,6 +43,7 @@ def test_keys_are_trimmed_strings_and_attributes_typed(tmp_path: Path) -> None:
         "price": [9.5, 10.0],
         "colour": ["red", None],
         "ean": ["0123", "0456"],
+        "code": ["0x1F", "0x2A"],
     }
 
 

@@ -115,6 +115,14 @@ def test_pruning_killed_at_any_step_breaks_no_snapshot_that_stays(shop: Shop, tm
         assert sorted(path.parent.name for path in Path(case.root).glob("snapshots/*/manifest.json")) == [
             case.store.current_id()
         ]
+        assert {path for path in Path(case.root).glob("snapshots/**/*") if path.is_file()} == _files_of_current(case)
         if finished:
             break
     assert step > 5
+
+
+def _files_of_current(shop: Shop) -> set[Path]:
+    """Return what must be left when only the current snapshot stays."""
+    manifest, snapshots = shop.store.manifest(), Path(shop.root) / "snapshots"
+    files = {snapshots / (entry.origin or manifest.snapshot_id) / entry.path for entry in manifest.files}
+    return {*files, snapshots / manifest.snapshot_id / "manifest.json"}

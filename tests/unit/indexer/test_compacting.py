@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from services.indexer.compaction import EVERYTHING, CompactionRules, is_due
+from services.indexer.compaction import EVERYTHING, CompactionRules, due_segments
+from services.snapshot.index_rules import IndexRules
 from services.snapshot.manifest import ShardEntry
 from tests.support.shards import segment_of
 from tests.support.shop import Shop, assert_same_answers, counts
@@ -34,15 +35,15 @@ def test_folded_shards_answer_as_before(shop: Shop) -> None:
 
 
 def test_only_what_pays_is_folded(shop: Shop) -> None:
-    """With rules that spare the baseline, whose one withdrawn row is a tenth."""
-    report = shop.compact(CompactionRules(most_segments=9, most_withdrawn_share=0.15))
+    """With rules that spare the baseline, whose other two segments have fewer rows than the largest."""
+    report = shop.compact(CompactionRules(most_segments=9, most_withdrawn_share=0.3, most_tail_share=1.0))
     assert counts(report.after) == {"bag": (5, 3, 1), "coat": (4, 2, 1), "_all": (9, 5, 3)}
 
 
 def test_when_nothing_pays_nothing_happens(shop: Shop) -> None:
     """No snapshot is made that is the one before under another name."""
     before = shop.store.manifest()
-    report = shop.compact(CompactionRules(most_segments=9, most_withdrawn_share=0.5))
+    report = shop.compact(CompactionRules(most_segments=9, most_withdrawn_share=0.5, most_tail_share=9.0))
     assert report.before == report.after == before
     shop.compact()
     folded = shop.store.manifest()
@@ -62,17 +63,57 @@ def _shard(*segments: tuple[int, int]) -> ShardEntry:
 @pytest.mark.parametrize(
     ("segments", "due", "due_at_all"),
     [
-        ([(10, 0)], False, False),
-        ([(10, 0)] * 4, False, True),
-        ([(10, 0)] * 5, True, True),
-        ([(10, 2)], False, True),
-        ([(10, 3)], True, True),
-        ([(100, 0), (10, 9)], False, True),
+        ([(10, 0)], "", ""),
+        ([(100, 0), (10, 0), (10, 0), (5, 0)], "", "0123"),
+        ([(100, 0), (5, 0), (5, 0), (5, 0), (5, 0)], "1234", "01234"),
+        ([(5, 0), (5, 0), (100, 0), (5, 0), (5, 0)], "0134", "01234"),
+        ([(100, 0), (10, 0), (10, 0), (6, 0)], "0123", "0123"),
+        ([(10, 2)], "", "0"),
+        ([(10, 3)], "0", "0"),
+        ([(100, 21), (10, 0)], "01", "01"),
+        ([(100, 0), (10, 9)], "1", "01"),
+        ([(100, 0), (10, 1), (5, 0)], "", "012"),
+        ([(2_000_000, 9_000), *[(1_000, 0)] * 5], "12345", "012345"),
     ],
 )
-def test_folding_pays_with_many_segments_or_many_withdrawn_rows(
-    segments: list[tuple[int, int]], *, due: bool, due_at_all: bool
+def test_small_segments_are_folded_together_and_the_largest_only_when_much_has_changed(
+    segments: list[tuple[int, int]], due: str, due_at_all: str
 ) -> None:
-    """More than four, or more than a fifth of the shard's rows; and everything that is not one whole segment at all."""
-    assert is_due(_shard(*segments), CompactionRules()) is due
-    assert is_due(_shard(*segments), EVERYTHING) is due_at_all
+    """More than four segments; a fifth withdrawn of the largest or of the others; a quarter beside the largest."""
+    shard = _shard(*segments)
+    for rules, expected in ((CompactionRules(), due), (EVERYTHING, due_at_all)):
+        assert list(due_segments(shard, rules)) == [int(place) for place in expected]
+
+
+def test_with_one_segment_as_the_most_there_is_one_afterwards() -> None:
+    """Folding the others among themselves would leave two, for ever."""
+    assert list(due_segments(_shard((100, 0), (5, 0)), CompactionRules(most_segments=1))) == [0, 1]
+    assert list(due_segments(_shard((100, 0)), CompactionRules(most_segments=1))) == []
+
+
+def test_the_largest_segment_is_shared_when_the_others_are_folded(shop: Shop) -> None:
+    """Its index is not built anew; the answers stay the same."""
+    shop.compact()
+    shop.delete(shop.image_ids([2, 6]))
+    for row in (0, 2, 6):
+        shop.add([row])
+    answers = shop.answers()
+    report = shop.compact(CompactionRules(most_segments=2, most_withdrawn_share=0.9, most_tail_share=0.9))
+    assert counts(report.after) == {"bag": (6, 3, 2), "coat": (4, 2, 2), "_all": (10, 5, 2)}
+    assert_same_answers(shop.answers(), answers)
+    for slug in ("bag", "_all"):
+        largest, folded = next(shard.segments for shard in report.after.shards if shard.slug == slug)
+        assert (bool(largest.index.file.origin), bool(folded.index.file.origin)) == (True, False)
+
+
+def test_indexes_stay_as_they_were_wished(tmp_path: Path) -> None:
+    """What is added and what is folded has the first catalogue's kind of index; other wishes count from then on."""
+    shop = Shop.make(tmp_path, {"Bag": 6})
+    shop.build(range(4), index_factory="HNSW8", index_recall=0.5, baseline=False)
+    added = shop.add([4]).manifest.shards[0]
+    folded = shop.compact().after
+    assert [segment.index.factory for segment in (*added.segments, *folded.shards[0].segments)] == ["HNSW8"] * 3
+    shop.add([5])
+    refolded = shop.compact(index_rules=folded.index_rules.wished("SQ8", None, None)).after
+    assert refolded.shards[0].index_factory == "SQ8"
+    assert refolded.index_rules == IndexRules("SQ8", 0.5)

@@ -51,6 +51,49 @@ def test_what_would_lose_something_is_refused(given: pa.Array, wanted: pa.DataTy
         as_items_of(_catalogue(given), schema)
 
 
+def _text(*words: str | None) -> Catalogue:
+    table = pa.table({"image_id": ["a", "b"], "value": pa.array(words, pa.string())})
+    return Catalogue(Path("new.csv"), "", table, [2, 3], is_text=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted", "expected"),
+    [
+        (("1.50", "0x1F"), pa.string(), ["1.50", "0x1F"]),
+        (("007", None), pa.string(), ["007", None]),
+        (("1", " 2 "), pa.int64(), [1, 2]),
+        (("9007199254740993.0", "-2."), pa.int64(), [9007199254740993, -2]),
+        (("1", "2.5"), pa.float64(), [1.0, 2.5]),
+        (("0.5", None), pa.float32(), [0.5, None]),
+        ((None, None), pa.int64(), [None, None]),
+    ],
+)
+def test_words_of_a_text_file_become_what_the_snapshot_has(
+    words: tuple[str | None, str | None], wanted: pa.DataType, expected: list[object]
+) -> None:
+    """Strings to the letter, numbers without a loss; nothing is guessed from the few rows of an addition."""
+    schema = pa.schema([("value", wanted), ("image_id", pa.string())])
+    assert as_items_of(_text(*words), schema)["value"].to_pylist() == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "wanted"),
+    [
+        ("1.5", pa.int64()),
+        ("0x1F", pa.int64()),
+        ("007", pa.int64()),
+        ("00.5", pa.float64()),
+        ("4294967296", pa.int32()),
+        ("cheap", pa.float64()),
+    ],
+)
+def test_a_word_that_is_no_such_number_is_refused_by_its_row(word: str, wanted: pa.DataType) -> None:
+    """As it stands in the file."""
+    schema = pa.schema([("image_id", pa.string()), ("value", wanted)])
+    with pytest.raises(CatalogueInvalid, match=rf"new\.csv, row 3: attribute 'value' is '{word}', but .* {wanted}"):
+        as_items_of(_text("1", word), schema)
+
+
 def test_paths_lead_from_the_snapshot_s_root(tmp_path: Path) -> None:
     """The same root, one inside it, one that nobody knows, and one elsewhere."""
     root = tmp_path.resolve() / "pictures"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.errors import CatalogueInvalid
-from services.indexer.partitioning import keep, partition
+from services.indexer.partitioning import keep, only, partition
 
 CATEGORIES = st.lists(st.sampled_from(["Bag", "Coat", "T-shirt/top", "Ankle boot", "鞋"]), min_size=1, max_size=60)
 
@@ -38,6 +38,14 @@ def test_only_readable_rows_are_kept(categories: list[str], data: st.DataObject)
     kept = keep(plans, readable)
     assert sorted(row for plan in kept if not plan.baseline for row in plan.rows) == np.flatnonzero(readable).tolist()
     assert kept[-1].rows.tolist() == np.flatnonzero(readable).tolist()
+
+
+def test_a_category_that_is_there_already_may_have_none() -> None:
+    """What is added to it is left out of the plans; and so is what nobody wants of a catalogue."""
+    plans = partition(["Bag", "Coat", "Coat"], baseline=True)
+    readable = np.array([True, False, False])
+    assert [plan.slug for plan in keep(plans, readable, may_vanish=["coat"])] == ["bag", "_all"]
+    assert [(plan.slug, plan.rows.tolist()) for plan in only(plans, ~readable)] == [("coat", [1, 2]), ("_all", [1, 2])]
 
 
 def test_a_category_without_a_readable_picture_is_named() -> None:

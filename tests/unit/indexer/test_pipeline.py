@@ -14,12 +14,21 @@ import faiss
 import numpy as np
 import pytest
 
-from services.common.errors import CatalogueInvalid, Internal, ModelUnavailable, SpaceMismatch
+from services.common.errors import (
+    CatalogueInvalid,
+    FailedPrecondition,
+    Internal,
+    ModelUnavailable,
+    SnapshotInvalid,
+    SpaceMismatch,
+)
+from services.indexer import adding, pipeline
 from services.indexer.config import IndexerSettings
 from services.indexer.pictures import Picture, read_pixels
 from services.indexer.pipeline import BuildReport, build_snapshot
 from services.relevance.scoring import UNFITTED
 from services.relevance.waves import EVERYWHERE
+from services.snapshot.index_rules import IndexRules
 from services.snapshot.sharing import own_files
 from services.snapshot.store import SnapshotStore
 from services.snapshot.tables import read_items
@@ -34,6 +43,7 @@ from tests.support.galleries import (
     make_photos,
     project,
 )
+from tests.support.shop import Shop
 
 IMAGES = {"Bag": 20, "Ankle boot": 15, "Coat": 5}
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -348,3 +358,55 @@ def test_a_triton_that_goes_away_while_photos_are_tried_fails_the_build(gallery:
     report = _build(settings)
     assert report.embedded == 0
     assert report.manifest.relevance is not None
+
+
+@pytest.mark.parametrize("remote", [False, True], ids=["local", "remote"])
+def test_a_change_published_during_a_build_is_not_lost(tmp_path: Path, *, remote: bool) -> None:
+    """The build is refused and names both; given again, it replaces what is current then, without embedding again."""
+    shop = Shop.make(tmp_path, {"Bag": 6}, f"memory://{uuid.uuid4().hex}" if remote else "")
+    first = shop.build(range(4)).manifest
+    with pytest.raises(FailedPrecondition, match=f"snapshot {first.snapshot_id} was current when this began, but"):
+        shop.build(range(6), models=FakeModels(meanwhile=lambda: shop.delete(["Bag-0"])))
+    changed = shop.store.manifest()
+    assert changed.parent == first.snapshot_id
+    report = shop.build(range(6))
+    assert (report.embedded, shop.store.manifest()) == (0, report.manifest)
+    assert report.manifest.snapshot_id > changed.snapshot_id
+
+
+def test_of_two_first_builds_one_wins(tmp_path: Path) -> None:
+    """Nothing was current when the other began, and something is when it ends."""
+    shop = Shop.make(tmp_path, {"Bag": 6})
+    with pytest.raises(FailedPrecondition, match="no snapshot was current when this began"):
+        shop.build(range(6), models=FakeModels(meanwhile=lambda: shop.build(range(2))))
+    assert shop.store.manifest().shards[0].images == 2
+
+
+def test_who_means_it_replaces_what_came_meanwhile(tmp_path: Path) -> None:
+    """Its id still sorts behind the one that it replaces, although it was begun before."""
+    shop = Shop.make(tmp_path, {"Bag": 6})
+    shop.build(range(4))
+    report = shop.build(range(6), models=FakeModels(meanwhile=lambda: shop.delete(["Bag-0"])), replace=True)
+    replaced = sorted(path.name for path in (tmp_path / "root" / "snapshots").iterdir())[-2]
+    assert shop.store.manifest() == report.manifest
+    assert (report.manifest.parent, report.manifest.snapshot_id > replaced) == ("", True)
+
+
+def test_a_damaged_current_is_replaced_only_on_demand(tmp_path: Path) -> None:
+    """Nobody knows what would be replaced; the message says how to."""
+    shop = Shop.make(tmp_path, {"Bag": 4})
+    shop.build(range(4))
+    (tmp_path / "root" / "CURRENT").write_text("")
+    with pytest.raises(SnapshotInvalid, match="aisle index --replace"):
+        shop.build(range(4))
+    assert shop.build(range(4), replace=True).manifest == shop.store.manifest()
+
+
+def test_what_is_remarked_on_about_indexes_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a build and of an addition, beside what held-out photos did; the rules are in the manifest."""
+    for module in (pipeline, adding):
+        monkeypatch.setattr(module, "index_remarks", lambda manifest: [f"about {manifest.index_rules.factory}"])
+    shop = Shop.make(tmp_path, {"Bag": 6})
+    report = shop.build(range(4), index_factory="HNSW8", index_recall=0.5, index_memory_mb=1.0)
+    assert report.manifest.index_rules == IndexRules("HNSW8", 0.5, 2**20)
+    assert [*report.remarks, *shop.add([4, 5]).remarks] == ["about HNSW8", "about HNSW8"]

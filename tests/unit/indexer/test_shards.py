@@ -10,9 +10,11 @@ import pytest
 
 from services.common.errors import Internal
 from services.indexer import shards
-from services.indexer.building import IndexRules, build_index
+from services.indexer.building import build_index
 from services.indexer.partitioning import ShardPlan
 from services.indexer.shards import write_shard
+from services.searcher.segments import load_segment
+from services.snapshot.index_rules import IndexRules
 from services.snapshot.manifest import ShardEntry
 from services.snapshot.tables import read_items
 from tests.support.crashes import full_at
@@ -65,6 +67,15 @@ def test_golden_queries_are_answered_by_the_index(tmp_path: Path, factory: str) 
     assert len(golden["image_id"]) == 8
     assert golden["image_id"] == [f"i{row}" for row in rows[:, 0]]
     np.testing.assert_allclose(golden["similarity"], similarities[:, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("codes", ["SQ8", "PQ8x4", "PQ8x4fs", "IVF2,SQ8"])
+def test_golden_queries_say_what_codes_tell_that_nothing_refines(tmp_path: Path, codes: str) -> None:
+    """They differ from the vectors' similarities by more than a searcher lets pass: it would refuse the snapshot."""
+    entry = _write(tmp_path, codes)
+    (segment,) = entry.segments
+    paths = [tmp_path / file.path for file in (segment.index.file, segment.items, segment.golden)]
+    assert load_segment(segment, VECTORS.shape[1], *paths).index.rows == IMAGES
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path, factory: str) -> None:

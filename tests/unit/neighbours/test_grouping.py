@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.neighbours.grouping import group_by_product
+from services.neighbours.grouping import group_by_product, group_every_row
 from tests.support.shards import best_products
 
 
@@ -32,6 +32,26 @@ def test_what_is_settled_is_what_a_full_scan_finds(data: st.DataObject) -> None:
     if grouped.settled:
         assert [(str(products[row]), row) for row in grouped.rows] == expected
         assert grouped.similarities.tolist() == [similarities[row] for _, row in expected]
+
+
+@given(st.data())
+def test_one_pass_over_every_image_finds_what_a_full_scan_finds(data: st.DataObject) -> None:
+    """In blocks of any size, with ties within them and between them; what was not compared is not found."""
+    images = data.draw(st.integers(1, 30))
+    similarities = data.draw(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=images, max_size=images))
+    products = data.draw(st.lists(st.integers(0, 8), min_size=images, max_size=images))
+    rows = np.array(sorted(data.draw(st.sets(st.integers(0, images - 1)))), np.int64)
+    top_k, size = data.draw(st.integers(1, 12)), data.draw(st.integers(1, images))
+    both = np.array([similarities, similarities[::-1]], np.float32)
+    blocks = [(both[:, rows[start : start + size]], rows[start : start + size]) for start in range(0, len(rows), size)]
+
+    answers = group_every_row(blocks, np.array(products, np.int32), 9, 2, top_k)
+
+    for of_query, grouped in zip(both.tolist(), answers, strict=True):
+        expected = best_products([of_query[row] for row in rows], [str(products[row]) for row in rows], top_k)
+        assert grouped.rows.tolist() == [rows[place] for _, place in expected]
+        assert grouped.similarities.tolist() == [of_query[row] for row in grouped.rows]
+        assert grouped.settled
 
 
 def test_places_that_the_index_could_not_fill_settle_it() -> None:

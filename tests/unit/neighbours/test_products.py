@@ -1,6 +1,6 @@
 """The nearest products of several indexes together are those of one exact scan over all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import faiss
@@ -39,9 +39,9 @@ def test_any_partition_into_segments_gives_the_answer_of_the_whole(data: st.Data
     vectors = np.array(numbers, dtype=np.float32).reshape(images, 4)
     product_of_row = np.array(data.draw(st.lists(st.integers(0, 9), min_size=images, max_size=images)))
     query = np.array(data.draw(st.lists(st.integers(-2, 2), min_size=4, max_size=4)), dtype=np.float32)
-    top_k = data.draw(st.integers(1, 12))
+    top_k, effort = data.draw(st.integers(1, 12)), data.draw(st.sampled_from(Effort))
 
-    (found,) = nearest_products(parts_of(vectors, sizes), product_of_row, query[np.newaxis], top_k)
+    (found,) = nearest_products(parts_of(vectors, sizes), product_of_row, query[np.newaxis], top_k, effort)
 
     expected = best_products((vectors @ query).tolist(), [str(number) for number in product_of_row], top_k)
     assert found.rows.tolist() == [row for _, row in expected]
@@ -52,12 +52,35 @@ def test_blocks_of_queries_change_no_answer(monkeypatch: pytest.MonkeyPatch) -> 
     """Memory is bounded by searching a big batch in blocks."""
     vectors, queries = unit_vectors(60, 8), unit_vectors(25, 8, seed=1)
     product_of_row = np.arange(60) // 3
-    at_once = nearest_products(parts_of(vectors, [40, 20]), product_of_row, queries, 5)
-    monkeypatch.setattr(products, "_MAX_NEIGHBOURS_AT_ONCE", 40)
+    usual = products._MAX_NEIGHBOURS_AT_ONCE
+    for effort in Effort:
+        rows = []
+        for most in (usual, 40):
+            monkeypatch.setattr(products, "_MAX_NEIGHBOURS_AT_ONCE", most)
+            answers = nearest_products(parts_of(vectors, [40, 20]), product_of_row, queries, 5, effort)
+            rows.append([each.rows.tolist() for each in answers])
+        assert rows[0] == rows[1]
 
-    in_blocks = nearest_products(parts_of(vectors, [40, 20]), product_of_row, queries, 5)
 
-    assert [each.rows.tolist() for each in in_blocks] == [each.rows.tolist() for each in at_once]
+def test_an_exact_search_looks_at_every_image_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One product has nearly all pictures, so a list of neighbours would have to be twice as long again and again."""
+    compared: list[int] = []
+    compare = VectorIndex.compared
+
+    def noted(index: VectorIndex, *arguments: Any) -> Iterator[Any]:
+        for similarities, rows in compare(index, *arguments):
+            compared.append(len(rows))
+            yield similarities, rows
+
+    monkeypatch.setattr(VectorIndex, "compared", noted)
+    monkeypatch.delattr(VectorIndex, "nearest")
+    product_of_row = np.maximum(0, np.arange(400) - 380)
+    parts = parts_of(unit_vectors(400, 8), [300, 100])
+
+    (found,) = nearest_products(parts, product_of_row, unit_vectors(1, 8, seed=1), 20, Effort.EXACT)
+
+    assert len(found.rows) == 20
+    assert compared == [300, 100]
 
 
 def test_looking_less_closely_asks_for_half_as_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,16 +15,18 @@ from services.common.errors import (
     SpaceMismatch,
     VectorInvalid,
 )
-from services.filters.predicate import Present
+from services.filters.conversion import predicate_from
+from services.filters.predicate import Predicate, Present
+from services.searcher import conversion
 from services.searcher.conversion import predicate_of, query_vectors_of, search_response, shard_of, top_k_of
-from services.searcher.loading import LoadedSnapshot
+from services.searcher.loading import Known, LoadedSnapshot
 from services.searcher.shard import ProductHits
 from tests.support import shards
 from tests.support.snapshots import unit_vectors
 
 DIMENSION = 8
 SHARD = shards.shard_of(unit_vectors(4, DIMENSION), ["a", "a", "b", "b"])
-LOADED = LoadedSnapshot("snapshot-1", "space-1", DIMENSION, {"shoes": SHARD}, segments={})
+LOADED = LoadedSnapshot("snapshot-1", "space-1", DIMENSION, {"shoes": SHARD}, Known())
 
 
 def request(**changes: object) -> shard_pb2.SearchRequest:
@@ -160,3 +162,20 @@ def test_hits_become_a_message() -> None:
         product_ids=["p"], image_ids=["i"], image_paths=["i.jpg"], categories=["c"], similarities=[0.5], exhausted=True
     )
     assert not response.neighbours[1].exhausted
+
+
+def test_a_filter_is_converted_once_for_all_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event loop would stand still while each of thirty shards reads a thousand texts. Attributes count, too."""
+    converted: list[filter_pb2.Filter] = []
+
+    def counted(message: filter_pb2.Filter) -> Predicate:
+        converted.append(message)
+        return predicate_from(message)
+
+    monkeypatch.setattr(conversion, "predicate_from", counted)
+    asked = request(filter=filter_pb2.Filter(present=filter_pb2.Present(attribute="asked-once")))
+    for _ in range(3):
+        assert predicate_of(asked, {"asked-once": "string"}) == Present("asked-once")
+    assert len(converted) == 1
+    with pytest.raises(FilterInvalid):
+        predicate_of(asked, {})

@@ -138,6 +138,7 @@ def test_what_a_filter_passes_is_found_once(monkeypatch: pytest.MonkeyPatch) -> 
         shard.search(query, 1, predicate=predicate)
 
     assert asked == [RED, CHEAP, ~RED, CHEAP]
+    assert [shard.remembers(predicate) for predicate in (RED, CHEAP, ~RED)] == [True, True, False]
 
 
 def test_a_filter_that_passes_everything_costs_nothing_more() -> None:
@@ -145,7 +146,7 @@ def test_a_filter_that_passes_everything_costs_nothing_more() -> None:
     shard = shard_of(unit_vectors(6, 8), ["a"] * 6, attributes={"price": [1] * 6}, sizes=(4, 2), withdrawn={5})
     parts = shard._everything.parts
 
-    among = shard._passing(CHEAP)
+    among = shard._filters.passing(CHEAP)
 
     assert [part.selection for part in among.parts] == [part.selection for part in parts]
     assert among.parts[0].selection is None

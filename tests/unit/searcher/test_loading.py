@@ -1,19 +1,26 @@
 """Loading refuses files that are intact but do not belong together, and names the file."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from structlog.testing import capture_logs
 
 from services.common.errors import AisleError, SettingsInvalid, SnapshotInvalid, SpaceMismatch
-from services.filters.predicate import Range
-from services.searcher.loading import check_space, chosen_shards, load_shard
-from services.snapshot.manifest import BASELINE_SLUG, FileEntry, Manifest
+from services.filters.predicate import Present, Range
+from services.neighbours.vector_index import Effort, VectorIndex
+from services.searcher.loading import Known, check_space, chosen_shards, load_shard
+from services.searcher.shard import Shard
+from services.snapshot.digests import file_entry
+from services.snapshot.manifest import BASELINE_SLUG, FileEntry, Manifest, Segment, ShardEntry
 from services.snapshot.tables import read_items, write_items
+from services.snapshot.withdrawn import write_withdrawn
 from tests.support.snapshots import PublishedSnapshot, publish_snapshot, unit_vectors
 
 IMAGES = 12
@@ -48,11 +55,111 @@ def test_a_good_shard_loads_and_finds_its_own_images(snapshot: PublishedSnapshot
 
 
 def test_without_golden_queries_it_loads(snapshot: PublishedSnapshot) -> None:
-    """A shard whose pictures are all alike has no query with a clear answer."""
+    """A shard whose pictures are all alike has no query with a clear answer: it is warmed with its own vectors."""
     path = snapshot.folder / "shoes" / "golden.parquet"
     pq.write_table(pq.read_table(path).slice(0, 0), path)
+    known = Known()
 
-    load_shard(UnverifiedFiles(snapshot.folder), snapshot.manifest, snapshot.manifest.shards[1])
+    load_shard(UnverifiedFiles(snapshot.folder), snapshot.manifest, snapshot.manifest.shards[1], known)
+
+    (segment,) = known.segments.values()
+    assert np.array_equal(segment.queries, snapshot.images["shoes"].vectors[:8])
+
+
+@dataclass
+class Searches:
+    """What was searched: of which index every vector was compared, and for how many queries shards were asked."""
+
+    compared: list[VectorIndex]
+    queries: list[int]
+
+
+@pytest.fixture
+def searches(monkeypatch: pytest.MonkeyPatch) -> Searches:
+    """Note them from now on."""
+    noted = Searches([], [])
+    nearest, search = VectorIndex.nearest, Shard.search
+
+    def noted_nearest(self: VectorIndex, *arguments: Any) -> Any:
+        if any(each is Effort.EXACT for each in arguments):
+            noted.compared.append(self)
+        return nearest(self, *arguments)
+
+    def noted_search(self: Shard, query_vectors: Any, *arguments: Any, **named: Any) -> Any:
+        noted.queries.append(len(query_vectors))
+        return search(self, query_vectors, *arguments, **named)
+
+    monkeypatch.setattr(VectorIndex, "nearest", noted_nearest)
+    monkeypatch.setattr(Shard, "search", noted_search)
+    return noted
+
+
+def two_segments(entry: ShardEntry, segment: Segment) -> ShardEntry:
+    """Return a shard with one segment more, which shows other products."""
+    products = entry.products + -(-segment.images // 2)
+    images = entry.images + segment.images
+    return entry.model_copy(update={"segments": (*entry.segments, segment), "images": images, "products": products})
+
+
+def test_a_shard_that_did_not_change_is_taken_as_it_is(snapshot: PublishedSnapshot, searches: Searches) -> None:
+    """Nothing is searched; the filters that it remembers are still there, and it tells what its own manifest says."""
+    files, known, entry = UnverifiedFiles(snapshot.folder), Known(), snapshot.manifest.shards[1]
+    first = load_shard(files, snapshot.manifest, entry, known)
+    first.search(snapshot.images["shoes"].vectors[:1], 1, predicate=Present("image_id"))
+    searches.queries.clear()
+    searches.compared.clear()
+    later = entry.model_copy(update={"category": "Footwear"})
+
+    again = load_shard(files, snapshot.manifest, later, known)
+
+    assert (again.entry, first.entry) == (later, entry)
+    assert again.remembers(Present("image_id"))
+    assert (searches.queries, searches.compared) == ([], [])
+
+
+def test_only_what_is_new_is_warmed(snapshot: PublishedSnapshot, searches: Searches) -> None:
+    """Each of its vectors is touched once, and the shard is searched once with what is new in it."""
+    files, known, shoes = UnverifiedFiles(snapshot.folder), Known(), snapshot.manifest.shards[1]
+    (bags,) = snapshot.manifest.shards[0].segments
+    load_shard(files, snapshot.manifest, shoes, known)
+    (old,) = (segment.index for segment in known.segments.values())
+    assert (searches.compared, len(searches.queries)) == ([old], 1)
+
+    load_shard(files, snapshot.manifest, two_segments(shoes, bags), known)
+
+    assert len(searches.compared) == len(searches.queries) == 2
+    assert searches.compared[1] is not old
+
+
+def test_a_shard_of_which_other_images_were_withdrawn_is_another(
+    snapshot: PublishedSnapshot, searches: Searches
+) -> None:
+    """As many of them, of as many products: the bitmap's digest tells. Its segments are not warmed again."""
+    files, known, entry = UnverifiedFiles(snapshot.folder), Known(), snapshot.manifest.shards[1]
+    found = []
+    for row in (2, 4):
+        path = snapshot.folder / "shoes" / f"withdrawn-{row}"
+        write_withdrawn(path, np.arange(IMAGES) == row)
+        segment = entry.segments[0].model_copy(
+            update={"withdrawn": file_entry(snapshot.folder, path), "withdrawn_images": 1}
+        )
+        changed = entry.model_copy(update={"segments": (segment,), "images": IMAGES - 1})
+        (hits,) = load_shard(files, snapshot.manifest, changed, known).search(snapshot.images["shoes"].vectors[2:3], 1)
+        found.append(hits.image_ids[0])
+
+    assert found[0] != found[1] == "shoes-image-2"
+    assert len(searches.compared) == 1
+
+
+def test_a_shard_that_is_said_to_be_another_is_looked_at_again(snapshot: PublishedSnapshot) -> None:
+    """What a manifest says of it is compared with what is in it, known or not."""
+    files, known, entry = UnverifiedFiles(snapshot.folder), Known(), snapshot.manifest.shards[1]
+    load_shard(files, snapshot.manifest, entry, known)
+    longer = entry.segments[0].model_copy(update={"images": IMAGES + 1})
+
+    for change in ({"products": 5}, {"segments": (longer,)}):
+        with pytest.raises(SnapshotInvalid, match="the manifest says"):
+            load_shard(files, snapshot.manifest, entry.model_copy(update=change), known)
 
 
 def other_index(dimension: int = 8, rows: int = IMAGES, metric: int = faiss.METRIC_INNER_PRODUCT) -> bytes:
@@ -171,10 +278,19 @@ def test_by_default_every_category_is_served_but_not_the_baseline(snapshot: Publ
     assert [entry.slug for entry in chosen_shards(snapshot.manifest, ("shoes", "bags", "shoes"))] == ["bags", "shoes"]
 
 
-def test_a_shard_that_the_snapshot_lacks_is_refused(snapshot: PublishedSnapshot) -> None:
-    """The message tells which there are."""
-    with pytest.raises(SettingsInvalid, match=r"no shard 'hats'; it has _all, bags, shoes") as refusal:
-        chosen_shards(snapshot.manifest, ("shoes", "hats"))
+def test_a_shard_that_the_snapshot_lacks_holds_up_no_other(snapshot: PublishedSnapshot) -> None:
+    """Its category has no image left, or it is misspelt: the log tells that it is missing, and which there are."""
+    with capture_logs() as logged:
+        assert [entry.slug for entry in chosen_shards(snapshot.manifest, ("shoes", "hats"))] == ["shoes"]
+    assert [(line["event"], line["log_level"], line["missing"], line["there_are"]) for line in logged] == [
+        ("shards_missing", "error", ["hats"], [BASELINE_SLUG, "bags", "shoes"])
+    ]
+
+
+def test_a_snapshot_with_none_of_the_shards_is_refused(snapshot: PublishedSnapshot) -> None:
+    """There would be nothing to serve; the message tells which there are."""
+    with pytest.raises(SettingsInvalid, match="no shard caps, hats; it has _all, bags, shoes") as refusal:
+        chosen_shards(snapshot.manifest, ("hats", "caps"))
     assert refusal.value.field == "shards"
 
 

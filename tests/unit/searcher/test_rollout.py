@@ -2,20 +2,26 @@
 
 import asyncio
 import gc
-import os
 import threading
 import weakref
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from services.common.errors import AisleError, SettingsInvalid, SnapshotInvalid, SnapshotMismatch, SpaceMismatch
-from services.searcher.loading import LoadedSnapshot
-from services.searcher.rollout import Rollout, YieldingFiles
+from services.common.errors import (
+    AisleError,
+    SettingsInvalid,
+    SnapshotInvalid,
+    SnapshotMismatch,
+    SpaceMismatch,
+    Unavailable,
+)
+from services.searcher.loading import Known, LoadedSnapshot
+from services.searcher.rollout import Rollout
 from services.searcher.shelf import Shelf
 from services.snapshot.manifest import FileEntry, Manifest
 from services.snapshot.store import SnapshotStore
@@ -31,6 +37,7 @@ class Reading(SnapshotStore):
     Attributes:
         read: files read since the count was cleared.
         held: set while a file may be read.
+        unreadable: a snapshot that the storage does not give at the moment; "all": it lists none either.
     """
 
     def __init__(self, root: Path) -> None:
@@ -38,6 +45,17 @@ class Reading(SnapshotStore):
         self.read: Counter[str] = Counter()
         self.held = threading.Event()
         self.held.set()
+        self.unreadable = ""
+
+    def manifest(self, snapshot_id: str | None = None) -> Manifest:
+        if self.unreadable in {snapshot_id, "all"}:
+            raise Unavailable(f"the storage does not give {snapshot_id}")
+        return super().manifest(snapshot_id)
+
+    def predecessors(self, snapshot_id: str) -> Iterator[str]:
+        if self.unreadable == "all":
+            raise Unavailable("the storage lists nothing")
+        return super().predecessors(snapshot_id)
 
     def fetch(self, manifest: Manifest, entry: FileEntry) -> Path:
         assert self.held.wait(10)
@@ -61,8 +79,8 @@ class Scene:
         return Rollout(self.store, slugs, self.shelf, clock=self.time, sleep=self.time.sleep)
 
     def publish(self, shoes: int, **others: int) -> PublishedSnapshot:
-        """Publish: bags are the same each time, shoes and other categories are not."""
-        return publish_snapshot(self.root, {"Bags": 7, "Shoes": shoes, **others})
+        """Publish: bags are the same each time, shoes and other categories are not; more shoes are later ones."""
+        return publish_snapshot(self.root, {"Bags": 7, "Shoes": shoes, **others}, hours_later=shoes)
 
     @property
     def held(self) -> list[str]:
@@ -72,7 +90,7 @@ class Scene:
         """Return a weak reference to the current snapshot's segment of a shard."""
         loaded = self.shelf.look("")
         places = sorted(loaded.shards)
-        return weakref.ref(list(loaded.segments.values())[places.index(slug)])
+        return weakref.ref(list(loaded.known.segments.values())[places.index(slug)])
 
 
 @pytest.fixture
@@ -197,17 +215,27 @@ async def test_another_space_id_than_its_vectors_make_is_refused(scene: Scene) -
     assert scene.held == [first]
 
 
-async def test_a_shard_that_is_gone_from_the_snapshot_is_refused_where_it_was_asked_for(scene: Scene) -> None:
-    """Whoever was told to serve hats does not go on without them; whoever serves everything does."""
+async def test_a_shard_that_is_gone_from_the_snapshot_holds_up_no_other(scene: Scene) -> None:
+    """Told to serve bags and hats, it serves bags alone, also at its start, and takes up hats when they come."""
     rollout = scene.with_shards("bags", "hats")
+    await rollout.begin(scene.publish(20).manifest.snapshot_id)
+    assert list(scene.shelf.look("").shards) == ["bags"]
+    assert await rollout.adopt(scene.publish(21, Hats=3).manifest.snapshot_id)
+    assert list(scene.shelf.look("").shards) == ["bags", "hats"]
+    await rollout.close()
+
+
+async def test_where_all_shards_are_gone_the_snapshot_is_refused(scene: Scene) -> None:
+    """There would be nothing to serve; whoever serves every shard takes up what there is."""
+    rollout = scene.with_shards("hats")
     first = await rollout.begin(scene.publish(20, Hats=3).manifest.snapshot_id)
-    second = scene.publish(21).manifest.snapshot_id
-    with pytest.raises(SettingsInvalid, match="no shard 'hats'; it has bags, shoes"):
+    second = scene.publish(21, Caps=2).manifest.snapshot_id
+    with pytest.raises(SettingsInvalid, match="no shard hats; it has bags, caps, shoes"):
         await rollout.adopt(second)
     assert scene.held == [first]
     await rollout.close()
     assert await scene.rollout.adopt(second)
-    assert list(scene.shelf.look("").shards) == ["bags", "shoes"]
+    assert list(scene.shelf.look("").shards) == ["bags", "caps", "shoes"]
 
 
 async def test_a_refusal_is_said_counted_and_told_to_those_who_ask(scene: Scene) -> None:
@@ -243,21 +271,100 @@ async def test_an_adoption_can_be_cancelled_between_two_shards(scene: Scene) -> 
     assert scene.held == [first]
 
 
-async def test_files_are_verified_with_what_is_left_of_the_cores(tmp_path: Path) -> None:
-    """Linux gives each thread a priority; that of the others stays as it was."""
-    before = os.getpriority(os.PRIO_PROCESS, 0)
+async def test_what_was_loaded_in_vain_is_not_loaded_again(scene: Scene) -> None:
+    """Where CURRENT changes faster than a snapshot loads, each one gets further than the one before."""
+    await scene.rollout.begin(scene.publish(20).manifest.snapshot_id)
+    second, third = (
+        publish_snapshot(scene.root, {"Bags": 7, "Coats": 5, "Shoes": shoes}, hours_later=shoes) for shoes in (21, 22)
+    )
+    scene.store.read.clear()
+    adopting = asyncio.create_task(scene.rollout.adopt(second.manifest.snapshot_id))
+    await until(lambda: scene.store.read["coats"] == 3)
+    adopting.cancel()
+    await asyncio.gather(adopting, return_exceptions=True)
+    assert await scene.rollout.adopt(third.manifest.snapshot_id)
+    assert scene.store.read["coats"] == 3
 
-    class Files:
-        priority = before
 
-        def fetch(self, _manifest: Manifest, _entry: FileEntry) -> Path:
-            self.priority = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-            return tmp_path
+async def test_what_was_refused_leaves_nothing_behind(scene: Scene) -> None:
+    """What of it was sound is freed; so is what was loaded for a snapshot that was gone back from."""
+    first = await scene.rollout.begin(scene.publish(20).manifest.snapshot_id)
+    torn = scene.publish(21, Coats=5)
+    flip_a_byte(torn.folder / "shoes" / "index.faiss")
+    with pytest.raises(SnapshotInvalid):
+        await scene.rollout.adopt(torn.manifest.snapshot_id)
+    assert scene.rollout._unfinished == Known()
+    adopting = asyncio.create_task(scene.rollout.adopt(scene.publish(22, Coats=5).manifest.snapshot_id))
+    await until(lambda: scene.store.read["coats"] == 6)
+    adopting.cancel()
+    await asyncio.gather(adopting, return_exceptions=True)
+    assert await scene.rollout.adopt(first)
+    assert scene.rollout._unfinished == Known()
 
-    files = Files()
-    yielding = YieldingFiles(files)
-    snapshot = publish_snapshot(tmp_path, {"Shoes": 2})
-    assert yielding.fetch(snapshot.manifest, snapshot.manifest.files[0]) == tmp_path
-    yielding.close()
-    assert files.priority == 19
-    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+async def test_a_start_takes_the_last_good_snapshot_when_the_current_one_is_refused(scene: Scene) -> None:
+    """It says which was refused and why, as it would have if it had not ended, and is done with that."""
+    first = scene.publish(20).manifest.snapshot_id
+    torn = scene.publish(21)
+    flip_a_byte(torn.folder / "shoes" / "index.faiss")
+    second = scene.publish(22)
+    (second.folder / "manifest.json").unlink()
+    with capture_logs() as logged:
+        assert await scene.rollout.begin("") == second.manifest.snapshot_id
+    assert scene.held == [first]
+    told = [(line["event"], line["snapshot_id"]) for line in logged if line["log_level"] != "info"]
+    assert told == [
+        ("snapshot_passed_over", torn.manifest.snapshot_id),
+        ("snapshot_refused", second.manifest.snapshot_id),
+    ]
+    with pytest.raises(SnapshotMismatch, match=r"refused: SNAPSHOT_NOT_FOUND: .*manifest\.json"):
+        scene.shelf.look(second.manifest.snapshot_id)
+
+
+async def test_a_start_never_takes_what_was_rolled_back(scene: Scene) -> None:
+    """Newer than the current snapshot, and so never one to fall back to: the start is refused as it was."""
+    current = scene.publish(20)
+    scene.publish(21)
+    (scene.root / "CURRENT").write_text(current.manifest.snapshot_id + "\n")
+    flip_a_byte(current.folder / "shoes" / "index.faiss")
+    with pytest.raises(SnapshotInvalid, match=r"shoes/index\.faiss"):
+        await scene.rollout.begin("")
+
+
+async def test_what_was_refused_for_the_moment_is_to_be_tried_again(scene: Scene) -> None:
+    """The storage answers again, one day: what is followed from is what is served."""
+    first = scene.publish(20).manifest.snapshot_id
+    second = scene.publish(21).manifest.snapshot_id
+    scene.store.unreadable = second
+    assert await scene.rollout.begin("") == first
+    assert scene.held == [first]
+
+
+async def test_a_start_without_storage_says_what_is_wrong_with_the_current_one(scene: Scene) -> None:
+    """That others can't be looked for either is no news."""
+    scene.publish(20)
+    current = scene.publish(21).manifest.snapshot_id
+    scene.store.unreadable = "all"
+    with pytest.raises(Unavailable, match=f"does not give {current}"):
+        await scene.rollout.begin("")
+
+
+async def test_a_pinned_start_takes_nothing_else(scene: Scene) -> None:
+    """Whoever names a snapshot means it."""
+    scene.publish(20)
+    torn = scene.publish(21)
+    flip_a_byte(torn.folder / "shoes" / "index.faiss")
+    with pytest.raises(SnapshotInvalid, match=r"shoes/index\.faiss"):
+        await scene.rollout.begin(torn.manifest.snapshot_id)
+
+
+async def test_one_that_is_added_is_searched_by_name_only(scene: Scene) -> None:
+    """The current one is what it was, and what both share is not read again."""
+    first = scene.publish(20).manifest.snapshot_id
+    second = await scene.rollout.begin(scene.publish(21).manifest.snapshot_id)
+    scene.store.read.clear()
+    for _ in range(2):
+        await scene.rollout.add(first)
+    assert scene.held == [second, first]
+    assert scene.store.read == {"shoes": 3}
+    assert scene.rollout._unfinished == Known()

@@ -47,7 +47,7 @@ def test_both_are_found_by_name_and_the_current_one_without() -> None:
 def test_another_one_is_refused_by_name_with_the_reason_that_is_known() -> None:
     """Whoever waits for it wants to know why."""
     shelf, _ = shelf_with("a")
-    shelf.refuse("b", "SNAPSHOT_INVALID: torn")
+    shelf.explain("b", "it was refused: SNAPSHOT_INVALID: torn")
     with pytest.raises(
         SnapshotMismatch, match=r"'b' is not served here, but a; it was refused: SNAPSHOT_INVALID: torn"
     ):
@@ -66,26 +66,71 @@ def test_going_back_to_the_one_before_needs_no_loading() -> None:
 
 
 def test_a_third_takes_the_place_of_the_oldest() -> None:
-    """Once callers have moved on to the second."""
+    """Once callers have moved on to the second, or where none says what it uses."""
     shelf, clock = shelf_with("a", "b")
+    shelf.claim("gateway", "a")
+    shelf.claim("gateway", "b")
     shelf.take("a")
     shelf.take("b")
     clock.advance(2.0)
-    assert shelf.has_room
-    assert shelf.put(Loaded("c")) == "a"
+    assert shelf.has_room(as_current=True)
+    assert shelf.put(Loaded("c")) == ("a",)
     assert held(shelf) == ["c", "b"]
+    unclaimed, _ = shelf_with("a", "b", "c")
+    assert held(unclaimed) == ["c", "b"]
 
 
-def test_a_third_takes_the_place_of_one_that_nobody_ever_used() -> None:
+def test_a_third_takes_the_place_of_one_that_no_caller_moved_to() -> None:
     """Another searcher refused it, so all callers are still with the first."""
     shelf, clock = shelf_with("a", "b")
-    shelf.take("a")
+    shelf.claim("gateway", "a")
     shelf.look("b")
     clock.advance(2.0)
     shelf.take("a")
-    assert shelf.has_room
-    assert shelf.put(Loaded("c")) == "b"
+    assert shelf.has_room(as_current=True)
+    assert shelf.put(Loaded("c")) == ("b",)
     assert held(shelf) == ["c", "a"]
+
+
+def test_what_a_caller_claims_is_not_taken_away_however_many_come_after_it() -> None:
+    """One gateway stays with the first, another with the second; both have moved on when the claims are over."""
+    shelf, clock = shelf_with("a", "b")
+    for later in "cdef":
+        shelf.claim("one", "a")
+        shelf.claim("two", "b")
+        clock.advance(60.0)
+        shelf.put(Loaded(later))
+        assert {"a", "b"} < set(held(shelf))
+    assert held(shelf) == ["f", "a", "b"]
+    shelf.claim("two", "f")
+    clock.advance(60.0)
+    assert shelf.put(Loaded("g")) == ("a", "b")
+
+
+def test_a_caller_claims_one_at_a_time() -> None:
+    """What it has moved away from is free, and nobody else's claim is."""
+    shelf, clock = shelf_with("a")
+    shelf.claim("one", "a")
+    shelf.claim("two", "a")
+    shelf.put(Loaded("b"))
+    shelf.claim("one", "b")
+    clock.advance(2.0)
+    shelf.put(Loaded("c"))
+    assert held(shelf) == ["c", "a", "b"]
+    shelf.claim("two", "b")
+    shelf.put(Loaded("d"))
+    assert held(shelf) == ["d", "b"]
+
+
+def test_one_that_gateways_ask_about_does_not_leave_while_they_do() -> None:
+    """All searchers had it when they answered, so the gateway may switch to it in this very moment."""
+    shelf, clock = shelf_with("a", "b")
+    shelf.claim("gateway", "a")
+    clock.advance(5.0)
+    shelf.take("b")
+    assert not shelf.has_room(as_current=True)
+    clock.advance(2.0)
+    assert shelf.has_room(as_current=True)
 
 
 def test_a_third_waits_for_those_who_may_still_need_the_first() -> None:
@@ -94,11 +139,49 @@ def test_a_third_waits_for_those_who_may_still_need_the_first() -> None:
     shelf.take("b")
     clock.advance(5.0)
     shelf.take("a")
-    assert not shelf.has_room
+    assert not shelf.has_room(as_current=True)
     clock.advance(1.9)
-    assert not shelf.has_room
+    assert not shelf.has_room(as_current=True)
     clock.advance(0.1)
-    assert shelf.has_room
+    assert shelf.has_room(as_current=True)
+
+
+def test_what_is_added_beside_the_current_one_leaves_that_what_it_is() -> None:
+    """It takes the place of what nobody claims, and has none when three are needed."""
+    shelf, _ = shelf_with("b", "c")
+    shelf.claim("one", "a")
+    assert shelf.lacking == "a"
+    assert shelf.put(Loaded("a"), as_current=False) == ("b",)
+    assert (held(shelf), shelf.lacking) == (["c", "a"], "")
+    shelf.claim("two", "b")
+    assert shelf.lacking == "b"
+    assert shelf.put(Loaded("b"), as_current=False) == ()
+    shelf.claim("three", "0")
+    assert shelf.lacking == ""
+
+
+def test_what_was_refused_for_good_is_not_lacking() -> None:
+    """Another one that callers answer from has its turn; what may yet be had goes on being wanted."""
+    shelf, clock = shelf_with("c")
+    shelf.claim("one", "a")
+    shelf.claim("two", "b")
+    shelf.explain("b", "it was refused: UNAVAILABLE: no network")
+    assert shelf.lacking == "b"
+    shelf.explain("b", "it was refused: SNAPSHOT_INVALID: torn", for_good=True)
+    assert shelf.lacking == "a"
+    clock.advance(120.0)
+    assert shelf.lacking == ""
+
+
+def test_reasons_of_long_ago_are_forgotten() -> None:
+    """A searcher lives for years, and snapshots come each hour."""
+    shelf, _ = shelf_with("a")
+    for number in range(17):
+        shelf.explain(f"b{number}", "it was refused: torn")
+    with pytest.raises(SnapshotMismatch, match="torn"):
+        shelf.look("b1")
+    with pytest.raises(SnapshotMismatch, match=r"but a$"):
+        shelf.look("b0")
 
 
 def test_the_one_before_is_freed_when_nobody_asks_for_it_for_long_enough() -> None:
@@ -117,19 +200,36 @@ def test_the_one_before_is_freed_when_nobody_asks_for_it_for_long_enough() -> No
     assert (shelf.tidy(), held(shelf)) == ((), ["b"])
 
 
-def test_what_a_caller_says_it_uses_is_kept() -> None:
-    """As if it searched; to say so of one that is not here is no error."""
-    shelf, clock = shelf_with("a", "b")
+@pytest.mark.parametrize("keep_seconds", [600.0, 0.0])
+def test_what_a_caller_claims_is_kept(keep_seconds: float) -> None:
+    """For two minutes after it said so last, however short others are kept; what is not here may be claimed, too."""
+    clock = ManualClock()
+    shelf = Shelf[Loaded](keep_seconds, clock)
+    for snapshot_id in ("a", "b"):
+        shelf.put(Loaded(snapshot_id))
     clock.advance(599.0)
-    shelf.keep("a")
-    shelf.keep("gone")
-    shelf.keep("")
-    clock.advance(1.0)
+    for claimed in ("a", "gone", ""):
+        shelf.claim(f"who uses {claimed}", claimed)
+    clock.advance(119.0)
     assert shelf.tidy() == ()
+    clock.advance(1.0)
+    assert shelf.tidy() == ("a",)
+
+
+def test_requests_in_work_keep_theirs_when_nothing_is_to_be_kept() -> None:
+    """Two seconds are between the calls of one request."""
+    clock = ManualClock()
+    shelf = Shelf[Loaded](0.0, clock)
+    shelf.put(Loaded("a"))
+    shelf.put(Loaded("b"))
+    clock.advance(1.9)
+    assert shelf.tidy() == ()
+    clock.advance(0.1)
+    assert shelf.tidy() == ("a",)
 
 
 def test_looking_is_not_asking() -> None:
-    """A gateway that waits for a snapshot does not use it yet."""
+    """A log line about a snapshot keeps nothing."""
     shelf, clock = shelf_with("a", "b")
     clock.advance(599.0)
     shelf.look("a")

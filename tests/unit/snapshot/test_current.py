@@ -8,7 +8,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from services.common.errors import FailedPrecondition, SnapshotInvalid
-from services.snapshot.current import read_current, replace_current
+from services.snapshot.current import found_current, read_current, replace_current
 from services.snapshot.publishing import publish
 from services.snapshot.root import SnapshotRoot
 from services.snapshot.store import SnapshotStore
@@ -34,9 +34,30 @@ def test_what_is_not_expected_is_not_replaced(root: SnapshotRoot) -> None:
     """Both are named, and what to do."""
     replace_current(root, "one")
     replace_current(root, "two", instead_of="one")
-    with pytest.raises(FailedPrecondition, match="a change of snapshot one, but meanwhile two has become"):
+    with pytest.raises(
+        FailedPrecondition, match="snapshot one was current when this began, but meanwhile snapshot two has"
+    ):
         replace_current(root, "three", instead_of="one")
     assert read_current(root) == "two"
+
+
+def test_where_there_must_be_none_none_is_replaced(root: SnapshotRoot) -> None:
+    """Two first builds at once are one first build and one that is told."""
+    replace_current(root, "one", instead_of=None)
+    with pytest.raises(FailedPrecondition, match="no snapshot was current when this began, but meanwhile snapshot one"):
+        replace_current(root, "two", instead_of=None)
+    assert read_current(root) == "one"
+
+
+def test_a_damaged_one_can_be_replaced_by_those_who_go_on_without(root: SnapshotRoot) -> None:
+    """Whoever expects something of it hears what is wrong, and what mends it."""
+    root.write("CURRENT", b"../..")
+    with pytest.raises(
+        SnapshotInvalid, match=r"CURRENT: '\.\./\.\.' is not a snapshot id; `aisle snapshot rollback ID`"
+    ):
+        replace_current(root, "one", instead_of="none")
+    replace_current(root, "one", instead_of=found_current(root))
+    assert found_current(root) == "one"
 
 
 def test_a_change_that_was_overtaken_publishes_nothing(tmp_path: Path) -> None:
@@ -45,7 +66,9 @@ def test_a_change_that_was_overtaken_publishes_nothing(tmp_path: Path) -> None:
     publish(tmp_path / "root", tmp_path / "first", first)
     publish(tmp_path / "root", tmp_path / "other", other)
     late = write_draft(tmp_path / "late", b"late vectors", parent=first.snapshot_id)
-    with pytest.raises(FailedPrecondition, match=f"{first.snapshot_id}, but meanwhile {other.snapshot_id}"):
+    with pytest.raises(
+        FailedPrecondition, match=f"{first.snapshot_id} was .*, but meanwhile snapshot {other.snapshot_id}"
+    ):
         publish(tmp_path / "root", tmp_path / "late", late)
     assert SnapshotStore(tmp_path / "root").current_id() == other.snapshot_id
     assert len(list((tmp_path / "root" / "snapshots").iterdir())) == 2
@@ -66,7 +89,7 @@ def test_a_change_that_is_overtaken_while_it_uploads_does_not_become_current(
         put_file(*arguments, **options)
 
     monkeypatch.setattr(MemoryFileSystem, "put_file", overtake)
-    with pytest.raises(FailedPrecondition, match="meanwhile another has become"):
+    with pytest.raises(FailedPrecondition, match="meanwhile snapshot another has become"):
         publish(url, tmp_path / "late", late)
     assert read_current(SnapshotRoot.at(url)) == "another"
 

@@ -24,7 +24,7 @@ class Root:
     """
 
     current: str = "a"
-    error: AisleError | None = None
+    error: Exception | None = None
     looks: int = 0
 
     async def current_id(self) -> str:
@@ -186,6 +186,19 @@ async def test_a_current_that_can_t_be_read_is_said_once_and_changes_nothing(sce
         ("current_unreadable", "SNAPSHOT_INVALID"),
     ]
     assert scene.adopter.tried == []
+    scene.root.error = None
+    await scene.publish("b")
+    assert scene.adopter.served == ["b"]
+
+
+async def test_a_defect_in_reading_ends_nothing(scene: Scene) -> None:
+    """It is said once with its traceback, and when it has passed, CURRENT is followed as before."""
+    scene.root.error = ZeroDivisionError("oh")
+    with capture_logs() as logged:
+        await scene.time.passes(5)
+    assert [(line["event"], line["reason"], line["exc_info"]) for line in logged] == [
+        ("current_unreadable", "INTERNAL", scene.root.error)
+    ]
     scene.root.error = None
     await scene.publish("b")
     assert scene.adopter.served == ["b"]

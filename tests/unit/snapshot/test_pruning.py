@@ -8,7 +8,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from services.common.errors import SnapshotInvalid, SnapshotNotFound
+from services.common.errors import FailedPrecondition, SnapshotInvalid, SnapshotNotFound
 from services.snapshot.current import replace_current
 from services.snapshot.history import kept_snapshots
 from services.snapshot.manifest import Manifest
@@ -19,6 +19,7 @@ from services.snapshot.root import SnapshotRoot
 from services.snapshot.store import SnapshotStore
 from tests.support.drafts import write_draft
 
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LATER = datetime(2026, 2, 2, 13, tzinfo=UTC)
 
 
@@ -54,7 +55,7 @@ def _assert_whole(url: str, manifest: Manifest, folder: Path) -> None:
 def test_the_last_ones_stay(url: str, tmp_path: Path) -> None:
     """What went is gone to its folder, and the bytes are those that were there."""
     first, second, third = (_publish(url, tmp_path, number) for number in range(3))
-    size_bytes = kept_snapshots(url)[0].own_bytes
+    size_bytes = kept_snapshots(url).kept[0].own_bytes
     foretold = _prune(url, tmp_path, 2, dry_run=True)
     assert _files(url, first)
     assert _prune(url, tmp_path, 2) == foretold == Pruned((first.snapshot_id,), 4, size_bytes)
@@ -66,9 +67,28 @@ def test_the_current_one_stays_wherever_it_is(url: str, tmp_path: Path) -> None:
     """Somebody has rolled back to it."""
     first, second, third = (_publish(url, tmp_path, number) for number in range(3))
     replace_current(SnapshotRoot.at(url), first.snapshot_id)
-    assert _prune(url, tmp_path, 1).snapshot_ids == (second.snapshot_id,)
+    assert _prune(url, tmp_path, 1).snapshot_ids == (second.snapshot_id, third.snapshot_id)
     _assert_whole(url, first, tmp_path)
-    _assert_whole(url, third, tmp_path)
+
+
+def test_what_to_go_back_to_stays_before_what_was_gone_back_from(url: str, tmp_path: Path) -> None:
+    """Rolled back from a change, the current one's parent is wanted next, and not the change."""
+    first = _publish(url, tmp_path, 0)
+    second = _publish(url, tmp_path, 1, shared_from=first)
+    third = _publish(url, tmp_path, 2, shared_from=second)
+    replace_current(SnapshotRoot.at(url), second.snapshot_id)
+    assert _prune(url, tmp_path, 2).snapshot_ids == (third.snapshot_id,)
+    for stays in (first, second):
+        _assert_whole(url, stays, tmp_path)
+
+
+def test_on_an_object_store_what_may_just_become_current_stays_for_a_day(tmp_path: Path) -> None:
+    """Its manifest is up, and another machine is about to replace CURRENT; under a local root's lock nobody is."""
+    url = f"memory://{uuid.uuid4().hex}"
+    first, second = (_publish(url, tmp_path, number) for number in range(2))
+    replace_current(SnapshotRoot.at(url), first.snapshot_id)
+    assert _prune(url, tmp_path, 1, now=NOON).snapshot_ids == ()
+    assert _prune(url, tmp_path, 1).snapshot_ids == (second.snapshot_id,)
 
 
 def test_shared_files_stay_as_long_as_somebody_has_them(url: str, tmp_path: Path) -> None:
@@ -81,7 +101,7 @@ def test_shared_files_stay_as_long_as_somebody_has_them(url: str, tmp_path: Path
     _assert_whole(url, second, tmp_path)
     with pytest.raises(SnapshotNotFound):
         SnapshotStore(url).manifest(first.snapshot_id)
-    (remains, _) = kept_snapshots(url)
+    (remains, _) = kept_snapshots(url).kept
     assert (remains.manifest, remains.own_bytes) == (None, len(b"items") + len(b"golden"))
     third = _publish(url, tmp_path, 2)
     pruned = _prune(url, tmp_path, 1)
@@ -99,6 +119,53 @@ def test_an_upload_that_has_not_ended_stays_for_a_day(tmp_path: Path) -> None:
     assert _prune(url, tmp_path, 1, now=LATER.replace(hour=14)) == Pruned((), 1, 4)
 
 
+def test_what_a_killed_pruning_left_goes_at_once_from_a_disk(tmp_path: Path) -> None:
+    """There, nobody else can be at it: snapshots appear whole, and under the lock."""
+    url = str(tmp_path / "root")
+    first, _ = (_publish(url, tmp_path, number) for number in range(2))
+    (tmp_path / "root" / "snapshots" / first.snapshot_id / "manifest.json").unlink()
+    assert _prune(url, tmp_path, 1, now=NOON).files == 3
+    assert not (tmp_path / "root" / "snapshots" / first.snapshot_id).exists()
+
+
+def test_what_becomes_current_while_it_looks_is_looked_at_again(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine publishes between the look at CURRENT and that at the folders, and once more."""
+    first, second, third = (_publish(url, tmp_path, number) for number in range(3))
+    current = iter([first.snapshot_id[:-1] + "x", "gone"])
+    current_id = SnapshotStore.current_id
+    monkeypatch.setattr(SnapshotStore, "current_id", lambda store: next(current, None) or current_id(store))
+    assert _prune(url, tmp_path, 1).snapshot_ids == (first.snapshot_id, second.snapshot_id)
+    _assert_whole(url, third, tmp_path)
+
+
+def test_a_current_that_names_nothing_removes_nothing(url: str, tmp_path: Path) -> None:
+    """Nobody knows what is needed; the remedy is named."""
+    _publish(url, tmp_path, 0)
+    replace_current(SnapshotRoot.at(url), "20200101T000000Z-0")
+    with pytest.raises(SnapshotInvalid, match=r"CURRENT names 20200101T000000Z-0, but .* go back to one that is there"):
+        _prune(url, tmp_path, 1)
+
+
+def test_when_somebody_goes_back_meanwhile_no_more_is_removed(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CURRENT is read again before each snapshot, so the one that was gone back to is whole."""
+    first, second, _ = (_publish(url, tmp_path, number) for number in range(3))
+    remove = SnapshotRoot.remove
+
+    def overtaken(root: SnapshotRoot, path: str) -> None:
+        remove(root, path)
+        replace_current(root, second.snapshot_id)
+
+    monkeypatch.setattr(SnapshotRoot, "remove", overtaken)
+    with pytest.raises(FailedPrecondition, match=f"{second.snapshot_id} has become current"):
+        _prune(url, tmp_path, 1)
+    _assert_whole(url, second, tmp_path)
+    assert _files(url, first) == set()
+
+
 def test_what_a_damaged_manifest_shares_is_not_guessed(url: str, tmp_path: Path) -> None:
     """Nothing is removed at all; the manifest is named."""
     first, _, _ = (_publish(url, tmp_path, number) for number in range(3))
@@ -107,7 +174,7 @@ def test_what_a_damaged_manifest_shares_is_not_guessed(url: str, tmp_path: Path)
     with pytest.raises(SnapshotInvalid, match=rf"{first.snapshot_id}/manifest\.json: .*nothing is removed"):
         _prune(url, tmp_path, 1)
     assert len(root.snapshot_ids()) == 3
-    assert kept_snapshots(url)[0].problem.endswith("not a manifest in JSON")
+    assert kept_snapshots(url).kept[0].problem.endswith("not a manifest in JSON")
 
 
 @pytest.mark.parametrize(("version", "goes"), [(2, True), (4, False)])
@@ -131,11 +198,22 @@ def test_a_root_with_a_typing_error_is_not_made(tmp_path: Path) -> None:
     assert fsspec.filesystem("file").exists(str(tmp_path))
 
 
-def test_the_current_one_is_kept_beside_the_last() -> None:
-    """And counts as one of them when it is."""
-    assert staying(["a", "b", "c"], "c", 2) == {"b", "c"}
-    assert staying(["a", "b", "c"], "a", 2) == {"a", "b", "c"}
-    assert staying(["a"], "a", 9) == {"a"}
+@pytest.mark.parametrize(
+    ("current", "keep", "parents", "expected"),
+    [
+        ("d", 2, {}, "cd"),
+        ("b", 1, {}, "b"),
+        ("b", 3, {}, "abd"),
+        ("d", 2, {"d": "b"}, "bd"),
+        ("c", 3, {"d": "c", "c": "b", "b": "a"}, "abc"),
+        ("c", 9, {}, "abcd"),
+    ],
+)
+def test_the_current_one_stays_then_its_ancestors_then_the_latest(
+    current: str, keep: int, parents: dict[str, str], expected: str
+) -> None:
+    """As many as are wanted, and never more."""
+    assert staying("abcd", current, keep, parents) == set(expected)
 
 
 def test_a_manifest_goes_first() -> None:

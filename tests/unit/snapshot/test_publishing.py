@@ -3,7 +3,7 @@
 import os
 import shutil
 import uuid
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -76,7 +76,7 @@ def test_bytes_are_on_the_disk_before_their_name_is(tmp_path: Path, monkeypatch:
     renamed, replaced = steps.index("rename draft"), steps.index("replace CURRENT")
     written = {"index.faiss", "items.arrow", "golden.parquet", "manifest.json", "shoes", "draft"}
     assert {f"flush {name}" for name in written} <= set(steps[:renamed])
-    assert steps[renamed + 1 : replaced] == ["flush snapshots", f"flush .CURRENT.{manifest.snapshot_id}"]
+    assert steps[renamed + 1 : replaced] == ["flush snapshots", "flush .CURRENT.next"]
     assert steps[replaced + 1 :] == ["flush root"]
 
 
@@ -147,3 +147,12 @@ def test_ids_sort_by_time_and_tell_content_apart(tmp_path: Path) -> None:
     assert early.snapshot_id < manifest.snapshot_id
     assert early.snapshot_id[-12:] == manifest.snapshot_id[-12:]
     assert write_draft(tmp_path / "second", b"new vectors").snapshot_id[-12:] != manifest.snapshot_id[-12:]
+
+
+def test_an_id_sorts_behind_that_of_what_it_replaces(tmp_path: Path) -> None:
+    """Also when the clock stands still or goes wrong; an id without a time says nothing."""
+    manifest = write_draft(tmp_path / "first")
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    assert stamped(manifest, moment, after="20260101T000000Z-0").created_at == "2026-01-01T00:00:01Z"
+    assert stamped(manifest, moment, after="20271231T235959Z-0").created_at == "2028-01-01T00:00:00Z"
+    assert stamped(manifest, moment, after="20251231T000000Z-0") == stamped(manifest, moment, after="another")

@@ -5,10 +5,15 @@ from pathlib import Path
 import pytest
 
 from services.common.errors import FailedPrecondition, SnapshotInvalid, SnapshotNotFound
+from services.snapshot import rollback
+from services.snapshot.current import replace_current
+from services.snapshot.history import kept_snapshots
 from services.snapshot.manifest import Manifest
 from services.snapshot.publishing import publish
 from services.snapshot.rollback import roll_back
+from services.snapshot.root import SnapshotRoot
 from services.snapshot.store import SnapshotStore
+from services.snapshot.writer_lock import sole_writer
 from tests.support.drafts import write_draft
 
 
@@ -51,4 +56,59 @@ def test_nothing_changes_when_it_is_not_sound_or_not_there(
         _roll_back(tmp_path, fault="a flipped bit")
     with pytest.raises(SnapshotNotFound, match="20200101T000000Z-0"):
         _roll_back(tmp_path, "20200101T000000Z-0")
+    assert SnapshotStore(tmp_path / "root").manifest() == snapshots[2]
+
+
+@pytest.mark.parametrize("content", [b"", b"../..\n", None], ids=["empty", "damaged", "missing"])
+def test_it_mends_a_current_that_is_damaged_or_lost(
+    tmp_path: Path, snapshots: tuple[Manifest, Manifest, Manifest], content: bytes | None
+) -> None:
+    """`list` shows what there is and what is wrong, and a snapshot that is named becomes current."""
+    path = tmp_path / "root" / "CURRENT"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    history = kept_snapshots(str(tmp_path / "root"))
+    assert [(each.snapshot_id, each.is_current) for each in history.kept] == [
+        (manifest.snapshot_id, False) for manifest in snapshots
+    ]
+    assert "aisle snapshot rollback" in history.problem
+    with pytest.raises((SnapshotInvalid, SnapshotNotFound), match="aisle snapshot rollback"):
+        _roll_back(tmp_path)
+    assert _roll_back(tmp_path, snapshots[0].snapshot_id) == snapshots[0]
+    assert kept_snapshots(str(tmp_path / "root")).problem == ""
+
+
+def test_a_current_that_names_nothing_is_said(tmp_path: Path, snapshots: tuple[Manifest, Manifest, Manifest]) -> None:
+    """An id without a snapshot is no current one."""
+    (tmp_path / "root" / "CURRENT").write_text("20200101T000000Z-0\n")
+    assert kept_snapshots(str(tmp_path / "root")).problem.startswith(
+        "CURRENT names 20200101T000000Z-0, but there is no"
+    )
+    assert _roll_back(tmp_path, snapshots[1].snapshot_id) == snapshots[1]
+
+
+def test_others_write_while_it_verifies(tmp_path: Path, snapshots: tuple[Manifest, Manifest, Manifest]) -> None:
+    """Reading every byte takes minutes; who publishes meanwhile is not replaced unseen."""
+
+    def verify(_: Manifest) -> None:
+        with sole_writer(str(tmp_path / "root"), tmp_path / "work") as root:
+            replace_current(root, snapshots[0].snapshot_id)
+
+    with pytest.raises(FailedPrecondition, match=f"{snapshots[2].snapshot_id} was .* {snapshots[0].snapshot_id} has"):
+        roll_back(str(tmp_path / "root"), snapshots[1].snapshot_id, verify, work_root=tmp_path / "work")
+
+
+def test_what_is_pruned_in_the_last_moment_does_not_stay_current(
+    tmp_path: Path, snapshots: tuple[Manifest, Manifest, Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine, whom no lock keeps away: the snapshot before is current again."""
+
+    def switch_and_prune(root: SnapshotRoot, snapshot_id: str, **condition: str) -> None:
+        replace_current(root, snapshot_id, **condition)
+        (tmp_path / "root" / "snapshots" / snapshots[1].snapshot_id / "manifest.json").unlink(missing_ok=True)
+
+    monkeypatch.setattr(rollback, "replace_current", switch_and_prune)
+    with pytest.raises(SnapshotNotFound, match=snapshots[1].snapshot_id):
+        _roll_back(tmp_path)
     assert SnapshotStore(tmp_path / "root").manifest() == snapshots[2]

@@ -1,6 +1,7 @@
 """The store: serves what is verified, and refuses the rest by the file's name."""
 
 import json
+import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,14 @@ import fsspec
 import pytest
 
 from services.common.errors import SettingsInvalid, SnapshotInvalid, SnapshotNotFound, Unavailable
+from services.snapshot.current import replace_current
 from services.snapshot.manifest import Manifest
 from services.snapshot.publishing import publish
+from services.snapshot.root import SnapshotRoot
 from services.snapshot.sharing import own_files
 from services.snapshot.store import SnapshotStore
 from tests.support.drafts import write_draft
+from tests.support.snapshots import publish_snapshot
 
 
 @pytest.fixture
@@ -55,6 +59,18 @@ def test_a_snapshot_that_does_not_exist_is_not_found(root: Path) -> None:
     """An id that was never published is named in the refusal."""
     with pytest.raises(SnapshotNotFound, match="20200101T000000Z-0"):
         SnapshotStore(root).manifest("20200101T000000Z-0")
+
+
+def test_what_to_go_back_to_is_found_by_the_manifests_and_by_age_where_they_are_damaged(tmp_path: Path) -> None:
+    """The third is a change of the first: the second was rolled back."""
+    first, second = (publish_snapshot(tmp_path, {"Shoes": 2}, seed=n, hours_later=n).manifest for n in range(2))
+    replace_current(SnapshotRoot.at(tmp_path), first.snapshot_id)
+    replace_current(SnapshotRoot.at(tmp_path), first.snapshot_id)
+    third = publish_snapshot(tmp_path, {"Shoes": 2}, seed=2, hours_later=2, parent=first.snapshot_id).manifest
+    store = SnapshotStore(tmp_path)
+    assert list(store.predecessors(third.snapshot_id)) == [first.snapshot_id]
+    (tmp_path / "snapshots" / third.snapshot_id / "manifest.json").write_text("torn")
+    assert list(store.predecessors(third.snapshot_id)) == [second.snapshot_id, first.snapshot_id]
 
 
 def _flip(path: Path) -> None:
@@ -158,7 +174,7 @@ def test_a_remote_file_is_downloaded_once(remote_root: str, tmp_path: Path) -> N
     fsspec.filesystem("memory").rm(remote_root.removeprefix("memory:/"), recursive=True)
     assert store.fetch(manifest, entry) == first
     assert first.read_bytes() == b"vectors"
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == [entry.sha256]
+    assert [path.name for path in (tmp_path / "cache").glob("*/*")] == [entry.sha256]
 
 
 def test_a_damaged_cache_is_filled_again(remote_root: str, tmp_path: Path) -> None:
@@ -180,7 +196,49 @@ def test_a_damaged_remote_file_is_refused_and_not_kept(remote_root: str, tmp_pat
     memory.rm(path) if content is None else memory.pipe_file(path, content)
     with pytest.raises(SnapshotInvalid, match=r"shoes/index\.faiss"):
         store.fetch(manifest, manifest.shards[0].segments[0].index.file)
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert list((tmp_path / "cache").glob("*/*")) == []
+
+
+def test_a_store_that_does_not_trust_its_cache_reads_the_root(remote_root: str, tmp_path: Path) -> None:
+    """A sound copy here says nothing about what lies there; and the copy stays."""
+    store = SnapshotStore(remote_root, cache_dir=tmp_path / "cache")
+    manifest = store.manifest()
+    entry = manifest.shards[0].segments[0].index.file
+    store.fetch(manifest, entry)
+    path = f"{remote_root.removeprefix('memory:/')}/snapshots/{manifest.snapshot_id}/shoes/index.faiss"
+    fsspec.filesystem("memory").pipe_file(path, b"vectorz")
+    with pytest.raises(SnapshotInvalid, match=r"shoes/index\.faiss: damaged"):
+        SnapshotStore(remote_root, cache_dir=tmp_path / "cache", trust_cache=False).fetch(manifest, entry)
+    assert store.fetch(manifest, entry).read_bytes() == b"vectors"
+
+
+def test_copies_that_no_snapshot_has_any_more_go_when_another_is_read(remote_root: str, tmp_path: Path) -> None:
+    """But those that were asked for of late stay, and those of another root; so does all when a manifest is damaged."""
+    store = SnapshotStore(remote_root, cache_dir=tmp_path / "cache")
+    first = store.manifest()
+    old = store.fetch(first, first.shards[0].segments[0].index.file)
+    young = store.fetch(first, first.shards[0].segments[0].items)
+    second = write_draft(tmp_path / "next", b"new vectors", age_seconds=-5)
+    publish(remote_root, tmp_path / "next", second)
+    elsewhere = tmp_path / "cache" / "elsewhere" / old.name
+    elsewhere.parent.mkdir()
+    elsewhere.write_bytes(b"vectors")
+    for path in (old, elsewhere):
+        os.utime(path, (1, 1))
+    memory, folder = (
+        fsspec.filesystem("memory"),
+        f"{remote_root.removeprefix('memory:/')}/snapshots/{first.snapshot_id}",
+    )
+    memory.pipe_file(f"{folder}/manifest.json", b"damaged")
+
+    SnapshotStore(remote_root, cache_dir=tmp_path / "cache").fetch(second, second.shards[0].segments[0].index.file)
+    assert old.exists()
+    memory.rm(folder, recursive=True)
+    SnapshotStore(remote_root, cache_dir=tmp_path / "cache").fetch(second, second.shards[0].segments[0].index.file)
+
+    assert not old.exists()
+    assert young.exists()
+    assert elsewhere.exists()
 
 
 def test_a_root_that_can_not_be_read_is_unavailable(root: Path) -> None:

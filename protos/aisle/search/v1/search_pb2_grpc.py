@@ -68,7 +68,8 @@ class SearchServiceServicer:
         """Search finds the products in one photo.
 
         OK: also when few or no products were found, and when shards are missing; `coverage` says so.
-        INVALID_ARGUMENT: the photo or a parameter is unusable; `BadRequest` names the field; mend it, don't retry.
+        INVALID_ARGUMENT: the photo or a parameter is unusable, or the filter does not fit the attributes that GetCatalog
+        lists; `BadRequest` names the field; mend it, don't retry.
         FAILED_PRECONDITION: the policy needs something that this snapshot lacks (BASELINE without its index), or the answer
         covers less than `minimum_coverage`; ask for less, or later.
         RESOURCE_EXHAUSTED: the photo is over a size limit (send a smaller one), or the service is full (`RetryInfo`): it is

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from aisle.filter.v1 import filter_pb2 as aisle_dot_filter_dot_v1_dot_filter__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x61isle/shard/v1/shard.proto\x12\x0e\x61isle.shard.v1\x1a\x1c\x61isle/filter/v1/filter.proto\"\xe3\x01\n\rSearchRequest\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x15\n\rquery_vectors\x18\x02 \x01(\x0c\x12\x0c\n\x04rows\x18\x03 \x01(\x05\x12\x11\n\tdimension\x18\x04 \x01(\x05\x12\r\n\x05top_k\x18\x05 \x01(\x05\x12\x13\n\x0bsnapshot_id\x18\x06 \x01(\t\x12\x10\n\x08space_id\x18\x07 \x01(\t\x12\r\n\x05\x65xact\x18\x08 \x01(\x08\x12\x0e\n\x06\x63oarse\x18\t \x01(\x08\x12\r\n\x05\x62\x61tch\x18\n \x01(\x08\x12\'\n\x06\x66ilter\x18\x0b \x01(\x0b\x32\x17.aisle.filter.v1.Filter\"\x86\x01\n\nNeighbours\x12\x13\n\x0bproduct_ids\x18\x01 \x03(\t\x12\x11\n\timage_ids\x18\x02 \x03(\t\x12\x13\n\x0bimage_paths\x18\x03 \x03(\t\x12\x14\n\x0csimilarities\x18\x04 \x03(\x02\x12\x12\n\ncategories\x18\x05 \x03(\t\x12\x11\n\texhausted\x18\x06 \x01(\x08\"U\n\x0eSearchResponse\x12.\n\nneighbours\x18\x01 \x03(\x0b\x32\x1a.aisle.shard.v1.Neighbours\x12\x13\n\x0bsnapshot_id\x18\x02 \x01(\t\"g\n\x0f\x44\x65scribeRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x13\n\x0bsnapshot_id\x18\x03 \x01(\t\x12\x18\n\x10used_snapshot_id\x18\x04 \x01(\t\"l\n\x10ShardDescription\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\x0e\n\x06images\x18\x03 \x01(\x03\x12\x10\n\x08products\x18\x04 \x01(\x03\x12\x15\n\rindex_factory\x18\x05 \x01(\t\"\xad\x01\n\x10\x44\x65scribeResponse\x12\x30\n\x06shards\x18\x01 \x03(\x0b\x32 .aisle.shard.v1.ShardDescription\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0bsnapshot_id\x18\x03 \x01(\t\x12\x10\n\x08space_id\x18\x04 \x01(\t\x12\x11\n\tdimension\x18\x05 \x01(\x05\x12\x14\n\x0csnapshot_ids\x18\x06 \x03(\t2\xa6\x01\n\x0cShardService\x12G\n\x06Search\x12\x1d.aisle.shard.v1.SearchRequest\x1a\x1e.aisle.shard.v1.SearchResponse\x12M\n\x08\x44\x65scribe\x12\x1f.aisle.shard.v1.DescribeRequest\x1a .aisle.shard.v1.DescribeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x61isle/shard/v1/shard.proto\x12\x0e\x61isle.shard.v1\x1a\x1c\x61isle/filter/v1/filter.proto\"\xe3\x01\n\rSearchRequest\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x15\n\rquery_vectors\x18\x02 \x01(\x0c\x12\x0c\n\x04rows\x18\x03 \x01(\x05\x12\x11\n\tdimension\x18\x04 \x01(\x05\x12\r\n\x05top_k\x18\x05 \x01(\x05\x12\x13\n\x0bsnapshot_id\x18\x06 \x01(\t\x12\x10\n\x08space_id\x18\x07 \x01(\t\x12\r\n\x05\x65xact\x18\x08 \x01(\x08\x12\x0e\n\x06\x63oarse\x18\t \x01(\x08\x12\r\n\x05\x62\x61tch\x18\n \x01(\x08\x12\'\n\x06\x66ilter\x18\x0b \x01(\x0b\x32\x17.aisle.filter.v1.Filter\"\x86\x01\n\nNeighbours\x12\x13\n\x0bproduct_ids\x18\x01 \x03(\t\x12\x11\n\timage_ids\x18\x02 \x03(\t\x12\x13\n\x0bimage_paths\x18\x03 \x03(\t\x12\x14\n\x0csimilarities\x18\x04 \x03(\x02\x12\x12\n\ncategories\x18\x05 \x03(\t\x12\x11\n\texhausted\x18\x06 \x01(\x08\"U\n\x0eSearchResponse\x12.\n\nneighbours\x18\x01 \x03(\x0b\x32\x1a.aisle.shard.v1.Neighbours\x12\x13\n\x0bsnapshot_id\x18\x02 \x01(\t\"w\n\x0f\x44\x65scribeRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x13\n\x0bsnapshot_id\x18\x03 \x01(\t\x12\x18\n\x10used_snapshot_id\x18\x04 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x05 \x01(\t\"l\n\x10ShardDescription\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\x0e\n\x06images\x18\x03 \x01(\x03\x12\x10\n\x08products\x18\x04 \x01(\x03\x12\x15\n\rindex_factory\x18\x05 \x01(\t\"\xad\x01\n\x10\x44\x65scribeResponse\x12\x30\n\x06shards\x18\x01 \x03(\x0b\x32 .aisle.shard.v1.ShardDescription\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0bsnapshot_id\x18\x03 \x01(\t\x12\x10\n\x08space_id\x18\x04 \x01(\t\x12\x11\n\tdimension\x18\x05 \x01(\x05\x12\x14\n\x0csnapshot_ids\x18\x06 \x03(\t2\xa6\x01\n\x0cShardService\x12G\n\x06Search\x12\x1d.aisle.shard.v1.SearchRequest\x1a\x1e.aisle.shard.v1.SearchResponse\x12M\n\x08\x44\x65scribe\x12\x1f.aisle.shard.v1.DescribeRequest\x1a .aisle.shard.v1.DescribeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,11 +39,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEARCHRESPONSE']._serialized_start=443
   _globals['_SEARCHRESPONSE']._serialized_end=528
   _globals['_DESCRIBEREQUEST']._serialized_start=530
-  _globals['_DESCRIBEREQUEST']._serialized_end=633
-  _globals['_SHARDDESCRIPTION']._serialized_start=635
-  _globals['_SHARDDESCRIPTION']._serialized_end=743
-  _globals['_DESCRIBERESPONSE']._serialized_start=746
-  _globals['_DESCRIBERESPONSE']._serialized_end=919
-  _globals['_SHARDSERVICE']._serialized_start=922
-  _globals['_SHARDSERVICE']._serialized_end=1088
+  _globals['_DESCRIBEREQUEST']._serialized_end=649
+  _globals['_SHARDDESCRIPTION']._serialized_start=651
+  _globals['_SHARDDESCRIPTION']._serialized_end=759
+  _globals['_DESCRIBERESPONSE']._serialized_start=762
+  _globals['_DESCRIBERESPONSE']._serialized_end=935
+  _globals['_SHARDSERVICE']._serialized_start=938
+  _globals['_SHARDSERVICE']._serialized_end=1104
 # @@protoc_insertion_point(module_scope)

@@ -58,16 +58,18 @@ class SearchResponse(_message.Message):
     def __init__(self, neighbours: _Optional[_Iterable[_Union[Neighbours, _Mapping]]] = ..., snapshot_id: _Optional[str] = ...) -> None: ...
 
 class DescribeRequest(_message.Message):
-    __slots__ = ("page_size", "page_token", "snapshot_id", "used_snapshot_id")
+    __slots__ = ("page_size", "page_token", "snapshot_id", "used_snapshot_id", "caller")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_ID_FIELD_NUMBER: _ClassVar[int]
     USED_SNAPSHOT_ID_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
     snapshot_id: str
     used_snapshot_id: str
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., snapshot_id: _Optional[str] = ..., used_snapshot_id: _Optional[str] = ...) -> None: ...
+    caller: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., snapshot_id: _Optional[str] = ..., used_snapshot_id: _Optional[str] = ..., caller: _Optional[str] = ...) -> None: ...
 
 class ShardDescription(_message.Message):
     __slots__ = ("shard", "category", "images", "products", "index_factory")

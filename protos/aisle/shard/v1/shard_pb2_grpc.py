@@ -28,10 +28,10 @@ if _version_not_supported:
 class ShardServiceStub:
     """ShardService searches the shards of one searcher process. Only the gateway calls it.
 
-    A searcher follows the published snapshots and can search two of them at a time: the current one, and one more for
-    callers that have not moved on yet. A caller that names the snapshot and space that it expects never gets hits of
-    another one. Scores are higher-is-better. Errors carry `google.rpc.Status` with `ErrorInfo` (domain "aisle") and, where it applies,
-    `BadRequest`.
+    A searcher follows the published snapshots and can search up to three of them at a time: the current one, and others
+    for callers that answer from them. A caller that names the snapshot and space that it expects never gets hits of
+    another one. Scores are higher-is-better. Errors carry `google.rpc.Status` with `ErrorInfo` (domain "aisle") and,
+    where it applies, `BadRequest`.
     """
 
     def __init__(self, channel):
@@ -55,10 +55,10 @@ class ShardServiceStub:
 class ShardServiceServicer:
     """ShardService searches the shards of one searcher process. Only the gateway calls it.
 
-    A searcher follows the published snapshots and can search two of them at a time: the current one, and one more for
-    callers that have not moved on yet. A caller that names the snapshot and space that it expects never gets hits of
-    another one. Scores are higher-is-better. Errors carry `google.rpc.Status` with `ErrorInfo` (domain "aisle") and, where it applies,
-    `BadRequest`.
+    A searcher follows the published snapshots and can search up to three of them at a time: the current one, and others
+    for callers that answer from them. A caller that names the snapshot and space that it expects never gets hits of
+    another one. Scores are higher-is-better. Errors carry `google.rpc.Status` with `ErrorInfo` (domain "aisle") and,
+    where it applies, `BadRequest`.
     """
 
     def Search(self, request, context):
@@ -113,10 +113,10 @@ def add_ShardServiceServicer_to_server(servicer, server):
 class ShardService:
     """ShardService searches the shards of one searcher process. Only the gateway calls it.
 
-    A searcher follows the published snapshots and can search two of them at a time: the current one, and one more for
-    callers that have not moved on yet. A caller that names the snapshot and space that it expects never gets hits of
-    another one. Scores are higher-is-better. Errors carry `google.rpc.Status` with `ErrorInfo` (domain "aisle") and, where it applies,
-    `BadRequest`.
+    A searcher follows the published snapshots and can search up to three of them at a time: the current one, and others
+    for callers that answer from them. A caller that names the snapshot and space that it expects never gets hits of
+    another one. Scores are higher-is-better. Errors carry `google.rpc.Status` with `ErrorInfo` (domain "aisle") and,
+    where it applies, `BadRequest`.
     """
 
     @staticmethod

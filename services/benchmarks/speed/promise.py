@@ -1,0 +1,53 @@
+"""The promises about speed, row by row, from what was measured. Pure."""
+
+from services.benchmarks.targets import Target
+
+
+def latency_target(ratio: float) -> Target:
+    """A photo takes hardly longer than its work does: p50 at one in flight to the limit's."""
+    return _at_most("end-to-end p50 at one in flight to the limit's", {"ratio": 1.30}, {"ratio": ratio})
+
+
+def throughput_target(ratio: float) -> Target:
+    """Most of what the machine can do reaches callers: photos a second at the knee to the limit's."""
+    return Target("photos a second at the knee (p99 250 ms) to the limit's", {"ratio": 0.75}, {"ratio": ratio})
+
+
+def own_work_target(p50_ms: float) -> Target:
+    """The gateway's own work: all but the slower model and each wave's slowest shard."""
+    return _at_most("the gateway's own work, p50", {"ms": 2.0}, {"ms": p50_ms})
+
+
+def ceiling_target(photos_per_second: float) -> Target:
+    """What one gateway process can do when models and shards cost nothing."""
+    name = "one gateway before stubs, photos of 30 kB a second"
+    return Target(name, {"photos": 400.0}, {"photos": photos_per_second})
+
+
+def cascade_target(ratio: float) -> Target:
+    """What the cascade costs the machine: processor time of all processes for a photo, to the baseline's."""
+    return _at_most("processor time of a photo, cascade to baseline", {"ratio": 1.5}, {"ratio": ratio})
+
+
+def start_target(gateway_seconds: float, searcher_seconds: float) -> Target:
+    """A process soon serves: the gateway, and a searcher of 60,000 vectors."""
+    value = {"gateway": gateway_seconds, "searcher": searcher_seconds}
+    return _at_most("start to SERVING in seconds", {"gateway": 2.0, "searcher": 3.0}, value)
+
+
+def memory_target(gateway_bytes: int, searcher_bytes: int) -> Target:
+    """What processes keep in memory, a searcher's mapped index left out."""
+    value = {"gateway": gateway_bytes / 1e6, "searcher": searcher_bytes / 1e6}
+    return _at_most("resident memory in MB", {"gateway": 200.0, "searcher": 150.0}, value)
+
+
+def soak_target(memory_ratio: float, p99_ratio: float, errors: int) -> Target:
+    """Nothing grows and nothing slows down in a long run at 80 % of the knee."""
+    value = {"memory": memory_ratio, "p99": p99_ratio, "errors": float(errors)}
+    return _at_most(
+        "a long run: last to first memory and p99; errors", {"memory": 1.02, "p99": 1.1, "errors": 0}, value
+    )
+
+
+def _at_most(name: str, reach: dict[str, float], value: dict[str, float]) -> Target:
+    return Target(name, reach, value, at_most=tuple(reach))

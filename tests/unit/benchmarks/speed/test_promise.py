@@ -1,0 +1,25 @@
+"""The promises about speed: each row says what is to be reached, and on which side of it."""
+
+import pytest
+
+from services.benchmarks.speed import promise
+from services.benchmarks.targets import Target
+
+
+@pytest.mark.parametrize(
+    ("kept", "missed"),
+    [
+        (promise.latency_target(1.30), promise.latency_target(1.31)),
+        (promise.throughput_target(0.75), promise.throughput_target(0.74)),
+        (promise.own_work_target(2.0), promise.own_work_target(2.1)),
+        (promise.ceiling_target(400.0), promise.ceiling_target(399.0)),
+        (promise.cascade_target(1.5), promise.cascade_target(1.51)),
+        (promise.start_target(2.0, 3.0), promise.start_target(1.0, 3.1)),
+        (promise.memory_target(200_000_000, 150_000_000), promise.memory_target(201_000_000, 1)),
+        (promise.soak_target(1.02, 1.1, 0), promise.soak_target(1.0, 1.0, 1)),
+    ],
+)
+def test_a_figure_at_its_bound_keeps_the_promise_and_one_beyond_does_not(kept: Target, missed: Target) -> None:
+    """Ratios to the limit, times and memory are bounded from above, photos a second from below."""
+    assert kept.met
+    assert not missed.met
