@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from services.common.replacing import write_in_one_step
+
 Figures = Mapping[str, float]
 
 
@@ -38,9 +40,7 @@ def write_report(path: Path, targets: Sequence[Target], further: Mapping[str, An
     """Write `report.json`: `targets`, each with name, reach, value and met, and what else is worth knowing."""
     rows = [{**asdict(target), "met": target.met} for target in targets]
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(json.dumps({"targets": rows, **further}, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    write_in_one_step(path, json.dumps({"targets": rows, **further}, indent=2) + "\n")
 
 
 def table(targets: Sequence[Target]) -> str:

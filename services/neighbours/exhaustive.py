@@ -100,7 +100,10 @@ def _inner_products(xq: NDArray[np.float32], vectors: Any, rows: NDArray[np.int6
 
 
 def _best(D: NDArray[np.float32], I: NDArray[np.int64], k: int) -> Neighbours:  # noqa: N803, E741 - FAISS's names
-    """Return the `k` best neighbours of each query; ties break by lower number."""
+    """Return the `k` best neighbours of each query, ties by lower number.
+
+    Which of those that tie with the last one stay is left open, as FAISS leaves it.
+    """
     if D.shape[1] > k:
         places = np.argpartition(-D, k - 1, axis=1)[:, :k]
         D, I = np.take_along_axis(D, places, axis=1), np.take_along_axis(I, places, axis=1)  # noqa: N806, E741

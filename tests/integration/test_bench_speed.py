@@ -12,7 +12,7 @@ from services.benchmarks.scale.photos import ServedModels, served_models
 from services.benchmarks.speed.ceiling import BeforeStubs, gateway_before_stubs, usual_photos
 from services.benchmarks.speed.limit import Limit
 from services.benchmarks.speed.ratios import ratio_of
-from services.benchmarks.speed.starting import Started
+from services.benchmarks.starting import Started
 from services.common.errors import Internal
 from services.loadtest.synthetic import synthetic_jpeg
 from services.models.process import TritonProcess

@@ -4,6 +4,7 @@ Every fake keeps a diary of what was asked of it and of what was cancelled; a te
 """
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,8 @@ RULES = SearchRules(
 KEY = SnapshotKey("20260131T120000Z-0123456789ab", "0123456789abcdef", 4)
 """Of every manifest that `manifest_of` makes, if nothing else is said."""
 ADMISSION = AdmissionRules(LimitRules(least=8, most=8), max_waiting=0)
+LIKELY = 1 / (1 + math.exp(-2.5))
+"""What the map of shards that nothing was fitted to makes of a similarity of 0.75: log-odds of 10 x 0.75 - 5."""
 
 
 def manifest_of(

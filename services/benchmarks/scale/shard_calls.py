@@ -1,7 +1,5 @@
 """A searcher as a process of its own, and calls to it."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,16 +14,13 @@ from numpy.typing import NDArray
 
 from services.benchmarks.gallery import Vectors
 from services.benchmarks.scale.drawing import LOT
-from services.cli.child import Child
+from services.benchmarks.starting import started
 from services.cli.machine import free_ports
 from services.cli.specs import searcher_spec
 from services.common.channels import channel_options
-from services.common.errors import Internal
 from services.snapshot.manifest import Manifest
 
 TOP_K = 10
-_GRACE_SECONDS = 20.0
-_POLL_SECONDS = 0.01
 _TIMEOUT_SECONDS = 120.0
 
 
@@ -92,23 +87,11 @@ async def running_searcher(
     """
     [port] = free_ports(1)
     spec = searcher_spec(str(root), manifest.snapshot_id, slugs, port)
-    began = time.perf_counter()
-    _make(folder)
-    child = await Child.start(spec, folder / f"{spec.name}.log")
-    try:
-        while not child.says_serving():
-            if child.exit_status is not None:
-                raise Internal(child.why_it_ended())
-            await asyncio.sleep(_POLL_SECONDS)
-        ready_seconds = time.perf_counter() - began
-        async with grpc.aio.insecure_channel(spec.address, options=channel_options()) as channel:
-            yield ShardCalls(shard_pb2_grpc.ShardServiceStub(channel), manifest, ready_seconds)
-    finally:
-        await child.stop(_GRACE_SECONDS)
-
-
-def _make(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    async with (
+        started(spec, folder) as searcher,
+        grpc.aio.insecure_channel(searcher.address, options=channel_options()) as channel,
+    ):
+        yield ShardCalls(shard_pb2_grpc.ShardServiceStub(channel), manifest, searcher.ready_seconds)
 
 
 def recall(found: Sequence[Sequence[str]], exact: Sequence[Sequence[str]]) -> float:

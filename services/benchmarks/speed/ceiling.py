@@ -13,7 +13,7 @@ from typing import Any
 
 import grpc.aio
 
-from services.benchmarks.speed.starting import Started, started
+from services.benchmarks.starting import Started, started
 from services.cli.machine import free_ports
 from services.cli.processes import Kind, ProcessSpec
 from services.cli.specs import gateway_spec

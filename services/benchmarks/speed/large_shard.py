@@ -16,7 +16,7 @@ from services.benchmarks.scale.photos import ServedModels
 from services.benchmarks.scale.shard_calls import ShardCalls
 from services.benchmarks.scale.shop import Photos, shop_of
 from services.benchmarks.speed.footprint import resident_without_index
-from services.benchmarks.speed.starting import started
+from services.benchmarks.starting import started
 from services.cli.machine import free_ports
 from services.cli.specs import searcher_spec
 from services.common.channels import channel_options
