@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.errors import SettingsInvalid
-from services.indexer.index_choice import index_factory
+from services.indexer.index_choice import index_factories
 from services.indexer.tuning import Tuned, tune
 from services.neighbours.anatomy import Anatomy
 from services.neighbours.selection import Selection
@@ -48,7 +48,7 @@ class Built:
 def build_index(
     vectors: NDArray[np.float32], product_of_row: NDArray[np.integer], rules: IndexRules = DEFAULT_RULES
 ) -> Built:
-    """Build and tune an index; one that was chosen by size and does not find enough gives way to an exact one.
+    """Build and tune an index; one that was chosen by size and does not find enough gives way to a closer one.
 
     Args:
         vectors: float32 `(images, dimension)`, of unit length.
@@ -59,10 +59,11 @@ def build_index(
         SettingsInvalid: FAISS does not know the factory string, can't build it from these vectors, or makes an index of
             it that can't be asked as searchers ask.
     """
-    factory = rules.factory or index_factory(len(vectors), vectors.shape[1], rules.memory_limit_bytes)
-    built = _built(vectors, product_of_row, factory, rules.wanted_recall)
-    if built.tuned.recall_at_10 < rules.wanted_recall and not rules.factory:
-        return _built(vectors, product_of_row, "Flat", rules.wanted_recall)
+    chosen = index_factories(len(vectors), vectors.shape[1], rules.memory_limit_bytes)
+    for factory in (rules.factory,) if rules.factory else chosen:
+        built = _built(vectors, product_of_row, factory, rules.wanted_recall)
+        if built.tuned.recall_at_10 >= rules.wanted_recall:
+            break
     return built
 
 

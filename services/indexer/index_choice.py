@@ -6,13 +6,13 @@ EXACT_VECTORS = 5_000
 """Up to here an exact scan takes 0.2 ms of one core; it is built in no time and never misses a neighbour."""
 _SCANNED_VECTORS = 500_000
 """Up to here 4-bit codes of all vectors are scanned; beyond, most lists of them are left out."""
-_NUMBERS_PER_CODE = 2
-_MOST_NUMBERS_PER_CODE = 8
+_NUMBERS_PER_CODE = (1, 2, 4, 8)
 """Coarser codes rank so badly that too many vectors have to be compared exactly."""
+_USUAL_NUMBERS_PER_CODE = 2
 
 
-def index_factory(vectors: int, dimension: int, memory_limit_bytes: int | None = None) -> str:
-    """Return FAISS's factory string for so many vectors.
+def index_factories(vectors: int, dimension: int, memory_limit_bytes: int | None = None) -> tuple[str, ...]:
+    """Return FAISS's factory strings for so many vectors, the quickest to search first; the last one misses nothing.
 
     Exact up to 5,000; above, product-quantised codes of 4 bits that are scanned with SIMD registers as look-up tables
     (Andre, Kermarrec and Le Scouarnec, "Quicker ADC", 2019), the best of which are compared again by their exact
@@ -22,19 +22,19 @@ def index_factory(vectors: int, dimension: int, memory_limit_bytes: int | None =
         vectors: at least 1.
         dimension: of each.
         memory_limit_bytes: what the codes may take; they become coarser to fit in. None for no limit.
+
+    Returns:
+        What to build, and what to build instead when that does not find enough: finer codes, as far as they fit in.
     """
     if vectors <= EXACT_VECTORS:
-        return "Flat"
-    numbers_per_code = _NUMBERS_PER_CODE if dimension % _NUMBERS_PER_CODE == 0 else 1
-    while (
-        memory_limit_bytes is not None
-        and vectors * dimension // numbers_per_code // 2 > memory_limit_bytes
-        and numbers_per_code < _MOST_NUMBERS_PER_CODE
-        and dimension % (2 * numbers_per_code) == 0
-    ):
-        numbers_per_code *= 2
-    codes = f"PQ{dimension // numbers_per_code}x4fs,RFlat"
-    return codes if vectors <= _SCANNED_VECTORS else f"IVF{lists_for(vectors)},{codes}"
+        return ("Flat",)
+    limit = math.inf if memory_limit_bytes is None else memory_limit_bytes
+    usable = [numbers for numbers in _NUMBERS_PER_CODE if dimension % numbers == 0]
+    fitting = [numbers for numbers in usable if vectors * dimension // numbers // 2 <= limit] or usable[-1:]
+    usual = min((numbers for numbers in fitting if numbers >= _USUAL_NUMBERS_PER_CODE), default=fitting[-1])
+    lists = f"IVF{lists_for(vectors)}," if vectors > _SCANNED_VECTORS else ""
+    codes = (f"PQ{dimension // numbers}x4fs" for numbers in reversed(fitting) if numbers <= usual)
+    return (*(f"{lists}{each},RFlat" for each in codes), "Flat")
 
 
 def lists_for(vectors: int) -> int:

@@ -1,6 +1,6 @@
 """What people should know about the indexes of a new snapshot, a sentence each. Pure."""
 
-from services.indexer.index_choice import index_factory
+from services.indexer.index_choice import index_factories
 from services.snapshot.index_rules import IndexRules
 from services.snapshot.manifest import Manifest, Segment
 
@@ -33,4 +33,4 @@ def _remark(slug: str, segment: Segment, manifest: Manifest) -> str:
 
 
 def _chosen(segment: Segment, dimension: int, rules: IndexRules) -> str:
-    return rules.factory or index_factory(segment.images, dimension, rules.memory_limit_bytes)
+    return rules.factory or index_factories(segment.images, dimension, rules.memory_limit_bytes)[0]

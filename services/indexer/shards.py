@@ -88,11 +88,11 @@ def _found_by(index: VectorIndex, golden: GoldenQueries, slug: str) -> GoldenQue
     """
     if not len(golden.rows):
         return golden
-    nearest = index.nearest(golden.query_vectors, index.first_fetch)
-    right = nearest.rows[:, 0] == golden.rows
+    similarities, rows = index.nearest(golden.query_vectors, index.first_fetch).firsts()
+    right = rows == golden.rows
     if not right.any():
         raise Internal(f"shard {slug}: its index does not find the vectors that were put into it")
-    return GoldenQueries(golden.query_vectors[right], golden.rows[right], nearest.similarities[right, 0])
+    return GoldenQueries(golden.query_vectors[right], golden.rows[right], similarities[right])
 
 
 def _write_index(path: Path, index: Any) -> None:

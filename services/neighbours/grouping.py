@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Compared: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
 """Similarities float32 `(queries, n)` to some rows, and which rows these are, int64 `(n,)`, increasing."""
+
+_SIGN: Final = np.uint32(1 << 31)
+_ROW_BITS: Final = np.uint64(32)
+_ROW: Final = np.uint64((1 << 32) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +52,15 @@ def group_by_product(
     filled = rows >= 0
     if not filled.all():
         similarities, rows = similarities[filled], rows[filled]
-    order = np.lexsort((rows, -similarities))
-    first_of_product: dict[int, int] = {}
-    # A dictionary beats np.unique at the usual ten to a hundred neighbours (4 against 20 microseconds for 11).
-    for place, product in zip(order.tolist(), product_of_row[rows[order]].tolist(), strict=True):
-        first_of_product.setdefault(product, place)
-        if len(first_of_product) == top_k:
-            break
-    kept = np.fromiter(first_of_product.values(), dtype=np.int64, count=len(first_of_product))
-    enough = kept.size == top_k and similarities[kept[-1]] > floor
-    return Grouped(rows[kept], similarities[kept], settled=bool(enough or floor == -np.inf))
+    ranks = np.sort(_ranks(similarities, rows))
+    products = product_of_row[ranks & _ROW].astype(np.intp)
+    places = np.arange(len(products))
+    first_place = np.empty(products.max(initial=-1) + 1, np.intp)  # read only where it is written
+    first_place[products[::-1]] = places[::-1]  # of several the last is kept: the first place
+    kept = ranks[first_place[products] == places][:top_k]
+    kept_rows, kept_similarities = (kept & _ROW).astype(np.int64), _similarities(kept)
+    enough = kept.size == top_k and kept_similarities[-1] > floor
+    return Grouped(kept_rows, kept_similarities, settled=bool(enough or floor == -np.inf))
 
 
 def group_every_row(
@@ -86,6 +89,24 @@ def group_every_row(
             better = np.flatnonzero(is_best & (similarities[query] > before[products_of_rows]))[::-1]
             best_rows[query, products_of_rows[better]] = rows[better]  # of several the last is kept: the lowest row
     return [_first(best[query], best_rows[query], top_k) for query in range(queries)]
+
+
+def _ranks(similarities: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return numbers that sort as hits rank: the most similar first, and of equals the lower row.
+
+    A hit's similarity stands above its row, as an integer of the same order: a float's bits, those of negative ones
+    reversed. One sort of integers takes a tenth of what sorting by two keys takes: 8 against 80 microseconds for 1,104.
+    """
+    bits = (similarities + np.float32(0)).view(np.uint32)  # -0 becomes 0
+    increasing = np.where(bits & _SIGN, ~bits, bits | _SIGN)
+    return (~increasing).astype(np.uint64) << _ROW_BITS | rows.astype(np.uint64)
+
+
+def _similarities(ranks: NDArray[np.uint64]) -> NDArray[np.float32]:
+    """Return the similarities that ranks were made of."""
+    increasing = ~(ranks >> _ROW_BITS).astype(np.uint32)
+    bits: NDArray[np.uint32] = np.where(increasing & _SIGN, increasing & ~_SIGN, ~increasing)
+    return bits.view(np.float32)
 
 
 def _first(best: NDArray[np.float32], best_rows: NDArray[np.int64], top_k: int) -> Grouped:

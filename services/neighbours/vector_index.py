@@ -36,7 +36,7 @@ class Nearest:
     """The nearest rows of each query.
 
     Attributes:
-        similarities: float32 `(queries, n)`, not increasing; -inf where a place is empty.
+        similarities: float32 `(queries, n)`, in any order; -inf where a place is empty.
         rows: int64 `(queries, n)`; -1 where a place is empty.
         floors: float32 `(queries,)`: rows that are not here may be as similar as this; -inf when all are here.
     """
@@ -44,6 +44,11 @@ class Nearest:
     similarities: NDArray[np.float32]
     rows: NDArray[np.int64]
     floors: NDArray[np.float32]
+
+    def firsts(self) -> Neighbours:
+        """Return the most similar row of each query, and its similarity: float32 and int64 `(queries,)`."""
+        queries, places = np.arange(len(self.rows)), self.similarities.argmax(axis=1)
+        return self.similarities[queries, places], self.rows[queries, places]
 
 
 class VectorIndex:
@@ -115,7 +120,7 @@ class VectorIndex:
         if selection is not None:
             similarities, rows = _passed(similarities, rows, selection.mask)
         if self._anatomy.refines:
-            similarities, rows = _by_similarity(similarities_of(self._anatomy.storage, xq, rows), rows)
+            similarities = similarities_of(self._anatomy.storage, xq, rows)
             # Codes only propose: a row that was not proposed may be as similar as the least similar of those that were.
             floors = np.where(floors == -np.inf, floors, similarities.min(axis=1, initial=np.inf, where=rows >= 0))
         return Nearest(similarities, rows, floors)
@@ -142,11 +147,6 @@ def _passed(similarities: NDArray[np.float32], rows: NDArray[np.int64], mask: ND
 def _are_enough(rows: NDArray[np.int64], k: int) -> bool:
     """Return whether about as many rows passed as were expected, for every query."""
     return bool(((rows >= 0).sum(axis=1) * _FEW >= k).all())
-
-
-def _by_similarity(similarities: NDArray[np.float32], rows: NDArray[np.int64]) -> Neighbours:
-    order = np.argsort(-similarities, axis=1)
-    return np.take_along_axis(similarities, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
 
 def _nothing(queries: int) -> Nearest:

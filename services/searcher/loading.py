@@ -80,6 +80,12 @@ class LoadedSnapshot:
     shards: Mapping[str, Shard]
     known: Known
 
+    def warm(self) -> None:
+        """Search each shard as a first caller would."""
+        queries = next(iter(self.known.segments.values())).queries[:1]
+        for shard in self.shards.values():
+            shard.search(queries, _WARM_UP_TOP_K)
+
 
 def chosen_shards(manifest: Manifest, slugs: Sequence[str]) -> tuple[ShardEntry, ...]:
     """Return the manifest's entries of the shards to serve, by slug.

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from threading import Barrier
 from typing import TypeVar
 
 from services.common.admission import Admission, AdmissionRules
@@ -15,7 +16,11 @@ T = TypeVar("T")
 
 
 class SearchPool:
-    """Runs blocking searches in threads, and refuses at once what could not be answered in time anyway."""
+    """Runs blocking searches in threads, and refuses at once what could not be answered in time anyway.
+
+    Attributes:
+        threads: searches at once.
+    """
 
     def __init__(
         self,
@@ -25,7 +30,7 @@ class SearchPool:
         prepare_thread: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Create a pool; its threads start with the first searches.
+        """Create a pool; its threads start when they are warmed, or with the first searches.
 
         Args:
             threads: searches at once.
@@ -34,8 +39,29 @@ class SearchPool:
             clock: seconds, monotonic.
         """
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="search", initializer=prepare_thread)
+        self.threads = threads
         # A search needs one core and nothing else: more than there are threads can't run, so there is no limit to find.
         self._admission = Admission(AdmissionRules(LimitRules(least=threads, most=threads), max_waiting), clock)
+
+    @property
+    def in_flight(self) -> int:
+        """Searches that have a thread."""
+        return self._admission.in_flight
+
+    @property
+    def waiting(self) -> int:
+        """Searches that wait for one."""
+        return self._admission.waiting
+
+    async def warm(self, search: Callable[[], object]) -> None:
+        """Run a search in every thread: the first one in each would take twice as long as those that follow."""
+        all_here = Barrier(self.threads)
+
+        def once_in_each() -> None:
+            all_here.wait()
+            search()
+
+        await asyncio.gather(*(asyncio.wrap_future(self._executor.submit(once_in_each)) for _ in range(self.threads)))
 
     async def run(
         self,

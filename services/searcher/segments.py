@@ -103,11 +103,10 @@ def _check_golden_queries(
     if numbers.size != table.num_rows * dimension:
         raise SnapshotInvalid(f"{name}: its query vectors are not of dimension {dimension}")
     query_vectors: NDArray[np.float32] = numbers.astype(np.float32).reshape(table.num_rows, dimension)
-    found = index.nearest(query_vectors, index.first_fetch)
+    found = zip(*index.nearest(query_vectors, index.first_fetch).firsts(), strict=True)
     known = zip(table["image_id"].to_pylist(), table["similarity"].to_pylist(), strict=True)
-    for query, (known_id, known_similarity) in enumerate(known):
-        image_id = items["image_id"][int(found.rows[query, 0])].as_py()
-        similarity = float(found.similarities[query, 0])
+    for query, ((known_id, known_similarity), (similarity, row)) in enumerate(zip(known, found, strict=True)):
+        image_id = items["image_id"][int(row)].as_py()
         if image_id != known_id or abs(similarity - known_similarity) > _SIMILARITY_TOLERANCE:
             raise SnapshotInvalid(
                 f"{segment.index.file.path}: golden query {query} of {name} should find image {known_id!r} at "

@@ -20,7 +20,7 @@ from services.common.errors import AisleError
 from services.indexer.answers import PhotoAnswers
 from services.indexer.calibration import Calibration, calibrate
 from services.indexer.heldout import HeldOut
-from services.indexer.index_choice import index_factory
+from services.indexer.index_choice import index_factories
 from services.indexer.partitioning import ShardPlan, partition
 from services.indexer.shards import write_shard
 from services.snapshot.index_rules import DEFAULT_RULES
@@ -218,6 +218,6 @@ def _key(shop: Shop, models: ServedModels) -> str:
         "gallery": [asdict(gallery.shape), gallery.seed, asdict(gallery.likeness), means],
         "names": shop.names,
         "models": [models.embedder.sha256, models.classifier.sha256],
-        "indexes": [asdict(DEFAULT_RULES), [index_factory(size, gallery.dimension) for size in sizes]],
+        "indexes": [asdict(DEFAULT_RULES), [index_factories(size, gallery.dimension) for size in sizes]],
     }
     return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]

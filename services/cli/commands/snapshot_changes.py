@@ -161,9 +161,11 @@ def compact(
 
     Example: aisle snapshot compact --all
     """
+    from services.cli.console import messages
     from services.indexer.compacting import compact as compact_snapshot
     from services.indexer.compaction import EVERYTHING, CompactionRules
     from services.indexer.display import TerminalProgress
+    from services.indexer.remarks import index_remarks
     from services.snapshot.index_rules import memory_limit
     from services.snapshot.store import SnapshotStore
     from services.snapshot.writer_lock import default_work_root
@@ -182,6 +184,8 @@ def compact(
             work_root=work_root or default_work_root(),
             index_rules=index_rules,
         )
+    for remark in index_remarks(report.after) if report.published_at is not None else ():
+        messages().print(remark, markup=False, soft_wrap=True)
     _tell(report, snapshot_root, wait, wait_seconds, as_json=as_json)
 
 

@@ -13,6 +13,7 @@ from services.cli.exit_codes import ExitCode
 from services.cli.snapshots import change_lines, read_ids, size_words
 from services.cli.verifying import verify_snapshot
 from services.common.errors import InvalidArgument, SpaceMismatch
+from services.indexer import remarks
 from services.indexer.changing import ChangeReport
 from services.snapshot.root import SnapshotRoot
 from services.snapshot.writer_lock import sole_writer
@@ -169,6 +170,18 @@ def test_a_root_without_snapshots_says_what_to_do(tmp_path: Path, capsys: pytest
         assert "aisle index" in capsys.readouterr().err
     assert _aisle(shop, "list") == ExitCode.OK
     assert not (tmp_path / "none").exists()
+
+
+def test_compact_remarks_on_the_new_indexes(
+    shop: Shop, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the results, so that programs read those undisturbed; where nothing was built, there is nothing to say."""
+    monkeypatch.setattr(remarks, "index_remarks", lambda manifest: [f"{manifest.snapshot_id} finds too little"])
+    for all_of_them in (["--all"], []):
+        assert _aisle(shop, "compact", *all_of_them, "--json") == ExitCode.OK
+        told = capsys.readouterr()
+        assert told.err == (f"{shop.store.current_id()} finds too little\n" if all_of_them else "")
+        assert json.loads(told.out)["changed"] == bool(all_of_them)
 
 
 def test_ids_that_are_no_text_are_refused(tmp_path: Path) -> None:

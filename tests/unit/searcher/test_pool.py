@@ -68,6 +68,17 @@ async def test_never_more_at_once_than_threads() -> None:
     assert gate.most_at_once == 2
 
 
+async def test_warming_runs_in_every_thread_once() -> None:
+    """However quick the first one is, it does not take the others' turns."""
+    threads: list[str] = []
+    async with pool_of(3, 0) as pool:
+        await pool.warm(lambda: threads.append(threading.current_thread().name))
+        await pool.run(lambda: threads.append(threading.current_thread().name))
+
+    assert len(set(threads)) == 3
+    assert len(threads) == 4
+
+
 async def test_beyond_the_queue_it_is_overloaded_and_says_when_to_come_back() -> None:
     """One runs, one waits, the third is refused at once; when the two are done, there is room again."""
     gate = Gate()

@@ -41,5 +41,6 @@ class Aisle:
     def search(self, query: NDArray[np.float32], wanted: Filter) -> Ids:
         """Evaluate the filter, as for one that is new, and search what passes."""
         selection = None if wanted.lots_below is None else Selection(self._lots < wanted.lots_below)
-        rows: Ids = self._index.nearest(query[np.newaxis], self._fetch, selection=selection).rows[0, :IMAGES]
-        return rows
+        nearest = self._index.nearest(query[np.newaxis], self._fetch, selection=selection)
+        best: Ids = nearest.rows[0, np.argsort(-nearest.similarities[0])[:IMAGES]]
+        return best
