@@ -3,14 +3,17 @@
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from services.common.errors import AisleError, InvalidArgument, SettingsInvalid, Unavailable
+from services.common.security.dialling import Dialler
 from services.common.settings import load_settings
 from services.common.telemetry import configure_logging, get_logger
 from services.indexer.adding import add_to_snapshot
 from services.indexer.config import IndexerSettings
 from services.indexer.display import TerminalProgress
 from services.indexer.pipeline import build_snapshot
+from services.models.client import TritonModels
 from services.snapshot.words import relevance_words
 
 
@@ -29,7 +32,8 @@ def main(argv: Sequence[str]) -> int:
     log = get_logger()
     try:
         with TerminalProgress() as progress:
-            report = (add_to_snapshot if settings.add else build_snapshot)(settings, progress)
+            connect = partial(TritonModels, dialler=Dialler(settings.triton_credentials))
+            report = (add_to_snapshot if settings.add else build_snapshot)(settings, progress, connect=connect)
     except KeyboardInterrupt:
         log.warning("interrupted", remedy="the same command continues where this run stopped")
         return 130

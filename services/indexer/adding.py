@@ -30,7 +30,8 @@ from services.indexer.progress import Progress
 from services.indexer.remarks import index_remarks
 from services.indexer.shards import write_segment, write_shard
 from services.indexer.triton import Models, Triton
-from services.models.client import EMBEDDER, TritonModels
+from services.models.client import TritonModels
+from services.models.metadata import EMBEDDER
 from services.relevance.scoring import SimilarityMap
 from services.snapshot.index_rules import DEFAULT_RULES
 from services.snapshot.manifest import Manifest, ShardEntry

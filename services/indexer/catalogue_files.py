@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from services.common.errors import CatalogueInvalid
-from services.snapshot.tables import KEY_COLUMNS
+from services.snapshot.tables import KEY_COLUMNS, is_attribute
 
 LEADING_ZERO = r"^[+-]?0[0-9xX]"
 """007 and 0x1F are names: as numbers they would come back as 7 and 31."""
@@ -81,9 +81,10 @@ def read_parquet(name: str, content: bytes) -> RawCatalogue:
     """
     try:
         table = pq.read_table(pa.BufferReader(content))
-    except (pa.ArrowInvalid, OSError) as error:
+        names = table.column_names
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise CatalogueInvalid(f"{name}: not a Parquet file: {error}") from error
-    _checked_header(name, table.column_names)
+    _checked_header(name, names)
     plain = pa.table({field.name: _plain(name, field, table[field.name]) for field in table.schema})
     return RawCatalogue(plain, list(range(1, table.num_rows + 1)))
 
@@ -132,11 +133,9 @@ def _plain(name: str, field: pa.Field, values: pa.ChunkedArray) -> pa.ChunkedArr
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         kind = pa.string()
-    if not (pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        raise CatalogueInvalid(
-            f"{name}: column {field.name!r} holds {field.type}; only strings and numbers can be attributes",
-            field=field.name,
-        )
+    if not is_attribute(kind):
+        wanted = "it has to hold strings" if field.name in KEY_COLUMNS else "only strings and numbers can be attributes"
+        raise CatalogueInvalid(f"{name}: column {field.name!r} holds {field.type}; {wanted}", field=field.name)
     try:
         plain = values.cast(kind)
     except pa.ArrowInvalid as error:

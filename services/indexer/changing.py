@@ -75,8 +75,7 @@ class Change:
                 "shards": tuple(sorted(shards, key=lambda shard: (shard.baseline, shard.slug))),
             }
         )
-        manifest = stamped(manifest, now, after=self.parent.snapshot_id)
-        publish(self._root_url, self.draft, manifest)
+        manifest = publish(self._root_url, self.draft, stamped(manifest, now, after=self.parent.snapshot_id))
         return ChangeReport(self.parent, manifest, time.time())
 
     def nothing(self) -> ChangeReport:
@@ -103,6 +102,7 @@ def changing(snapshot_root: str, work_root: Path, *, patient: bool = False) -> I
         store = SnapshotStore(snapshot_root)
         draft = writers_folder(root, work_root) / "building" / "change"
         shutil.rmtree(draft, ignore_errors=True)  # a crashed change's
+        draft.unlink(missing_ok=True)  # or what somebody has put there
         draft.mkdir(parents=True)
         try:
             yield Change(store, store.manifest(), draft, snapshot_root)

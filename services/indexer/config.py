@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from services.common.cores import available_cores
+from services.common.security.credentials import Credentials, credentials_for
 from services.common.settings import Settings
 from services.common.telemetry import LogLevel
 from services.snapshot.index_rules import IndexRules, memory_limit
@@ -34,6 +35,14 @@ class IndexerSettings(Settings):
     """Folder that the photos' paths are relative to; the image root when not given."""
     triton: str = "127.0.0.1:8001"
     """Triton's gRPC address; 8001 is its own default."""
+    triton_tls_ca: Path | None = None
+    """PEM file with the authorities of Triton's certificate; None to speak without TLS to it."""
+    triton_tls_server_name: str | None = None
+    """The name in Triton's certificate, when it is not the address's."""
+    tls_certificate: Path | None = None
+    """PEM file with the indexer's certificate, for a Triton that asks for one."""
+    tls_key: Path | None = None
+    """PEM file with its key."""
     dataset: str = ""
     """The catalogue's name, for people; empty: the name of its file."""
     baseline: bool = True
@@ -72,6 +81,11 @@ class IndexerSettings(Settings):
         if self.ignore_existing and not self.add:
             raise ValueError("ignore_existing is for what is added: a whole catalogue has each picture once")
         return self
+
+    @property
+    def triton_credentials(self) -> Credentials:
+        """What Triton is shown, and what it has to show."""
+        return credentials_for(self.triton_tls_ca, self.triton_tls_server_name, self.tls_certificate, self.tls_key)
 
     @property
     def index_rules(self) -> IndexRules:

@@ -20,6 +20,7 @@ from services.indexer.progress import Progress
 from services.indexer.skips import SkipList
 from services.indexer.triton import Triton
 from services.models.metadata import ModelInfo
+from services.snapshot.durable import naming
 from services.snapshot.root import SnapshotRoot
 
 _JOURNAL: Final = "vectors.journal"
@@ -78,7 +79,8 @@ def embedded_catalogue(
     work = _work_folder(settings, catalogue, embedder)
     skips = SkipList(work / "skipped.csv", catalogue, settings.max_unreadable_share)
     # The journal's lock is held to the end: two builds must not share a draft.
-    with closing(Journal(work / _JOURNAL, rows=len(catalogue), dimension=embedder.output_size)) as journal:
+    journal = Journal(work / _JOURNAL, rows=len(catalogue), dimension=embedder.output_size)
+    with naming(work), closing(journal):
         waiting = [picture for picture in pictures if not journal.holds(picture)]
         progress.begin("embedding pictures", total=len(pictures), done=len(pictures) - len(waiting))
         try:

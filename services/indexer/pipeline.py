@@ -20,8 +20,8 @@ from services.indexer.progress import Progress
 from services.indexer.remarks import index_remarks
 from services.indexer.shards import write_shard
 from services.indexer.triton import Models, Triton
-from services.models.client import CLASSIFIER, EMBEDDER, TritonModels
-from services.models.metadata import ModelInfo
+from services.models.client import TritonModels
+from services.models.metadata import CLASSIFIER, EMBEDDER, ModelInfo
 from services.snapshot.current import found_current, read_current
 from services.snapshot.index_rules import IndexRules
 from services.snapshot.manifest import EmbedderEntry, Manifest, ShardEntry
@@ -98,7 +98,7 @@ def build_snapshot(
         with writer_lock(root, settings.work_root, patient=True):
             replaced = found_current(root) if settings.replace else begun_with
             manifest = stamped(manifest, now(), after=replaced or "")
-            publish(settings.snapshot_root, draft, manifest, instead_of=replaced)
+            manifest = publish(settings.snapshot_root, draft, manifest, instead_of=replaced)
             published_at = time.time()
         shutil.rmtree(draft, ignore_errors=True)  # still there when the root is remote
     remarks = (*calibration.remarks, *index_remarks(manifest))

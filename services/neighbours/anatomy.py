@@ -74,6 +74,11 @@ class Anatomy:
         return isinstance(self.storage, faiss.IndexFlat | faiss.IndexScalarQuantizer)
 
     @property
+    def keeps_vectors(self) -> bool:
+        """Whether the storage has the vectors as they are, and no codes of them."""
+        return isinstance(self.storage, faiss.IndexFlat)
+
+    @property
     def lists(self) -> int:
         """The number of lists among which the proposer chooses; 0 when it has none."""
         return int(self.proposer.nlist) if self.knob is Knob.NPROBE else 0

@@ -60,6 +60,19 @@ def nearest_of_all(anatomy: Anatomy, xq: NDArray[np.float32], k: int, selection:
     return best
 
 
+def lengths(anatomy: Anatomy) -> NDArray[np.float32]:
+    """Return the length of every vector in an index, float32 `(vectors,)`; NaN for one with a number that is none."""
+    dimension, found = anatomy.index.d, np.empty(anatomy.index.ntotal, np.float32)
+    if anatomy.storage is not None and anatomy.keeps_vectors:
+        _norms(found, anatomy.storage.get_xb(), dimension)
+        return found
+    for start in range(0, len(found), _BLOCK_ROWS):
+        block = found[start : start + _BLOCK_ROWS]
+        vectors = anatomy.source.reconstruct_batch(np.arange(start, start + len(block)))
+        _norms(block, faiss.swig_ptr(vectors), dimension)
+    return found
+
+
 def similarities_of(storage: Any, xq: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return how similar each query is to rows of its own, by inner product; -inf for row -1.
 
@@ -97,6 +110,11 @@ def _inner_products(xq: NDArray[np.float32], vectors: Any, rows: NDArray[np.int6
         faiss.swig_ptr(similarities), faiss.swig_ptr(xq), vectors, faiss.swig_ptr(rows), xq.shape[1], *rows.shape
     )
     return similarities
+
+
+def _norms(found: NDArray[np.float32], vectors: Any, dimension: int) -> None:
+    """Write the lengths of the first vectors behind FAISS's pointer, as many as there is room for."""
+    faiss.fvec_norms_L2(faiss.swig_ptr(found), vectors, dimension, len(found))  # type: ignore[attr-defined]
 
 
 def _best(D: NDArray[np.float32], I: NDArray[np.int64], k: int) -> Neighbours:  # noqa: N803, E741 - FAISS's names

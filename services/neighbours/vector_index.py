@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.neighbours.anatomy import Anatomy
-from services.neighbours.exhaustive import Neighbours, compared, nearest_of_all, similarities_of
+from services.neighbours.exhaustive import Neighbours, compared, lengths, nearest_of_all, similarities_of
 from services.neighbours.grouping import Compared
 from services.neighbours.selection import Selection
 
@@ -101,6 +101,15 @@ class VectorIndex:
         """Return the vectors of rows as exactly as the index has them, float32 `(len(rows), dimension)`."""
         vectors: NDArray[np.float32] = self._anatomy.source.reconstruct_batch(rows)
         return vectors
+
+    @property
+    def keeps_vectors(self) -> bool:
+        """Whether exact search sees the very vectors, and not what codes stand for."""
+        return self._anatomy.keeps_vectors
+
+    def lengths(self) -> NDArray[np.float32]:
+        """Return the length of every vector, float32 `(rows,)`; it touches all that exact search will."""
+        return lengths(self._anatomy)
 
     def _is_dear(self, k: int, fetch: int, most: int) -> bool:
         """Return whether an approximate search would cost more than comparing with all that may be found.

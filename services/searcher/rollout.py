@@ -10,7 +10,7 @@ from typing import Final, Protocol, TypeVar
 
 import faiss
 
-from services.common.errors import AisleError, Unavailable
+from services.common.errors import AisleError
 from services.common.telemetry import get_logger
 from services.searcher.loading import (
     Known,
@@ -22,6 +22,7 @@ from services.searcher.loading import (
 )
 from services.searcher.shelf import Shelf
 from services.searcher.yielding import YieldingFiles
+from services.snapshot.following import may_pass
 from services.snapshot.manifest import Manifest
 
 _log = get_logger()
@@ -39,8 +40,8 @@ _MOST_BEFORE: Final = 10
 class Snapshots(VerifiedFiles, Protocol):
     """Where snapshots come from, as `services.snapshot.store.SnapshotStore`."""
 
-    def current_id(self) -> str:
-        """Return the id of the current snapshot."""
+    def beginning_id(self) -> str:
+        """Return the id of the snapshot to begin with: the current one, also while CURRENT is damaged."""
         ...
 
     def manifest(self, snapshot_id: str) -> Manifest:
@@ -53,7 +54,11 @@ class Snapshots(VerifiedFiles, Protocol):
 
 
 class Rollout:
-    """Loads snapshots onto a shelf. Make it, use it and close it in one event loop."""
+    """Loads snapshots onto a shelf. Make it, use it and close it in one event loop.
+
+    Attributes:
+        refusals: snapshots that were not switched to, so far.
+    """
 
     def __init__(
         self,
@@ -78,7 +83,7 @@ class Rollout:
         self._shelf = shelf
         self._clock = clock
         self._sleep = sleep
-        self._refusals = 0
+        self.refusals = 0
         # One at a time, each search on one core: those who are served meanwhile need the others.
         self._loading = ThreadPoolExecutor(1, "load", partial(faiss.omp_set_num_threads, 1))
         self._files = YieldingFiles(snapshots)
@@ -101,7 +106,7 @@ class Rollout:
             SnapshotNotFound, SnapshotInvalid, SpaceMismatch, SettingsInvalid, Unavailable: why it can't be served, and
                 none of those before it either.
         """
-        first = snapshot_id or await self._run(self._snapshots.current_id)
+        first = snapshot_id or await self._run(self._snapshots.beginning_id)
         try:
             self._shelf.put(await self._read(first, self._snapshots))
         except AisleError as refusal:
@@ -133,16 +138,16 @@ class Rollout:
 
     def refused(self, snapshot_id: str, error: AisleError) -> None:
         """Say and count what could not be switched to; callers who ask for it hear the reason, too."""
-        self._refusals += 1
+        self.refusals += 1
         why = f"it was refused: {error.reason}: {error.message}"
-        self._shelf.explain(snapshot_id, why, for_good=not isinstance(error, Unavailable))
+        self._shelf.explain(snapshot_id, why, for_good=not may_pass(error))
         _log.error(
             "snapshot_refused",
             snapshot_id=snapshot_id,
             reason=error.reason,
             error=error.message,
             serving=self._shelf.look("").snapshot_id,
-            refusals=self._refusals,
+            refusals=self.refusals,
         )
 
     async def close(self) -> None:
@@ -166,7 +171,7 @@ class Rollout:
                 _log.warning("snapshot_passed_over", snapshot_id=candidate, reason=error.reason, error=error.message)
                 continue
             self.refused(current_id, refusal)
-            return candidate if isinstance(refusal, Unavailable) else current_id
+            return candidate if may_pass(refusal) else current_id
         raise refusal
 
     async def _read(self, snapshot_id: str, files: VerifiedFiles) -> LoadedSnapshot:
@@ -185,7 +190,7 @@ class Rollout:
                 shards[entry.slug] = await self._run(load_shard, files, manifest, entry, known)
                 _log.info("shard_loaded", shard=entry.slug, images=entry.images, products=entry.products)
         except AisleError as error:
-            if not isinstance(error, Unavailable):  # nobody will come back for it
+            if not may_pass(error):  # nobody will come back for it
                 self._unfinished = Known()
             raise
         return LoadedSnapshot(manifest.snapshot_id, manifest.space_id, manifest.dimension, shards, known)

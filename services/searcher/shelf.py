@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 from services.common.errors import NotServing, SnapshotMismatch
+from services.snapshot.layout import is_snapshot_id
 
 _MOST_BEFORE_ADDING: Final = 2
 """Snapshots that are needed, and to which one more may be added that is not current: callers may name many."""
@@ -18,7 +19,10 @@ _QUIET_SECONDS: Final = 2.0
 """A snapshot that nobody asked for so long is in nobody's work: the calls of one request follow each other faster."""
 _CLAIM_SECONDS: Final = 120.0
 """How long a claim holds that is not repeated: a dozen times what gateways let pass, so a slow one keeps its own."""
-_MOST_REASONS: Final = 16
+_MOST_CALLERS: Final = 1_000
+_CALLER_CHARACTERS: Final = 128
+_MOST_REASONS: Final = 1_000
+"""Not fewer than there are callers: whatever each of them claims, what is refused for good is tried once."""
 
 
 class Named(Protocol):
@@ -90,10 +94,15 @@ class Shelf(Generic[S]):
         return self._place(snapshot_id).snapshot
 
     def claim(self, caller: str, snapshot_id: str) -> None:
-        """Note from which snapshot a caller answers, whether it is here or not; empty means that it does not say."""
-        if snapshot_id:
+        """Note from which snapshot a caller answers, whether it is here or not; empty means that it does not say.
+
+        What can't be an id is passed over, and so is a new caller where there are very many: those who came before it
+        keep theirs.
+        """
+        self._claims = {each: claim for each, claim in self._claims.items() if self._holds(claim)}
+        caller = caller[:_CALLER_CHARACTERS]
+        if is_snapshot_id(snapshot_id) and (caller in self._claims or len(self._claims) < _MOST_CALLERS):
             self._claims[caller] = _Claim(snapshot_id, self._clock())
-            self._claims = {each: claim for each, claim in self._claims.items() if self._holds(claim)}
 
     @property
     def lacking(self) -> str:

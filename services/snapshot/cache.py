@@ -10,11 +10,11 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from services.common.errors import SnapshotInvalid
+from services.common.errors import SnapshotInvalid, Unavailable
 from services.snapshot.digests import verify
 from services.snapshot.manifest import FileEntry
 
@@ -38,23 +38,30 @@ class DigestCache:
         Args:
             entry: the file.
             name: what errors call it.
-            download: writes it to a path.
+            download: writes it to a path; what it raises is an AisleError.
             trusted: whether a sound copy that is here will do; else it is downloaded in any case.
 
         Raises:
             SnapshotInvalid: what was downloaded is damaged; it does not stay here.
-            OSError: the folder can't be written.
+            Unavailable: the storage does not give it, or the folder can't be written; names the folder.
         """
         cached = self._folder / entry.sha256
-        if trusted and self._is_sound(cached, entry, name):
+        if trusted and _is_sound(cached, entry, name):
             return cached
-        self._folder.mkdir(parents=True, exist_ok=True)
-        # A download of its own for each reader; only what was verified gets the name that others trust.
-        with self._scratch() as scratch:
-            file = scratch / "file"
-            download(file)
-            verify(file, entry, name)
-            file.replace(cached)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            # A download of its own for each reader; only what was verified gets the name that others trust.
+            with self._scratch() as scratch:
+                file = scratch / "file"
+                download(file)
+                verify(file, entry, name)
+                if cached.is_dir() and not cached.is_symlink():
+                    shutil.rmtree(cached)
+                file.replace(cached)
+        except Unavailable as error:  # the storage's fault, or that of a disk without room
+            raise Unavailable(f"{error.message} (to be copied to {self._folder})") from error
+        except OSError as error:  # of its file only the reason: the name is another one each time
+            raise Unavailable(f"the cache folder {self._folder}: {error.strerror or error}") from error
         return cached
 
     def tidy(self, needed: Collection[str]) -> None:
@@ -63,20 +70,12 @@ class DigestCache:
         Args:
             needed: digests of the files that some snapshot has.
         """
-        for path in self._folder.glob(f"{_SCRATCH}*"):
-            _remove_orphan(path)
-        for path in self._folder.glob("[!.]*"):
-            if path.name not in needed and _age_seconds(path) > _IN_USE_SECONDS:
-                path.unlink(missing_ok=True)
-
-    def _is_sound(self, cached: Path, entry: FileEntry, name: str) -> bool:
-        try:
-            os.utime(cached)
-            verify(cached, entry, name)
-        except (FileNotFoundError, SnapshotInvalid):  # a damaged cache is no damaged snapshot: take it again
-            cached.unlink(missing_ok=True)
-            return False
-        return True
+        for path in self._folder.glob("*"):
+            with suppress(OSError):  # it has just gone, a live process has it, or it is nothing of ours
+                if path.name.startswith(_SCRATCH):
+                    _remove_orphan(path)
+                elif path.name not in needed and path.is_file() and _age_seconds(path) > _IN_USE_SECONDS:
+                    path.unlink()
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
@@ -89,27 +88,32 @@ class DigestCache:
                 os.close(lock)
 
 
+def _is_sound(cached: Path, entry: FileEntry, name: str) -> bool:
+    """Return whether a copy is here that can be used; a damaged cache is no damaged snapshot, whatever lies there."""
+    try:
+        os.utime(cached)
+        verify(cached, entry, name)
+    except (OSError, SnapshotInvalid):
+        return False
+    return True
+
+
 def _remove_orphan(scratch: Path) -> None:
-    """Remove a download's folder unless a live process holds its lock."""
+    """Remove a download's folder.
+
+    Raises:
+        OSError: it has just gone, or a live process holds its lock.
+    """
     if _age_seconds(scratch) < _LOCKED_BY_NOW_SECONDS:
         return
-    try:
-        lock = os.open(scratch, os.O_RDONLY)
-    except FileNotFoundError:
-        return
+    lock = os.open(scratch, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return
-    else:
         shutil.rmtree(scratch, ignore_errors=True)
     finally:
         os.close(lock)
 
 
 def _age_seconds(path: Path) -> float:
-    """Return for how long a file was not touched; 0 for one that has just gone."""
-    try:
-        return time.time() - path.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
+    """Return for how long a file was not touched."""
+    return time.time() - path.stat().st_mtime

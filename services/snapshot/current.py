@@ -3,17 +3,25 @@
 On a local root the writer's lock makes sure that nobody replaces it between the look and the step. On S3 the step
 itself is conditional: the store replaces the object only while it has the tag that was seen, or makes it only while
 there is none. On any other object store the look comes right before the step, and nothing holds the two together.
+
+Beside it lies a copy, written after it: what processes begin with while CURRENT is damaged or lost. It names what was
+current last, and so nothing that was gone back from.
 """
 
 from typing import Final
 
-from services.common.errors import FailedPrecondition, SnapshotInvalid, SnapshotNotFound, Unavailable
+from services.common.errors import AisleError, FailedPrecondition, SnapshotInvalid, SnapshotNotFound, Unavailable
+from services.common.telemetry import get_logger
 from services.snapshot.durable import flush, write_durably
-from services.snapshot.layout import CURRENT, is_snapshot_id
+from services.snapshot.layout import CURRENT, CURRENT_COPY, MANIFEST, is_snapshot_id, snapshot_path
 from services.snapshot.root import SnapshotRoot
+
+_log = get_logger()
 
 WHICHEVER: Final = ""
 """What is expected of CURRENT when nothing is: it may name any snapshot or none, or be damaged."""
+_SHOWN_CHARACTERS: Final = 60
+"""Of what stands in CURRENT instead of an id."""
 
 
 def read_current(root: SnapshotRoot) -> str | None:
@@ -29,8 +37,8 @@ def read_current(root: SnapshotRoot) -> str | None:
     snapshot_id = content.decode(errors="replace").strip()
     if not is_snapshot_id(snapshot_id):
         raise SnapshotInvalid(
-            f"{root.url}/{CURRENT}: {snapshot_id!r} is not a snapshot id; `aisle snapshot rollback ID` goes back to a "
-            "snapshot, `aisle index --replace` publishes one"
+            f"{root.url}/{CURRENT}: {snapshot_id[:_SHOWN_CHARACTERS]!r} is not a snapshot id; {_mending(root)} goes "
+            "back to a snapshot, `aisle index --replace` publishes one"
         )
     return snapshot_id
 
@@ -48,6 +56,29 @@ def required_current(root: SnapshotRoot) -> str:
     return snapshot_id
 
 
+def current_to_begin_with(root: SnapshotRoot) -> str:
+    """Return the id of the snapshot that a process begins with: the current one.
+
+    While CURRENT can't be read, holds no id or names what is not there, it is what the copy names, if that is there.
+
+    Raises:
+        SnapshotNotFound, SnapshotInvalid, Unavailable: as `required_current`, and the copy does not help.
+    """
+    try:
+        current = required_current(root)
+    except AisleError as error:
+        is_away = isinstance(error, Unavailable) and root.folder is None  # then so is the copy
+        copied = "" if is_away else _copied(root)
+        if not copied:
+            raise
+        _log.error("current_unreadable", reason=error.reason, error=error.message, beginning_with=copied)
+        return copied
+    if _is_lacking(root, current) and (copied := _copied(root)):
+        _log.error("current_names_nothing", current=current, beginning_with=copied, remedy=_mending(root))
+        return copied
+    return current
+
+
 def found_current(root: SnapshotRoot) -> str | None:
     """Return what to expect of CURRENT from now on, for whoever can go on without it: its id, None, or `WHICHEVER`.
 
@@ -58,13 +89,17 @@ def found_current(root: SnapshotRoot) -> str | None:
         return read_current(root)
     except SnapshotInvalid:
         return WHICHEVER
+    except Unavailable:  # on a disk, a file that can't be read may still be replaced
+        if root.folder is None:
+            raise
+        return WHICHEVER
 
 
 def nothing_published(root: SnapshotRoot) -> SnapshotNotFound:
     """Return the error for a root without a current snapshot."""
     return SnapshotNotFound(
-        f"{root.url}: no snapshot is current here; run `aisle index`, or mend the address; when CURRENT was lost, name "
-        "a snapshot to `aisle snapshot rollback`"
+        f"{root.url}: no snapshot is current here; run `aisle index`, or mend the address; when CURRENT was lost, "
+        f"{_mending(root)} goes back to a snapshot"
     )
 
 
@@ -85,9 +120,13 @@ def replace_current(root: SnapshotRoot, snapshot_id: str, *, instead_of: str | N
         _replace_object(root, snapshot_id, instead_of)
         return
     check_current(root, instead_of)
-    successor = folder / f".{CURRENT}.next"
-    write_durably(successor, snapshot_id + "\n")
-    successor.replace(folder / CURRENT)
+    successors = {name: folder / f".{name}.next" for name in (CURRENT, CURRENT_COPY)}
+    for successor in successors.values():
+        write_durably(successor, snapshot_id + "\n")
+    # Killed in the middle, this leaves no copy rather than one that names what is being gone back from.
+    (folder / CURRENT_COPY).unlink(missing_ok=True)
+    for name, successor in successors.items():
+        successor.replace(folder / name)
     flush(folder)
 
 
@@ -102,17 +141,43 @@ def check_current(root: SnapshotRoot, expected: str | None) -> None:
 
 
 def _replace_object(root: SnapshotRoot, snapshot_id: str, instead_of: str | None) -> None:
+    line = (snapshot_id + "\n").encode()
     seen = root.tag(CURRENT) if instead_of else instead_of
     check_current(root, instead_of)
     try:
-        root.write(CURRENT, (snapshot_id + "\n").encode(), only_over=seen)
+        root.write(CURRENT, line, only_over=seen)
     except Unavailable:
         found = found_current(root)
-        if found == snapshot_id:  # it was done, and only the answer was lost
-            return
-        if instead_of not in {WHICHEVER, found}:
-            raise _overtaken(instead_of, found) from None
-        raise
+        if found != snapshot_id:  # else it was done, and only the answer was lost
+            if instead_of not in {WHICHEVER, found}:
+                raise _overtaken(instead_of, found) from None
+            raise
+    try:
+        root.write(CURRENT_COPY, line)
+    except Unavailable as error:  # the step is done: what is lost is what helps when CURRENT is lost, too
+        _log.warning("copy_of_current_not_written", error=error.message)
+
+
+def _copied(root: SnapshotRoot) -> str:
+    """Return the snapshot that the copy of CURRENT names; empty when there is no copy, or no such snapshot."""
+    try:
+        snapshot_id = (root.read(CURRENT_COPY) or b"").decode(errors="replace").strip()
+    except Unavailable:
+        return ""
+    return snapshot_id if is_snapshot_id(snapshot_id) and not _is_lacking(root, snapshot_id) else ""
+
+
+def _is_lacking(root: SnapshotRoot, snapshot_id: str) -> bool:
+    """Return whether there is certainly no such snapshot."""
+    try:
+        return root.read(snapshot_path(snapshot_id, MANIFEST)) is None
+    except Unavailable:
+        return False
+
+
+def _mending(root: SnapshotRoot) -> str:
+    """Return the command that makes a snapshot current again."""
+    return f"`aisle snapshot rollback {_copied(root) or 'ID'}`"
 
 
 def _overtaken(expected: str | None, found: str | None) -> FailedPrecondition:

@@ -1,6 +1,8 @@
-"""Files whose bytes are on the disk, and not only on their way to it."""
+"""Files whose bytes are on the disk, and not only on their way to it; and what is said when it has no room for them."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -27,3 +29,14 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def naming(place: Path) -> Iterator[None]:
+    """Let a block write below a place: the system's errors that name no file, of a full disk say, then name that."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(place)
+        raise

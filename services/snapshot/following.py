@@ -25,7 +25,7 @@ class Adopter(Protocol):
             Whether it is served now; if not, it is worth asking again soon.
 
         Raises:
-            Unavailable: not at the moment; it is tried again.
+            Unavailable, or no AisleError: not at the moment, or by a defect; it is tried again.
             AisleError: it can't be served; it is not tried again before CURRENT changes.
         """
         ...
@@ -122,15 +122,21 @@ class Following:
             except AisleError as refusal:
                 error = refusal
             except Exception as defect:  # noqa: BLE001 - nobody awaits this task: what is not logged here is lost
-                _log.exception("adopting_failed", snapshot_id=snapshot_id)
                 error = Internal(f"{type(defect).__name__}: {defect}")
+                if error.message != said:
+                    _log.exception("adopting_failed", snapshot_id=snapshot_id)
             if error.message != said:
                 said = error.message
                 self._adopter.refused(snapshot_id, error)
-            if not isinstance(error, Unavailable):
+            if not may_pass(error):
                 return
             del error  # its traceback holds what was loaded when it came
             await self._sleep(next(trouble))
+
+
+def may_pass(error: AisleError) -> bool:
+    """Return whether what speaks against a snapshot may pass by itself: the storage's trouble, or a defect of ours."""
+    return isinstance(error, (Unavailable, Internal))
 
 
 def _pauses(first_seconds: float, longest_seconds: float) -> Iterator[float]:

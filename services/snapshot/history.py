@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.common.errors import SnapshotInvalid, SnapshotNotFound
+from services.common.errors import SnapshotInvalid, SnapshotNotFound, Unavailable
 from services.snapshot.current import required_current
 from services.snapshot.layout import MANIFEST
 from services.snapshot.manifest import Manifest
@@ -22,7 +22,7 @@ class Kept:
         manifest: what is in it; None when the folder has none that this release can use.
         problem: why not; empty when there is nothing to complain of. A folder without a manifest is what pruning has
             left for others, or what a writer to an object store has not finished.
-        own_bytes: what the files in its folder take.
+        own_bytes: what the files in its folder take; 0 where that can't be listed.
         shared_bytes: what those take that lie with earlier snapshots.
     """
 
@@ -52,13 +52,13 @@ def kept_snapshots(root_url: str) -> History:
 
     Raises:
         SettingsInvalid: a URL that fsspec can't open.
-        Unavailable: the root can't be read at the moment.
+        Unavailable: the root can't be listed at the moment.
     """
     root, store = SnapshotRoot.at(root_url), SnapshotStore(root_url)
     current, problem = "", ""
     try:
         current = required_current(root)
-    except (SnapshotNotFound, SnapshotInvalid) as error:
+    except (SnapshotNotFound, SnapshotInvalid, Unavailable) as error:
         problem = error.message
     kept = [_kept(root, store, each, is_current=each == current) for each in root.snapshot_ids()]
     if current and not any(each.is_current for each in kept):
@@ -67,14 +67,17 @@ def kept_snapshots(root_url: str) -> History:
 
 
 def _kept(root: SnapshotRoot, store: SnapshotStore, snapshot_id: str, *, is_current: bool) -> Kept:
-    files = root.files_of(snapshot_id)
     manifest, problem = None, ""
+    try:
+        files = root.files_of(snapshot_id)
+    except Unavailable as error:
+        return Kept(snapshot_id, is_current, None, error.message, 0, 0)
     if MANIFEST not in files:
         problem = "no manifest: files that later snapshots share, or an upload that has not ended"
     else:
         try:
             manifest = store.manifest(snapshot_id)
-        except (SnapshotInvalid, SnapshotNotFound) as error:
+        except (SnapshotInvalid, SnapshotNotFound, Unavailable) as error:
             problem = error.message
     shared = 0 if manifest is None else sum(entry.size_bytes for entry in shared_files(manifest))
     return Kept(snapshot_id, is_current, manifest, problem, sum(files.values()), shared)

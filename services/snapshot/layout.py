@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from services.common.errors import SnapshotInvalid
 
 CURRENT = "CURRENT"
+CURRENT_COPY = "CURRENT.copy"
 MANIFEST = "manifest.json"
 SNAPSHOTS = "snapshots"
 

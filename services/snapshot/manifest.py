@@ -1,9 +1,10 @@
 """The manifest of a snapshot: what is in it, and the digest of every file. Pure: no file is opened here."""
 
 import json
+import re
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from services.common.errors import SnapshotInvalid
 from services.relevance.scoring import UNFITTED, PriorFusion, SimilarityMap
@@ -12,6 +13,7 @@ from services.snapshot.index_rules import DEFAULT_RULES, IndexRules
 
 SCHEMA_VERSION: Final = 3
 BASELINE_SLUG = "_all"
+_SLUG: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?")
 
 
 class _Frozen(BaseModel):
@@ -42,7 +44,7 @@ class IndexEntry(_Frozen):
     """Vector i belongs to row i of the item table."""
     factory: str
     """FAISS's index factory string."""
-    parameters: dict[str, int] = {}
+    parameters: dict[str, PositiveInt] = {}
     """FAISS's search parameters, found at building time: `nprobe` or `efSearch`; empty when the index has neither."""
     first_fetch: int = Field(ge=1)
     """Images to ask for first when ten products are wanted."""
@@ -103,6 +105,12 @@ class ShardEntry(_Frozen):
 
     @model_validator(mode="after")
     def _check(self) -> "ShardEntry":
+        if not (self.slug == BASELINE_SLUG or _SLUG.fullmatch(self.slug)):
+            raise ValueError(
+                f"the shard of category {self.category!r} is called {self.slug!r}, which can be neither a folder nor "
+                "part of a DNS name: a-z, 0-9 and inner hyphens, 50 characters at most; index the catalogue again with "
+                "this release, which makes such names"
+            )
         if not self.baseline == (self.slug == BASELINE_SLUG) == (not self.category):
             raise ValueError(
                 f"shard {self.slug!r} of category {self.category!r}: the baseline index, and nothing else, "
@@ -195,8 +203,14 @@ class Manifest(_Frozen):
     @model_validator(mode="after")
     def _check_shards(self) -> "Manifest":
         for name in ("slug", "category"):
-            if len({getattr(shard, name) for shard in self.shards}) != len(self.shards):
-                raise ValueError(f"two shards have the same {name}")
+            owners: dict[str, ShardEntry] = {}
+            for shard in self.shards:
+                owner = owners.setdefault(getattr(shard, name), shard)
+                if owner is not shard:
+                    raise ValueError(
+                        f"two shards have the same {name}, {getattr(shard, name)!r}: those of categories "
+                        f"{owner.category!r} and {shard.category!r}; rename one in the catalogue and index it again"
+                    )
         if not self.category_shards:
             raise ValueError("no shard holds a category")
         return self

@@ -5,10 +5,9 @@ later snapshots share stay in its folder, and go with the last of those.
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +20,8 @@ from services.snapshot.store import SnapshotStore
 from services.snapshot.writer_lock import sole_writer
 
 _FIRST_SHARING_SCHEMA: Final = 3
-_UNFINISHED: Final = timedelta(days=1)
-"""On an object store, what is younger may be an upload at work, or about to become current."""
+_UPLOADING_SECONDS: Final = 24 * 3_600.0
+"""On an object store, what was written to so lately may be an upload at work, or about to become current."""
 _LOOKS: Final = 3
 
 
@@ -55,16 +54,16 @@ class _Found:
     files: Mapping[str, Mapping[str, int]]
     manifests: Mapping[str, Manifest | None]
 
-    def going(self, keep: int, spared_from: str) -> dict[str, Collection[str]]:
+    def going(self, keep: int, young: Collection[str]) -> dict[str, Collection[str]]:
         """Return the files that go, by snapshot.
 
         Args:
             keep: how many snapshots stay.
-            spared_from: ids from which on a snapshot stays that is not finished, or is later than the current one.
+            young: snapshots that stay when they are not finished, or later than the current one.
         """
         parents = {name: manifest.parent for name, manifest in self.manifests.items() if manifest is not None}
         stay = staying(list(self.manifests), self.current, keep, parents)
-        stay |= {each for each in self.files if each >= spared_from and (each not in parents or each > self.current)}
+        stay |= {each for each in young if each not in self.manifests or each > self.current}
         needed = needed_files(found for name, found in self.manifests.items() if name in stay and found is not None)
         return {
             snapshot_id: paths.keys() - needed.get(snapshot_id, frozenset())
@@ -73,14 +72,7 @@ class _Found:
         }
 
 
-def prune(
-    root_url: str,
-    keep: int,
-    *,
-    work_root: Path,
-    dry_run: bool = False,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Pruned:
+def prune(root_url: str, keep: int, *, work_root: Path, dry_run: bool = False) -> Pruned:
     """Remove all snapshots but some; the current one stays, and every file that one which stays has.
 
     Args:
@@ -88,7 +80,6 @@ def prune(
         keep: how many snapshots stay, at least 1: the current one, its ancestors, and the latest others.
         work_root: where the writers' lock is when the root is remote.
         dry_run: only say what would go.
-        now: the time, for the age of what may be an upload.
 
     Raises:
         SnapshotNotFound: nothing was published here yet.
@@ -100,9 +91,7 @@ def prune(
     with sole_writer(root_url, work_root) as root:
         store = SnapshotStore(root_url)
         found = _found(store, root)
-        # A local root's snapshots appear whole, and under the lock that is held here.
-        spared_from = "~" if root.folder is not None else f"{now() - _UNFINISHED:%Y%m%dT%H%M%SZ}"
-        going = found.going(keep, spared_from)
+        going = found.going(keep, _young(root, found.files))
         for snapshot_id, paths in going.items() if not dry_run else ():
             _refuse_change(store, found.current)
             _remove(root, snapshot_id, removal_order(paths))
@@ -125,6 +114,18 @@ def _found(store: SnapshotStore, root: SnapshotRoot) -> _Found:
         f"CURRENT names {current}, but there is no such snapshot, so nothing is removed: go back to one that is there "
         "(`aisle snapshot list`)"
     )
+
+
+def _young(root: SnapshotRoot, snapshot_ids: Collection[str]) -> Collection[str]:
+    """Return the snapshots that another machine may be writing.
+
+    Their age is what the storage took since: this machine's clock may be wrong, and so may be that of who writes.
+    """
+    if root.folder is not None:  # there they appear whole, and under the lock that is held here
+        return ()
+    written_at = root.written_at()
+    latest = max(written_at.values(), default=0.0)
+    return [each for each in snapshot_ids if latest - written_at.get(each, latest) < _UPLOADING_SECONDS]
 
 
 def _refuse_change(store: SnapshotStore, current: str) -> None:

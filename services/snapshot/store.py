@@ -1,19 +1,26 @@
 """Reading snapshots: which one is current, its manifest, and its files once they are verified."""
 
-from collections.abc import Iterator
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Final, TypeVar
 
 from services.common.errors import AisleError, SnapshotInvalid, SnapshotNotFound, Unavailable
 from services.snapshot.cache import DigestCache
-from services.snapshot.current import required_current
+from services.snapshot.current import current_to_begin_with, required_current
 from services.snapshot.descent import predecessors
 from services.snapshot.digests import verify
 from services.snapshot.layout import MANIFEST, snapshot_path
 from services.snapshot.manifest import FileEntry, Manifest
 from services.snapshot.publishing import is_genuine
 from services.snapshot.root import SnapshotRoot
+
+T = TypeVar("T")
+
+_PAUSES_SECONDS: Final = (0.2, 1.0)
+"""Before a remote file is read again that is not what it should be: what came may have been a proxy's page."""
 
 
 class SnapshotStore:
@@ -48,6 +55,14 @@ class SnapshotStore:
         """
         return required_current(self._root)
 
+    def beginning_id(self) -> str:
+        """Return the id of the snapshot that a process begins with: the current one, also while CURRENT is damaged.
+
+        Raises:
+            SnapshotNotFound, SnapshotInvalid: as `current_id`, and there is no sound copy of CURRENT either.
+        """
+        return current_to_begin_with(self._root)
+
     def manifest(self, snapshot_id: str | None = None) -> Manifest:
         """Return a snapshot's manifest.
 
@@ -59,6 +74,9 @@ class SnapshotStore:
             SnapshotInvalid: the manifest is damaged, of another schema, or that of another snapshot.
         """
         wanted = self.current_id() if snapshot_id is None else snapshot_id
+        return self._patiently(partial(self._manifest, wanted))
+
+    def _manifest(self, wanted: str) -> Manifest:
         path = snapshot_path(wanted, MANIFEST)
         content = self._root.read(path)
         if content is None:
@@ -93,13 +111,19 @@ class SnapshotStore:
         """
         holder = entry.origin or manifest.snapshot_id
         path = snapshot_path(holder, entry.path)
-        try:
-            with self._root.reaching(path):
-                if self._root.folder is None:
-                    return self._fetch_remote(manifest, path, entry)
-                return _fetch_local(self._root.folder / snapshot_path(holder), path, entry)
-        except FileNotFoundError:
-            raise SnapshotInvalid(f"{path}: the file is missing") from None
+        if self._root.folder is None:
+            return self._patiently(partial(self._fetch_remote, manifest, path, entry))
+        with _missing_is_invalid(path), self._root.reaching(path):
+            return _fetch_local(self._root.folder / snapshot_path(holder), path, entry)
+
+    def _patiently(self, read: Callable[[], T]) -> T:
+        """Read from the root, and from a remote one a few times before something counts as damaged."""
+        for pause_seconds in _PAUSES_SECONDS if self._root.folder is None else ():
+            try:
+                return read()
+            except SnapshotInvalid:
+                time.sleep(pause_seconds)
+        return read()
 
     def _fetch_remote(self, manifest: Manifest, path: str, entry: FileEntry) -> Path:
         # Asked for only here: a container that serves a local root may have no home.
@@ -108,7 +132,11 @@ class SnapshotStore:
         if manifest.snapshot_id != self._tidied_for:  # what was served before may have been pruned since
             self._tidied_for = manifest.snapshot_id
             self._tidy(cache, manifest)
-        return cache.fetch(entry, path, partial(self._root.download, path), trusted=self._trust_cache)
+        return cache.fetch(entry, path, partial(self._download, path), trusted=self._trust_cache)
+
+    def _download(self, path: str, file: Path) -> None:
+        with _missing_is_invalid(path):
+            self._root.download(path, file)
 
     def _tidy(self, cache: DigestCache, manifest: Manifest) -> None:
         """Remove copies of what no snapshot has any more; leave all as it is where that can't be known."""
@@ -120,8 +148,19 @@ class SnapshotStore:
             cache.tidy(needed)
 
 
+@contextmanager
+def _missing_is_invalid(path: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise SnapshotInvalid(f"{path}: the file is missing") from None
+
+
 def _fetch_local(folder: Path, path: str, entry: FileEntry) -> Path:
-    file = (folder / entry.path).resolve()
+    try:
+        file = (folder / entry.path).resolve()
+    except RuntimeError:
+        raise SnapshotInvalid(f"{path}: a symbolic link leads in circles") from None
     if not file.is_relative_to(folder.resolve()):
         raise SnapshotInvalid(f"{path}: a symbolic link leads outside the snapshot")
     verify(file, entry, path)

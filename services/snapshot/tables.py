@@ -15,6 +15,11 @@ def attributes_of(schema: pa.Schema) -> dict[str, AttributeType]:
     return {field.name: _attribute_type(field.type) for field in schema if field.name not in KEY_COLUMNS}
 
 
+def is_attribute(kind: pa.DataType) -> bool:
+    """Return whether a column of this type can be a free attribute."""
+    return bool(pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
 def write_items(path: Path, items: pa.Table) -> None:
     """Write items as one batch that is not compressed: it can be used where it lies.
 

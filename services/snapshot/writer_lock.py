@@ -12,6 +12,7 @@ from pathlib import Path
 
 from services.common.errors import FailedPrecondition
 from services.snapshot.current import nothing_published
+from services.snapshot.durable import naming
 from services.snapshot.layout import CURRENT
 from services.snapshot.root import SnapshotRoot
 
@@ -56,7 +57,8 @@ def writer_lock(root: SnapshotRoot, work_root: Path, *, patient: bool = False) -
             raise FailedPrecondition(
                 f"another command is changing the snapshots of {root.url}: run this one again when that has ended"
             ) from None
-        yield
+        with naming(folder):
+            yield
     finally:
         os.close(lock)
 
@@ -77,7 +79,7 @@ def sole_writer(root_url: str, work_root: Path, *, patient: bool = False) -> Ite
         OSError: the lock's file can't be made.
     """
     root = SnapshotRoot.at(root_url)
-    if root.read(CURRENT) is None and not root.snapshot_ids():
+    if not root.snapshot_ids() and root.read(CURRENT) is None:
         raise nothing_published(root)
     with writer_lock(root, work_root, patient=patient):
         yield root

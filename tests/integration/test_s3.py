@@ -1,5 +1,7 @@
 """Snapshots on S3-compatible storage: published, changed, overtaken, cached, pruned, and away."""
 
+import asyncio
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +11,15 @@ import pytest
 
 from services.common.errors import FailedPrecondition, SnapshotNotFound, Unavailable
 from services.indexer.changing import changing
+from services.snapshot import root
 from services.snapshot.current import read_current, replace_current
 from services.snapshot.pruning import prune
 from services.snapshot.rollback import roll_back
 from services.snapshot.root import SnapshotRoot
 from services.snapshot.sharing import shard_taken_over
 from services.snapshot.store import SnapshotStore
-from tests.support.s3 import s3_server
+from tests.support.processes import started
+from tests.support.s3 import cutting_storage, mute_storage, s3_server
 from tests.support.shop import NOON, Shop, assert_same_answers, counts
 
 IMAGES = {"Bag": 4, "Coat": 2, "Hat": 2}
@@ -156,3 +160,41 @@ def test_a_storage_that_is_away_is_unavailable() -> None:
             store.current_id()
     with pytest.raises(Unavailable, match=r"s3://shop-.*/CURRENT: "):
         store.current_id()
+
+
+def test_a_connection_that_breaks_in_the_middle_of_an_answer_is_unavailable(tmp_path: Path) -> None:
+    """It may go well the next time: a searcher must not take it for a defect, or for damage."""
+    with cutting_storage():
+        store = SnapshotStore("s3://shop/aisle")
+        with pytest.raises(Unavailable, match=r"s3://shop/aisle/CURRENT: .*not completed"):
+            store.current_id()
+        with pytest.raises(Unavailable, match=r"s3://shop/aisle/index\.faiss: .*not completed"):
+            SnapshotRoot.at("s3://shop/aisle").download("index.faiss", tmp_path / "file")
+
+
+async def test_a_process_that_has_to_end_does_not_wait_for_a_storage_that_hangs() -> None:
+    """It ends within the time that a supervisor gives it, and with status 0."""
+    with mute_storage():
+        async with started("searcher", "--snapshot-root", "s3://shop/aisle") as searcher:
+            await searcher.logged("bound")
+            await asyncio.sleep(0.5)
+            searcher.signal(signal.SIGTERM)
+            async with asyncio.timeout(15):
+                assert await searcher.ended() == 0
+
+
+def test_a_storage_that_never_answers_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who follows CURRENT hears of it within seconds, and asks again."""
+    monkeypatch.setattr(root, "_S3_READ_SECONDS", 1.0)
+    with mute_storage(), pytest.raises(Unavailable, match=r"s3://shop/aisle/CURRENT: no answer in time"):
+        SnapshotStore("s3://shop/aisle").current_id()
+
+
+def test_an_upload_is_as_old_as_the_storage_says(shop: Shop, tmp_path: Path) -> None:
+    """A file that has just come keeps its folder, whatever time its name tells; CURRENT has its time, too."""
+    root = SnapshotRoot.at(shop.root)
+    root.write("snapshots/20200131T120000Z-0123456789ab/bag/index.faiss", b"half")
+    assert prune(shop.root, 1, work_root=tmp_path / "work").files == 0
+    written_at = root.written_at()
+    assert set(written_at) == {*root.snapshot_ids(), "CURRENT", "CURRENT.copy"}
+    assert max(written_at.values()) - min(written_at.values()) < 60

@@ -57,8 +57,8 @@ def test_list_shows_what_there_is(shop: Shop, capsys: pytest.CaptureFixture[str]
 
 
 def test_delete_withdraws_and_says_so(shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """From arguments and from files; blanks and empty lines are no ids."""
-    (tmp_path / "ids.txt").write_text("  Bag-1\n\nBag-2\n")
+    """From arguments and from files; blanks, empty lines and a byte order mark are no ids."""
+    (tmp_path / "ids.txt").write_text("\ufeff  Bag-1\n\nBag-2\n", encoding="utf-8")
     words = ("Bag-0", "--product", "Hat-p0", "--images-file", str(tmp_path / "ids.txt"))
     assert _aisle(shop, "delete", *words) == ExitCode.OK
     shown = capsys.readouterr().out
@@ -92,7 +92,12 @@ def test_rollback_verifies_first(shop: Shop, capsys: pytest.CaptureFixture[str])
     path.write_bytes(content)
     assert _aisle(shop, "verify") == ExitCode.OK
     assert _aisle(shop, "rollback") == ExitCode.OK
-    assert "is current again" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert "is current again" in shown.out
+    assert f"going back to {current.parent}; if this is interrupted, go on with that id" in shown.err
+    assert shop.store.current_id() == current.parent
+    assert _aisle(shop, "rollback", current.parent) == ExitCode.OK
+    assert "going back" not in capsys.readouterr().err
     assert shop.store.current_id() == current.parent
 
 
@@ -119,7 +124,7 @@ def test_with_a_lost_current_the_list_says_so(shop: Shop, capsys: pytest.Capture
     assert _aisle(shop, "list", "--json") == ExitCode.OK
     shown = capsys.readouterr()
     assert [json.loads(line)["current"] for line in shown.out.splitlines()] == [False, False]
-    assert "when CURRENT was lost, name a snapshot to `aisle snapshot rollback`" in shown.err
+    assert f"when CURRENT was lost, `aisle snapshot rollback {current.snapshot_id}` goes back to" in shown.err
     assert _aisle(shop, "rollback", current.snapshot_id) == ExitCode.OK
     assert shop.store.manifest() == current
 

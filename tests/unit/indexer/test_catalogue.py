@@ -1,6 +1,7 @@
 """The catalogue's reader: what it takes, and that a fault is named with file and row."""
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -124,6 +125,7 @@ def test_another_encoding_is_named_with_its_row(tmp_path: Path) -> None:
         ("tags", pa.array([["a"]]), "column 'tags' holds list"),
         ("since", pa.array([dt.date(2026, 1, 31)]), "column 'since' holds date32"),
         ("product_id", pa.array([1.0]), "column 'product_id' holds double, not strings"),
+        ("image_id", pa.array([b"1"]), "column 'image_id' holds binary; it has to hold strings"),
     ],
 )
 def test_a_parquet_column_of_another_kind_is_refused(tmp_path: Path, column: str, values: pa.Array, words: str) -> None:
@@ -132,6 +134,24 @@ def test_a_parquet_column_of_another_kind_is_refused(tmp_path: Path, column: str
     pq.write_table(pa.table(columns), tmp_path / "catalogue.parquet")
     with pytest.raises(CatalogueInvalid, match=words):
         read_catalogue(tmp_path / "catalogue.parquet")
+
+
+def test_a_flipped_bit_is_a_fault_of_the_file(tmp_path: Path) -> None:
+    """Wherever it is, in a column's name, too: the catalogue is read or refused, and that is all."""
+    names = HEADER.split(",")
+    pq.write_table(pa.table({name: ["1"] for name in names}), tmp_path / "catalogue.parquet")
+    content = (tmp_path / "catalogue.parquet").read_bytes()
+    refused = 0
+    for place in [found.start() for name in names for found in re.finditer(name.encode(), content)]:
+        for bit in range(8):
+            damaged = bytearray(content)
+            damaged[place] ^= 1 << bit
+            (tmp_path / "catalogue.parquet").write_bytes(damaged)
+            try:
+                read_catalogue(tmp_path / "catalogue.parquet")
+            except CatalogueInvalid as error:
+                refused += error.message.startswith("catalogue.parquet")
+    assert refused >= 8 * len(names)
 
 
 def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path) -> None:

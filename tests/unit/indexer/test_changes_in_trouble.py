@@ -102,6 +102,20 @@ def test_a_full_disk_refuses_a_change_and_leaves_the_last_good_snapshot(
     assert refused >= 4
 
 
+@pytest.mark.parametrize("link", [False, True], ids=["file", "link"])
+def test_what_lies_in_the_place_of_the_draft_goes(shop: Shop, *, link: bool) -> None:
+    """Drafts are nobody's; where a link leads, nothing is touched."""
+    draft, elsewhere = Path(shop.root) / "building" / "change", shop.folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "notes").touch()
+    draft.symlink_to(elsewhere) if link else draft.write_text("hello")
+    before = shop.store.current_id()
+    _delete(shop)
+    assert shop.store.manifest().parent == before
+    assert not draft.exists()
+    assert (elsewhere / "notes").exists()
+
+
 def test_pruning_killed_at_any_step_breaks_no_snapshot_that_stays(shop: Shop, tmp_path: Path) -> None:
     """What is left is whole, what went is no snapshot any more, and the same command removes the rest."""
     expected = shop.answers()

@@ -9,6 +9,7 @@ import pytest
 from services.benchmarks.gallery import Gallery, Shape
 from services.indexer import tuning
 from services.indexer.tuning import tune
+from services.neighbours.anatomy import Anatomy
 
 DRAWN = Gallery(Shape(images=4_000, products=100, categories=1), seed=5, dimension=16).category(0)
 
@@ -52,6 +53,6 @@ def test_where_nothing_finds_enough_the_most_is_taken() -> None:
 def test_lists_are_tried_in_steps_of_less_than_a_doubling() -> None:
     """From few to all of them, each once."""
     index = faiss.index_factory(16, "IVF64,Flat", faiss.METRIC_INNER_PRODUCT)
-    probed = [each["nprobe"] for each in tuning._parameters(tuning.Anatomy.of(index))]
+    probed = [each["nprobe"] for each in tuning._parameters(Anatomy.of(index))]
     assert probed == [4, 6, 8, 12, 16, 24, 32, 48, 64]
     assert np.diff(probed).min() > 0

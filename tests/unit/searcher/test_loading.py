@@ -1,7 +1,10 @@
 """Loading refuses files that are intact but do not belong together, and names the file."""
 
+import operator
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 from structlog.testing import capture_logs
 
-from services.common.errors import AisleError, SettingsInvalid, SnapshotInvalid, SpaceMismatch
+from services.common.errors import AisleError, SettingsInvalid, SnapshotInvalid, SpaceMismatch, Unavailable
 from services.filters.predicate import Present, Range
-from services.neighbours.vector_index import Effort, VectorIndex
+from services.neighbours.vector_index import VectorIndex
+from services.relevance.scoring import SimilarityMap
+from services.searcher import segments
 from services.searcher.loading import Known, check_space, chosen_shards, load_shard
 from services.searcher.shard import Shard
 from services.snapshot.digests import file_entry
@@ -68,9 +73,9 @@ def test_without_golden_queries_it_loads(snapshot: PublishedSnapshot) -> None:
 
 @dataclass
 class Searches:
-    """What was searched: of which index every vector was compared, and for how many queries shards were asked."""
+    """What was touched: of which index every vector was, and for how many queries shards were asked."""
 
-    compared: list[VectorIndex]
+    touched: list[VectorIndex]
     queries: list[int]
 
 
@@ -78,24 +83,23 @@ class Searches:
 def searches(monkeypatch: pytest.MonkeyPatch) -> Searches:
     """Note them from now on."""
     noted = Searches([], [])
-    nearest, search = VectorIndex.nearest, Shard.search
+    lengths, search = VectorIndex.lengths, Shard.search
 
-    def noted_nearest(self: VectorIndex, *arguments: Any) -> Any:
-        if any(each is Effort.EXACT for each in arguments):
-            noted.compared.append(self)
-        return nearest(self, *arguments)
+    def noted_lengths(self: VectorIndex) -> Any:
+        noted.touched.append(self)
+        return lengths(self)
 
     def noted_search(self: Shard, query_vectors: Any, *arguments: Any, **named: Any) -> Any:
         noted.queries.append(len(query_vectors))
         return search(self, query_vectors, *arguments, **named)
 
-    monkeypatch.setattr(VectorIndex, "nearest", noted_nearest)
+    monkeypatch.setattr(VectorIndex, "lengths", noted_lengths)
     monkeypatch.setattr(Shard, "search", noted_search)
     return noted
 
 
 def two_segments(entry: ShardEntry, segment: Segment) -> ShardEntry:
-    """Return a shard with one segment more, which shows other products."""
+    """Return the baseline, which may hold any category, with one segment more, which shows other products."""
     products = entry.products + -(-segment.images // 2)
     images = entry.images + segment.images
     return entry.model_copy(update={"segments": (*entry.segments, segment), "images": images, "products": products})
@@ -107,28 +111,30 @@ def test_a_shard_that_did_not_change_is_taken_as_it_is(snapshot: PublishedSnapsh
     first = load_shard(files, snapshot.manifest, entry, known)
     first.search(snapshot.images["shoes"].vectors[:1], 1, predicate=Present("image_id"))
     searches.queries.clear()
-    searches.compared.clear()
-    later = entry.model_copy(update={"category": "Footwear"})
+    searches.touched.clear()
+    later = entry.model_copy(update={"similarity_map": SimilarityMap(slope=7.0, intercept=-3.0)})
 
     again = load_shard(files, snapshot.manifest, later, known)
 
     assert (again.entry, first.entry) == (later, entry)
     assert again.remembers(Present("image_id"))
-    assert (searches.queries, searches.compared) == ([], [])
+    assert (searches.queries, searches.touched) == ([], [])
 
 
 def test_only_what_is_new_is_warmed(snapshot: PublishedSnapshot, searches: Searches) -> None:
     """Each of its vectors is touched once, and the shard is searched once with what is new in it."""
-    files, known, shoes = UnverifiedFiles(snapshot.folder), Known(), snapshot.manifest.shards[1]
-    (bags,) = snapshot.manifest.shards[0].segments
-    load_shard(files, snapshot.manifest, shoes, known)
+    files, known, (bags, shoes, baseline) = UnverifiedFiles(snapshot.folder), Known(), snapshot.manifest.shards
+    everything = baseline.model_copy(
+        update={field: getattr(shoes, field) for field in ("images", "products", "segments")}
+    )
+    load_shard(files, snapshot.manifest, everything, known)
     (old,) = (segment.index for segment in known.segments.values())
-    assert (searches.compared, len(searches.queries)) == ([old], 1)
+    assert (searches.touched, len(searches.queries)) == ([old], 1)
 
-    load_shard(files, snapshot.manifest, two_segments(shoes, bags), known)
+    load_shard(files, snapshot.manifest, two_segments(everything, bags.segments[0]), known)
 
-    assert len(searches.compared) == len(searches.queries) == 2
-    assert searches.compared[1] is not old
+    assert len(searches.touched) == len(searches.queries) == 2
+    assert searches.touched[1] is not old
 
 
 def test_a_shard_of_which_other_images_were_withdrawn_is_another(
@@ -148,7 +154,7 @@ def test_a_shard_of_which_other_images_were_withdrawn_is_another(
         found.append(hits.image_ids[0])
 
     assert found[0] != found[1] == "shoes-image-2"
-    assert len(searches.compared) == 1
+    assert len(searches.touched) == 1
 
 
 def test_a_shard_that_is_said_to_be_another_is_looked_at_again(snapshot: PublishedSnapshot) -> None:
@@ -206,6 +212,52 @@ def with_null(table: pa.Table) -> pa.Table:
     return table.set_column(table.schema.get_field_index("product_id"), "product_id", pa.array(products))
 
 
+def column(name: str, values: pa.Array) -> Callable[[pa.Table], pa.Table]:
+    """Return what gives a table other values in a column."""
+    return lambda table: table.set_column(table.schema.get_field_index(name), name, values)
+
+
+def column_as(name: str, kind: pa.DataType) -> Callable[[pa.Table], pa.Table]:
+    """Return what gives a table the same values of another type."""
+    return lambda table: column(name, table[name].cast(kind))(table)
+
+
+def no_text(name: str) -> Callable[[pa.Table], pa.Table]:
+    """Return what gives a table strings that are not UTF-8."""
+    values = pa.array([b"\xff\xfe"] * IMAGES)
+    return column(name, pa.StringArray.from_buffers(IMAGES, values.buffers()[1], values.buffers()[2]))
+
+
+def another_vector(row: int, change: Callable[[Any], Any]) -> Callable[[Path], None]:
+    """Return what changes one vector of the shard's index."""
+
+    def rewrite(folder: Path) -> None:
+        path = folder / "index.faiss"
+        index = faiss.read_index(str(path))
+        vectors = index.reconstruct_n(0, index.ntotal)
+        vectors[row] = change(vectors[row])
+        changed = faiss.IndexFlatIP(vectors.shape[1])
+        changed.add(vectors)
+        faiss.write_index(changed, str(path))
+
+    return rewrite
+
+
+def numbered_index(folder: Path) -> None:
+    """Have the index give its vectors numbers of its own."""
+    path = folder / "index.faiss"
+    index = faiss.read_index(str(path))
+    numbered = faiss.IndexIDMap(faiss.IndexFlatIP(index.d))
+    numbered.add_with_ids(index.reconstruct_n(0, index.ntotal), np.arange(index.ntotal) + 1_000)
+    faiss.write_index(numbered, str(path))
+
+
+TWICE = pa.array(["shoes-image-0", "shoes-image-1", *(f"shoes-image-{max(2, row - 1)}" for row in range(2, IMAGES))])
+"""Image ids of which one is there twice: shoes-image-2."""
+ONE_HAT = pa.array(["Hats", *["Shoes"] * (IMAGES - 1)])
+NUMBERS = pa.array(range(IMAGES))
+
+
 @pytest.mark.parametrize(
     ("tamper", "error", "named"),
     [
@@ -223,6 +275,43 @@ def with_null(table: pa.Table) -> pa.Table:
         (columns_changed("items.arrow", lambda t: t.take(np.roll(np.arange(IMAGES), 2))), SnapshotInvalid, "golden"),
         (bytes_replaced("golden.parquet", b"no table"), SnapshotInvalid, "shoes/golden.parquet"),
         (columns_changed("golden.parquet", lambda t: t.drop_columns("similarity")), SnapshotInvalid, "similarity"),
+        (numbered_index, SnapshotInvalid, "shoes/index.faiss: can't be used"),
+        (
+            another_vector(3, lambda vector: vector * np.nan),
+            SnapshotInvalid,
+            "shoes/index.faiss: vector 3 .* length nan",
+        ),
+        (another_vector(3, lambda vector: vector * 3), SnapshotInvalid, "shoes/index.faiss: vector 3 is of length 3,"),
+        (another_vector(3, lambda vector: vector * 0), SnapshotInvalid, "shoes/index.faiss: vector 3 is of length 0,"),
+        (columns_changed("items.arrow", column("product_id", NUMBERS)), SnapshotInvalid, "'product_id' holds int64"),
+        (columns_changed("items.arrow", column_as("image_path", pa.binary())), SnapshotInvalid, "holds binary"),
+        (columns_changed("items.arrow", no_text("image_path")), SnapshotInvalid, "shoes/items.arrow: .*UTF8"),
+        (columns_changed("items.arrow", column("category", ONE_HAT)), SnapshotInvalid, "row 0 is of category 'Hats'"),
+        (
+            columns_changed("items.arrow", lambda t: t.append_column("tags", pa.array([[1]] * IMAGES))),
+            SnapshotInvalid,
+            "'tags' holds list",
+        ),
+        (
+            columns_changed("items.arrow", lambda t: t.append_column("image_id", t["image_id"])),
+            SnapshotInvalid,
+            "'image_id' is there twice",
+        ),
+        (
+            columns_changed("golden.parquet", lambda t: column("similarity", pa.array(["much"] * len(t)))(t)),
+            SnapshotInvalid,
+            "golden.parquet: can't be used",
+        ),
+        (
+            columns_changed("golden.parquet", lambda t: column("query_vector", t["similarity"])(t)),
+            SnapshotInvalid,
+            "golden.parquet: can't be used",
+        ),
+        (
+            columns_changed("golden.parquet", lambda t: column("similarity", pa.array([np.nan] * len(t)))(t)),
+            SnapshotInvalid,
+            "golden query 0 .* similarity nan",
+        ),
     ],
 )
 def test_files_that_do_not_belong_together_are_refused_by_name(
@@ -235,6 +324,91 @@ def test_files_that_do_not_belong_together_are_refused_by_name(
 
     with pytest.raises(error, match=named):
         load_shard(UnverifiedFiles(snapshot.folder), snapshot.manifest, entry)
+
+
+@pytest.mark.parametrize("parameters", [{"nprobe": 4}, {"efSearch": 10**10}, {"depth": 1}])
+def test_search_parameters_of_another_index_are_refused(
+    snapshot: PublishedSnapshot, parameters: dict[str, int]
+) -> None:
+    """FAISS says it by an assertion without words."""
+    entry = snapshot.manifest.shards[1]
+    (segment,) = entry.segments
+    index = segment.index.model_copy(update={"parameters": parameters})
+    changed = entry.model_copy(update={"segments": (segment.model_copy(update={"index": index}),)})
+
+    with pytest.raises(SnapshotInvalid, match=r"shoes/index\.faiss: an index of this kind can't be searched with {"):
+        load_shard(UnverifiedFiles(snapshot.folder), snapshot.manifest, changed)
+
+
+def test_an_image_is_found_once(snapshot: PublishedSnapshot) -> None:
+    """A second one of the same id is refused, unless it is withdrawn: then it was added again."""
+    columns_changed("items.arrow", column("image_id", TWICE))(snapshot.folder / "shoes")
+    path = snapshot.folder / "shoes" / "golden.parquet"
+    pq.write_table(pq.read_table(path).slice(0, 0), path)
+    files, entry = UnverifiedFiles(snapshot.folder), snapshot.manifest.shards[1]
+
+    with pytest.raises(SnapshotInvalid, match=r"shoes/items\.arrow: image_id 'shoes-image-2' is there twice"):
+        load_shard(files, snapshot.manifest, entry)
+
+    write_withdrawn(bitmap := snapshot.folder / "shoes" / "withdrawn", np.arange(IMAGES) == 3)
+    update = {"withdrawn": file_entry(snapshot.folder, bitmap), "withdrawn_images": 1}
+    segment = entry.segments[0].model_copy(update=update)
+    load_shard(files, snapshot.manifest, entry.model_copy(update={"segments": (segment,), "images": IMAGES - 1}))
+
+
+@pytest.mark.parametrize("factory", ["SQ4", "SQ8", "IVF2,SQfp16", "PQ2x4"])
+def test_vectors_that_codes_stand_for_need_not_be_of_unit_length(factory: str) -> None:
+    """They are those of the indexer; what is much too long, or no number, tells that they are not."""
+    vectors = unit_vectors(400, 16)
+    index: Any = faiss.index_factory(16, factory, faiss.METRIC_INNER_PRODUCT)
+    index.train(vectors)
+    index.add(vectors)
+    if isinstance(index, faiss.IndexIVF):
+        index.make_direct_map()
+    opened = VectorIndex(index, {}, first_fetch=10)
+
+    found = opened.lengths()
+
+    assert not opened.keeps_vectors
+    assert np.allclose(found, np.linalg.norm(opened.vectors(np.arange(400)), axis=1), atol=1e-5)
+    assert found.max() < 1.5
+
+
+@pytest.mark.parametrize("opens", ["faiss.read_index", "read_items", "pq.ParquetFile"])
+def test_what_this_machine_is_short_of_is_no_fault_of_a_file(
+    snapshot: PublishedSnapshot, monkeypatch: pytest.MonkeyPatch, opens: str
+) -> None:
+    """Whoever loads it tries again: the snapshot may be sound. There is no descriptor left, then no memory."""
+    load = partial(load_shard, UnverifiedFiles(snapshot.folder), snapshot.manifest, snapshot.manifest.shards[1])
+    opening = operator.attrgetter(opens)(segments)
+
+    def without_descriptors(*arguments: Any) -> Any:
+        usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, usual[1]))
+        try:
+            return opening(*arguments)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+
+    def without_memory(*_arguments: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(f"services.searcher.segments.{opens}", without_descriptors)
+    with pytest.raises(Unavailable, match=r"^shoes/.*Too many open files"):
+        load()
+    monkeypatch.setattr(f"services.searcher.segments.{opens}", without_memory)
+    with pytest.raises(Unavailable, match=r"^shoes/.*: this machine is short of memory"):
+        load()
+
+
+def test_what_a_library_says_of_a_file_is_logged(snapshot: PublishedSnapshot) -> None:
+    """The message names the file; where it happened, the log tells."""
+    numbered_index(snapshot.folder / "shoes")
+    with capture_logs() as logged, pytest.raises(SnapshotInvalid) as refusal:
+        load_shard(UnverifiedFiles(snapshot.folder), snapshot.manifest, snapshot.manifest.shards[1])
+    assert [(line["event"], line["file"], line["exc_info"]) for line in logged] == [
+        ("file_unusable", "shoes/index.faiss", refusal.value.__cause__)
+    ]
 
 
 def test_golden_vectors_of_another_dimension_are_refused(snapshot: PublishedSnapshot) -> None:

@@ -23,7 +23,9 @@ from services.common.errors import (
 from services.searcher.loading import Known, LoadedSnapshot
 from services.searcher.rollout import Rollout
 from services.searcher.shelf import Shelf
+from services.snapshot.current import replace_current
 from services.snapshot.manifest import FileEntry, Manifest
+from services.snapshot.root import SnapshotRoot
 from services.snapshot.store import SnapshotStore
 from tests.support.clocks import ManualTime, settled
 from tests.support.gateway import until
@@ -329,6 +331,19 @@ async def test_a_start_never_takes_what_was_rolled_back(scene: Scene) -> None:
     flip_a_byte(current.folder / "shoes" / "index.faiss")
     with pytest.raises(SnapshotInvalid, match=r"shoes/index\.faiss"):
         await scene.rollout.begin("")
+
+
+@pytest.mark.parametrize("content", [b"", b"60260131T120000Z-0123456789ab\n", None], ids=["empty", "another", "lost"])
+async def test_a_start_takes_what_was_current_while_current_is_damaged(scene: Scene, content: bytes | None) -> None:
+    """Not the latest one, which was gone back from; and when CURRENT is mended, that is what it names."""
+    first, second = (scene.publish(shoes).manifest.snapshot_id for shoes in (20, 21))
+    replace_current(SnapshotRoot.at(scene.root), first, instead_of=second)
+    (scene.root / "CURRENT").unlink() if content is None else (scene.root / "CURRENT").write_bytes(content)
+    with capture_logs() as logged:
+        assert await scene.rollout.begin("") == first
+    assert scene.held == [first]
+    assert logged[0]["log_level"] == "error"
+    assert logged[0]["beginning_with"] == first
 
 
 async def test_what_was_refused_for_the_moment_is_to_be_tried_again(scene: Scene) -> None:

@@ -176,12 +176,57 @@ def test_what_was_refused_for_good_is_not_lacking() -> None:
 def test_reasons_of_long_ago_are_forgotten() -> None:
     """A searcher lives for years, and snapshots come each hour."""
     shelf, _ = shelf_with("a")
-    for number in range(17):
+    for number in range(1_001):
         shelf.explain(f"b{number}", "it was refused: torn")
     with pytest.raises(SnapshotMismatch, match="torn"):
         shelf.look("b1")
     with pytest.raises(SnapshotMismatch, match=r"but a$"):
         shelf.look("b0")
+
+
+def test_whatever_callers_claim_each_is_tried_once() -> None:
+    """Of those who name what there is not, a thousand are heard; what they name is refused once each."""
+    shelf, _ = shelf_with("a")
+    shelf.claim("gateway", "a")
+    tried: list[str] = []
+    for _ in range(2):
+        for number in range(1_500):
+            shelf.claim(f"caller {number}", f"none-{number}")
+        while (snapshot_id := shelf.lacking) and len(tried) < 2_000:
+            shelf.explain(snapshot_id, "it was refused: there is no such snapshot", for_good=True)
+            tried.append(snapshot_id)
+    assert sorted(tried) == sorted(f"none-{number}" for number in range(999))
+    shelf.put(Loaded("b"))
+    shelf.put(Loaded("c"))
+    assert held(shelf) == ["c", "a"]
+
+
+def test_after_two_minutes_others_may_claim() -> None:
+    """Callers that are gone take no place from those who come."""
+    shelf, clock = shelf_with("a")
+    for number in range(1_000):
+        shelf.claim(f"caller {number}", "a")
+    shelf.claim("another", "b")
+    assert shelf.lacking == ""
+    clock.advance(120.0)
+    shelf.claim("another", "b")
+    assert shelf.lacking == "b"
+
+
+def test_what_is_no_id_is_not_claimed() -> None:
+    """It would be looked for, and a megabyte of it kept."""
+    shelf, _ = shelf_with("a")
+    for name in ("../outside", "x" * 1_000_000, "a b"):
+        shelf.claim("caller", name)
+    assert shelf.lacking == ""
+
+
+def test_of_a_long_name_the_beginning_tells_callers_apart() -> None:
+    """They may be as long as a message; two that begin alike are one caller."""
+    shelf, _ = shelf_with("a")
+    shelf.claim("n" * 1_000_000, "c")
+    shelf.claim("n" * 128, "b")
+    assert shelf.lacking == "b"
 
 
 def test_the_one_before_is_freed_when_nobody_asks_for_it_for_long_enough() -> None:

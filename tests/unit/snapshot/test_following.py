@@ -146,15 +146,16 @@ async def test_what_may_pass_is_tried_again_with_back_off_and_said_once(scene: S
     assert scene.adopter.served == ["b"]
 
 
-async def test_a_defect_is_logged_with_its_traceback_and_refused(scene: Scene) -> None:
-    """The task is nobody's to await; and the next snapshot may be better."""
-    scene.adopter.outcomes["b"] = [ZeroDivisionError("oh")]
+async def test_a_defect_is_logged_once_with_its_traceback_and_tried_again(scene: Scene) -> None:
+    """The task is nobody's to await; what came once in a while need not come again."""
+    scene.adopter.outcomes["b"] = [ZeroDivisionError("oh")] * 3
     with capture_logs() as logged:
-        await scene.publish("b")
+        await scene.publish("b", then_seconds=30)
     assert [(line["event"], line["exc_info"]) for line in logged] == [("adopting_failed", True)]
     assert scene.adopter.refusals == [("b", "INTERNAL")]
-    await scene.publish("c")
-    assert scene.adopter.served == ["c"]
+    assert scene.adopter.served == ["b"]
+    times = [at for _, at in scene.adopter.tried]
+    assert [later - earlier for earlier, later in itertools.pairwise(times)] == [1, 2, 4]
 
 
 async def test_an_adoption_ends_when_current_changes(scene: Scene) -> None:

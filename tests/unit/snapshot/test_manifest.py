@@ -8,9 +8,11 @@ from services.common.errors import SnapshotInvalid
 from services.snapshot.manifest import (
     BASELINE_SLUG,
     EmbedderEntry,
+    IndexEntry,
     Manifest,
     ShardEntry,
 )
+from services.snapshot.slugs import slug as slug_of
 from tests.support.shards import segment_of
 
 SHOES = {"slug": "shoes", "category": "Shoes"}
@@ -82,6 +84,26 @@ def test_shards_are_one_per_category_and_one_baseline_at_most(shards: tuple[dict
     """Two of a kind would share hits, or hide each other."""
     with pytest.raises(ValueError, match=words):
         _manifest(*shards)
+
+
+@pytest.mark.parametrize("slug", ["", "../../outside", "a/b", "-a", "a-", "Shoes", "a b", "schuhe\n", "a" * 51, "_"])
+def test_a_slug_is_a_folder_s_name_and_a_dns_label(slug: str) -> None:
+    """Whoever writes a change of the snapshot makes a folder of that name."""
+    with pytest.raises(ValueError, match="can be neither a folder"):
+        _shard({**SHOES, "slug": slug})
+
+
+@pytest.mark.parametrize("category", ["Shoes", "T-Shirts & Tops", "鞋", "x" * 90, "Été", "7"])
+def test_the_slugs_of_categories_are_such_names(category: str) -> None:
+    """Those that the indexer gives."""
+    assert _shard({"slug": slug_of(category), "category": category}).category == category
+
+
+@pytest.mark.parametrize("value", [0, -1])
+def test_an_index_is_searched_a_little_at_least(value: int) -> None:
+    """With less, it finds nothing or ends the search by an error."""
+    with pytest.raises(ValueError, match="efSearch"):
+        IndexEntry.model_validate({**segment_of(3).index.model_dump(), "parameters": {"efSearch": value}})
 
 
 def test_a_contradiction_is_refused_by_the_manifest_s_name() -> None:

@@ -2,11 +2,12 @@
 
 import json
 import uuid
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from services.common.errors import FailedPrecondition, SnapshotInvalid, SnapshotNotFound
 from services.snapshot.current import replace_current
@@ -18,9 +19,6 @@ from services.snapshot.retention import removal_order, staying
 from services.snapshot.root import SnapshotRoot
 from services.snapshot.store import SnapshotStore
 from tests.support.drafts import write_draft
-
-NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
-LATER = datetime(2026, 2, 2, 13, tzinfo=UTC)
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -38,8 +36,15 @@ def _publish(url: str, folder: Path, number: int, shared_from: Manifest | None =
     return manifest
 
 
-def _prune(url: str, folder: Path, keep: int, *, dry_run: bool = False, now: datetime = LATER) -> Pruned:
-    return prune(url, keep, work_root=folder / "work", dry_run=dry_run, now=lambda: now)
+def _prune(url: str, folder: Path, keep: int, *, dry_run: bool = False) -> Pruned:
+    return prune(url, keep, work_root=folder / "work", dry_run=dry_run)
+
+
+def _hours_pass(url: str, hours: float = 25) -> None:
+    """Make the files of snapshots older than CURRENT; nobody asks how old they are on a disk."""
+    for path, file in MemoryFileSystem.store.items():
+        if path.startswith(f"{url.removeprefix('memory:/')}/snapshots/"):
+            file.created -= timedelta(hours=hours)
 
 
 def _files(url: str, manifest: Manifest) -> set[str]:
@@ -67,6 +72,7 @@ def test_the_current_one_stays_wherever_it_is(url: str, tmp_path: Path) -> None:
     """Somebody has rolled back to it."""
     first, second, third = (_publish(url, tmp_path, number) for number in range(3))
     replace_current(SnapshotRoot.at(url), first.snapshot_id)
+    _hours_pass(url)
     assert _prune(url, tmp_path, 1).snapshot_ids == (second.snapshot_id, third.snapshot_id)
     _assert_whole(url, first, tmp_path)
 
@@ -77,6 +83,7 @@ def test_what_to_go_back_to_stays_before_what_was_gone_back_from(url: str, tmp_p
     second = _publish(url, tmp_path, 1, shared_from=first)
     third = _publish(url, tmp_path, 2, shared_from=second)
     replace_current(SnapshotRoot.at(url), second.snapshot_id)
+    _hours_pass(url)
     assert _prune(url, tmp_path, 2).snapshot_ids == (third.snapshot_id,)
     for stays in (first, second):
         _assert_whole(url, stays, tmp_path)
@@ -87,7 +94,9 @@ def test_on_an_object_store_what_may_just_become_current_stays_for_a_day(tmp_pat
     url = f"memory://{uuid.uuid4().hex}"
     first, second = (_publish(url, tmp_path, number) for number in range(2))
     replace_current(SnapshotRoot.at(url), first.snapshot_id)
-    assert _prune(url, tmp_path, 1, now=NOON).snapshot_ids == ()
+    _hours_pass(url, 23)
+    assert _prune(url, tmp_path, 1).snapshot_ids == ()
+    _hours_pass(url, 2)
     assert _prune(url, tmp_path, 1).snapshot_ids == (second.snapshot_id,)
 
 
@@ -104,19 +113,43 @@ def test_shared_files_stay_as_long_as_somebody_has_them(url: str, tmp_path: Path
     (remains, _) = kept_snapshots(url).kept
     assert (remains.manifest, remains.own_bytes) == (None, len(b"items") + len(b"golden"))
     third = _publish(url, tmp_path, 2)
+    _hours_pass(url)
     pruned = _prune(url, tmp_path, 1)
     assert (pruned.snapshot_ids, pruned.files) == ((second.snapshot_id,), 4)
     assert SnapshotRoot.at(url).snapshot_ids() == [third.snapshot_id]
 
 
 def test_an_upload_that_has_not_ended_stays_for_a_day(tmp_path: Path) -> None:
-    """Another machine may be at it: its manifest comes last."""
+    """Another machine may be at it, whatever the clocks of both say: its manifest comes last."""
     url = f"memory://{uuid.uuid4().hex}"
     _publish(url, tmp_path, 0)
     root = SnapshotRoot.at(url)
-    root.write("snapshots/20260201T130000Z-0123456789ab/shoes/index.faiss", b"half")
-    assert _prune(url, tmp_path, 1, now=LATER.replace(hour=12)) == Pruned((), 0, 0)
-    assert _prune(url, tmp_path, 1, now=LATER.replace(hour=14)) == Pruned((), 1, 4)
+    root.write("snapshots/20200201T130000Z-0123456789ab/shoes/index.faiss", b"half")
+    _hours_pass(url, 23)
+    assert _prune(url, tmp_path, 1) == Pruned((), 0, 0)
+    _hours_pass(url, 2)
+    assert _prune(url, tmp_path, 1) == Pruned((), 1, 4)
+
+
+def test_where_the_storage_does_not_tell_when_nothing_unfinished_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether somebody is at it."""
+    url = f"memory://{uuid.uuid4().hex}"
+    _publish(url, tmp_path, 0)
+    SnapshotRoot.at(url).write("snapshots/20200201T130000Z-0123456789ab/shoes/index.faiss", b"half")
+    monkeypatch.setattr(SnapshotRoot, "written_at", lambda _: {"CURRENT": 2e9})
+    assert _prune(url, tmp_path, 1) == Pruned((), 0, 0)
+
+
+def test_a_stray_file_among_the_snapshots_is_none(url: str, tmp_path: Path) -> None:
+    """It has the name of a file and no manifest, and keeps nobody from pruning."""
+    first, second = (_publish(url, tmp_path, number) for number in range(2))
+    root = SnapshotRoot.at(url)
+    root.write("snapshots/notes.txt", b"keep the one of Monday")
+    assert root.snapshot_ids() == [first.snapshot_id, second.snapshot_id]
+    assert _prune(url, tmp_path, 1).snapshot_ids == (first.snapshot_id,)
+    assert root.read("snapshots/notes.txt") is not None
 
 
 def test_what_a_killed_pruning_left_goes_at_once_from_a_disk(tmp_path: Path) -> None:
@@ -124,7 +157,7 @@ def test_what_a_killed_pruning_left_goes_at_once_from_a_disk(tmp_path: Path) -> 
     url = str(tmp_path / "root")
     first, _ = (_publish(url, tmp_path, number) for number in range(2))
     (tmp_path / "root" / "snapshots" / first.snapshot_id / "manifest.json").unlink()
-    assert _prune(url, tmp_path, 1, now=NOON).files == 3
+    assert _prune(url, tmp_path, 1).files == 3
     assert not (tmp_path / "root" / "snapshots" / first.snapshot_id).exists()
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from itertools import count
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from services.common.errors import SnapshotInvalid, Unavailable
+from services.common.errors import FailedPrecondition, SnapshotInvalid, Unavailable
 from services.snapshot.publishing import publish, stamped
+from services.snapshot.root import SnapshotRoot
 from services.snapshot.sharing import own_files
 from services.snapshot.store import SnapshotStore
 from tests.support.crashes import killed_at_step
@@ -46,9 +48,9 @@ def test_a_crash_at_any_step_leaves_the_last_good_snapshot(tmp_path: Path) -> No
         assert _assert_readable(SnapshotStore(case / "root")) == again.snapshot_id
         if finished:
             break
-    # Only after CURRENT was replaced is the new one seen: when the last flush is all that is missing, and at the end.
+    # Only after CURRENT was replaced is the new one seen: when its copy and the last flush are missing, and at the end.
     assert len(seen) > 10
-    assert seen == [first.snapshot_id] * (len(seen) - 2) + [second.snapshot_id] * 2
+    assert seen == [first.snapshot_id] * (len(seen) - 3) + [second.snapshot_id] * 3
 
 
 def test_bytes_are_on_the_disk_before_their_name_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,8 +78,8 @@ def test_bytes_are_on_the_disk_before_their_name_is(tmp_path: Path, monkeypatch:
     renamed, replaced = steps.index("rename draft"), steps.index("replace CURRENT")
     written = {"index.faiss", "items.arrow", "golden.parquet", "manifest.json", "shoes", "draft"}
     assert {f"flush {name}" for name in written} <= set(steps[:renamed])
-    assert steps[renamed + 1 : replaced] == ["flush snapshots", "flush .CURRENT.next"]
-    assert steps[replaced + 1 :] == ["flush root"]
+    assert steps[renamed + 1 : replaced] == ["flush snapshots", "flush .CURRENT.next", "flush .CURRENT.copy.next"]
+    assert steps[replaced + 1 :] == ["replace CURRENT.copy", "flush root"]
 
 
 @pytest.mark.parametrize("failing_step", range(5))
@@ -137,6 +139,71 @@ def test_the_same_snapshot_twice_is_one(tmp_path: Path) -> None:
     assert _assert_readable(SnapshotStore(tmp_path / "root")) == manifest.snapshot_id
 
 
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+def _prune(folder: Path) -> None:
+    """Leave what pruning leaves of a snapshot whose files others share."""
+    (folder / "manifest.json").unlink()
+    (folder / "shoes" / "index.faiss").unlink()
+
+
+def _link(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _empty,
+        _prune,
+        lambda folder: (folder / "shoes" / "items.arrow").write_bytes(b"other"),
+        lambda folder: (folder / "manifest.json").write_text("torn"),
+        _link,
+    ],
+    ids=["empty", "pruned", "damaged", "torn", "link"],
+)
+def test_a_name_that_something_else_has_is_not_taken(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
+    """What lies there stays as it is, and the snapshot is whole under the name of a second later."""
+    root = tmp_path / "root"
+    manifest = publish(root, tmp_path / "first", write_draft(tmp_path / "first"))
+    folder = root / "snapshots" / manifest.snapshot_id
+    spoil(folder)
+    before = sorted(path.relative_to(folder) for path in folder.rglob("*"))
+    later = publish(root, tmp_path / "second", write_draft(tmp_path / "second"))
+    assert later.created_at == "2026-01-31T12:00:01Z"
+    assert later == SnapshotStore(root).manifest()
+    assert _assert_readable(SnapshotStore(root)) == later.snapshot_id
+    assert sorted(path.relative_to(folder) for path in folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("goes", ["shoes/index.faiss", "manifest.json"])
+def test_what_goes_again_while_it_is_uploaded_does_not_become_current(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, goes: str
+) -> None:
+    """Another machine prunes what it takes for given up; the same command again publishes."""
+    url = f"memory://{uuid.uuid4().hex}"
+    first = publish(url, tmp_path / "first", write_draft(tmp_path / "first"))
+    second = write_draft(tmp_path / "second", b"new vectors")
+    write = SnapshotRoot.write
+
+    def write_and_prune(root: SnapshotRoot, path: str, content: bytes, **condition: Any) -> None:
+        write(root, path, content, **condition)
+        root.remove(f"snapshots/{second.snapshot_id}/{goes}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SnapshotRoot, "write", write_and_prune)
+        with pytest.raises(Unavailable, match=rf"{goes} has gone again: .* the same command again"):
+            publish(url, tmp_path / "second", second)
+    store = SnapshotStore(url, cache_dir=tmp_path / "cache")
+    assert _assert_readable(store) == first.snapshot_id
+    publish(url, tmp_path / "second", second)
+    assert _assert_readable(store) == second.snapshot_id
+
+
 def test_ids_sort_by_time_and_tell_content_apart(tmp_path: Path) -> None:
     """The id begins with UTC time whatever the clock's zone, and ends with the content's digest."""
     manifest = write_draft(tmp_path / "first")
@@ -156,3 +223,5 @@ def test_an_id_sorts_behind_that_of_what_it_replaces(tmp_path: Path) -> None:
     assert stamped(manifest, moment, after="20260101T000000Z-0").created_at == "2026-01-01T00:00:01Z"
     assert stamped(manifest, moment, after="20271231T235959Z-0").created_at == "2028-01-01T00:00:00Z"
     assert stamped(manifest, moment, after="20251231T000000Z-0") == stamped(manifest, moment, after="another")
+    with pytest.raises(FailedPrecondition, match=r"later than 99991231T235959Z-0: go back to an earlier one"):
+        stamped(manifest, moment, after="99991231T235959Z-0")

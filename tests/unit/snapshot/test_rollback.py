@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.common.errors import FailedPrecondition, SnapshotInvalid, SnapshotNotFound
+from services.common.errors import FailedPrecondition, SnapshotInvalid, SnapshotNotFound, Unavailable
 from services.snapshot import rollback
 from services.snapshot.current import replace_current
 from services.snapshot.history import kept_snapshots
@@ -77,6 +77,25 @@ def test_it_mends_a_current_that_is_damaged_or_lost(
         _roll_back(tmp_path)
     assert _roll_back(tmp_path, snapshots[0].snapshot_id) == snapshots[0]
     assert kept_snapshots(str(tmp_path / "root")).problem == ""
+
+
+def test_it_mends_a_current_that_can_t_be_read(
+    tmp_path: Path, snapshots: tuple[Manifest, Manifest, Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has taken away the right to read it; it is replaced all the same, and `list` says what is wrong."""
+    url, read = str(tmp_path / "root"), SnapshotRoot.read
+
+    def forbidden(root: SnapshotRoot, path: str) -> bytes | None:
+        if path == "CURRENT":
+            raise Unavailable("CURRENT: Permission denied")
+        return read(root, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SnapshotRoot, "read", forbidden)
+        history = kept_snapshots(url)
+        assert (len(history.kept), history.problem) == (3, "CURRENT: Permission denied")
+        assert _roll_back(tmp_path, snapshots[0].snapshot_id) == snapshots[0]
+    assert SnapshotStore(url).manifest() == snapshots[0]
 
 
 def test_a_current_that_names_nothing_is_said(tmp_path: Path, snapshots: tuple[Manifest, Manifest, Manifest]) -> None:

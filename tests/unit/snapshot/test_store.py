@@ -9,9 +9,11 @@ from typing import Any
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from services.common.errors import SettingsInvalid, SnapshotInvalid, SnapshotNotFound, Unavailable
 from services.snapshot.current import replace_current
+from services.snapshot.history import kept_snapshots
 from services.snapshot.manifest import Manifest
 from services.snapshot.publishing import publish
 from services.snapshot.root import SnapshotRoot
@@ -165,6 +167,29 @@ def test_a_link_that_leaves_the_snapshot_is_refused(root: Path, tmp_path: Path) 
         store.fetch(manifest, manifest.shards[0].segments[0].index.file)
 
 
+def test_a_link_that_leads_in_circles_is_refused(root: Path) -> None:
+    """It is a damaged snapshot, and no defect: whoever starts takes an earlier one."""
+    index = _folder(root) / "shoes" / "index.faiss"
+    index.unlink()
+    index.symlink_to(index)
+    store = SnapshotStore(root)
+    manifest = store.manifest()
+    with pytest.raises(SnapshotInvalid, match=r"shoes/index\.faiss: a symbolic link leads in circles"):
+        store.fetch(manifest, manifest.shards[0].segments[0].index.file)
+
+
+@pytest.mark.parametrize("created_at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "yesterday"])
+def test_a_time_that_is_none_is_no_genuine_one(root: Path, created_at: str) -> None:
+    """Other snapshots can still be listed, and pruned."""
+    manifest = SnapshotStore(root).manifest()
+    path = _folder(root) / "manifest.json"
+    path.write_text(path.read_text().replace(manifest.created_at, created_at))
+    with pytest.raises(SnapshotInvalid, match=r"manifest\.json: it was changed after it was published"):
+        SnapshotStore(root).manifest()
+    (kept,) = kept_snapshots(str(root)).kept
+    assert "it was changed after it was published" in kept.problem
+
+
 def test_a_remote_file_is_downloaded_once(remote_root: str, tmp_path: Path) -> None:
     """The second fetch is served from the cache, even when the remote is gone."""
     store = SnapshotStore(remote_root, cache_dir=tmp_path / "cache")
@@ -210,6 +235,42 @@ def test_a_store_that_does_not_trust_its_cache_reads_the_root(remote_root: str, 
     with pytest.raises(SnapshotInvalid, match=r"shoes/index\.faiss: damaged"):
         SnapshotStore(remote_root, cache_dir=tmp_path / "cache", trust_cache=False).fetch(manifest, entry)
     assert store.fetch(manifest, entry).read_bytes() == b"vectors"
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "index.faiss"])
+@pytest.mark.parametrize("pages", [2, 3])
+def test_a_proxy_s_page_is_not_taken_for_damage_at_once(
+    remote_root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, pages: int
+) -> None:
+    """A remote file that is not what it should be is read twice more before its snapshot is refused."""
+    left = pages
+    cat_file, get_file = MemoryFileSystem.cat_file, MemoryFileSystem.get_file
+
+    def page_comes(path: str) -> bool:
+        nonlocal left
+        left -= path.endswith(name)
+        return path.endswith(name) and left >= 0
+
+    def read(filesystem: MemoryFileSystem, path: str, *arguments: Any) -> bytes:
+        content: bytes = cat_file(filesystem, path, *arguments)
+        return b"<a><b>!" if page_comes(path) else content
+
+    def download(filesystem: MemoryFileSystem, path: str, file: str) -> None:
+        Path(file).write_bytes(b"<a><b>!") if page_comes(path) else get_file(filesystem, path, file)
+
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", read)
+    monkeypatch.setattr(MemoryFileSystem, "get_file", download)
+    store = SnapshotStore(remote_root, cache_dir=tmp_path / "cache")
+
+    def fetched() -> bytes:
+        manifest = store.manifest()
+        return store.fetch(manifest, manifest.shards[0].segments[0].index.file).read_bytes()
+
+    if pages < 3:
+        assert fetched() == b"vectors"
+    else:
+        with pytest.raises(SnapshotInvalid, match=name):
+            fetched()
 
 
 def test_copies_that_no_snapshot_has_any_more_go_when_another_is_read(remote_root: str, tmp_path: Path) -> None:

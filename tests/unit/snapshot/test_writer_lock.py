@@ -1,6 +1,8 @@
 """One writer at a time, until it ends in whatever way."""
 
+import errno
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -22,6 +24,18 @@ def test_a_second_writer_is_refused(tmp_path: Path, url: str) -> None:
             pass
     with writer_lock(root, tmp_path / "work"):
         pass
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    """The system's own words name no file when a byte finds no room; what names one, or has no number, stays."""
+    root = SnapshotRoot.at(tmp_path)
+    for error, words in (
+        (OSError(errno.ENOSPC, "No space left on device"), f"[Errno 28] No space left on device: '{tmp_path}'"),
+        (OSError(errno.ENOENT, "No such file or directory", "x"), "[Errno 2] No such file or directory: 'x'"),
+        (OSError("not an Arrow file"), "not an Arrow file"),
+    ):
+        with pytest.raises(OSError, match=re.escape(words)), writer_lock(root, tmp_path):
+            raise error
 
 
 def test_a_killed_writer_holds_nothing(tmp_path: Path) -> None:
