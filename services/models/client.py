@@ -1,5 +1,6 @@
 """The asyncio client of Triton: pixels in, checked embeddings and probabilities out, every call with a deadline."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -17,12 +18,14 @@ from services.common.errors import (
     Overloaded,
     ResourceExhausted,
 )
+from services.common.requests import Level, remark
+from services.common.security.dialling import Dialler
 from services.common.telemetry import get_logger
+from services.common.tracing import span, trace_headers
 from services.models.inference import check_embeddings, check_probabilities, decode_response, encode_request
-from services.models.metadata import ModelInfo, parse_model_config
+from services.models.metadata import CLASSIFIER, EMBEDDER, JOINED, OUTPUTS, ModelInfo, parse_model_config
 
-EMBEDDER = "embedder"
-CLASSIFIER = "classifier"
+_CHECKS = {EMBEDDER: check_embeddings, CLASSIFIER: check_probabilities}
 _CONTROL_TIMEOUT_SECONDS = 5.0
 _RETRY_AFTER_SECONDS = 0.1
 """After a full queue: about as long as a few batches take."""
@@ -36,6 +39,9 @@ class TritonModels:
     It speaks through the generated stub of `tritonclient`, not through its `InferenceServerClient`: both take as long
     (2.3 ms for 150 kB through an empty model), but the stub keeps gRPC's status codes and cancels with its task.
 
+    A Triton serves an embedder and a classifier, or one joined model that is both; each question goes to what is there,
+    as the last `describe` found it.
+
     Every method raises the same errors: `ModelUnavailable` (Triton can't be reached or has no such model),
     `Overloaded` (its queue is full), `DeadlineExceeded` (no answer in time, or none begun in time),
     `Internal` (the model failed, or takes other pixels than these). They name the model; Triton's address and words are
@@ -43,18 +49,29 @@ class TritonModels:
     A cancelled caller cancels the call, and Triton takes the request out of its queue.
     """
 
-    def __init__(self, target: str) -> None:
-        """Connect to `target`, Triton's gRPC address `host:port`; nothing is sent yet."""
-        self._channel = grpc.aio.insecure_channel(target, options=channel_options())
+    def __init__(self, target: str, dialler: Dialler | None = None, *, authority: str | None = None) -> None:
+        """Connect; nothing is sent yet.
+
+        Args:
+            target: Triton's gRPC address `host:port`.
+            dialler: opens the channel; None for one without TLS.
+            authority: the `host:port` that it is known by when that is not the target.
+        """
+        self._channel = (dialler or Dialler()).open(target, channel_options(authority=authority))
         self._stub: Any = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._target = target
+        self._served_by: dict[str, str] = {}
 
     async def ready(self, timeout_seconds: float = _CONTROL_TIMEOUT_SECONDS) -> bool:
         """Return whether Triton has every model loaded and warm; False when it can't be reached."""
+        return await self.says_ready(timeout_seconds) is True
+
+    async def says_ready(self, timeout_seconds: float = _CONTROL_TIMEOUT_SECONDS) -> bool | None:
+        """Return what Triton says of itself: whether it is ready; None when it says nothing in time."""
         try:
             answer = await self._stub.ServerReady(service_pb2.ServerReadyRequest(), timeout=timeout_seconds)
         except grpc.aio.AioRpcError:
-            return False
+            return None
         return bool(answer.ready)
 
     @property
@@ -73,14 +90,18 @@ class TritonModels:
             await self._channel.wait_for_state_change(state)
 
     async def describe(self, model: str, timeout_seconds: float = _CONTROL_TIMEOUT_SECONDS) -> ModelInfo:
-        """Return what a model says about itself.
+        """Return what a model says about itself: the one of that name, or that half of a joined one.
 
         Raises:
             FailedPrecondition: its configuration lacks what Aisle needs.
         """
-        request = service_pb2.ModelConfigRequest(name=model)
-        answer = await self._call(self._stub.ModelConfig, request, model, timeout_seconds)
-        return parse_model_config(answer.config)
+        for name in (model, JOINED) if model in OUTPUTS else (model,):
+            config = await self._config(name, timeout_seconds)
+            if config is not None:
+                info = next(info for info in parse_model_config(config) if info.name == model)
+                self._served_by[model] = name
+                return info
+        raise ModelUnavailable(f"model {model} is not served")
 
     async def embed(self, pixels: NDArray[np.uint8], timeout_seconds: float) -> NDArray[np.float32]:
         """Return the embeddings of pictures.
@@ -95,8 +116,7 @@ class TritonModels:
         Raises:
             ModelOutputInvalid: a vector that is not of unit length.
         """
-        embeddings = await self.infer(EMBEDDER, pixels, timeout_seconds)
-        check_embeddings(EMBEDDER, embeddings)
+        [embeddings] = await self._answers((EMBEDDER,), pixels, timeout_seconds)
         return embeddings
 
     async def classify(self, pixels: NDArray[np.uint8], timeout_seconds: float) -> NDArray[np.float32]:
@@ -112,35 +132,95 @@ class TritonModels:
         Raises:
             ModelOutputInvalid: a row that is no probability distribution.
         """
-        probabilities = await self.infer(CLASSIFIER, pixels, timeout_seconds)
-        check_probabilities(CLASSIFIER, probabilities)
+        [probabilities] = await self._answers((CLASSIFIER,), pixels, timeout_seconds)
         return probabilities
 
-    async def infer(self, model: str, pixels: NDArray[np.uint8], timeout_seconds: float) -> NDArray[np.float32]:
-        """Return any model's answer, float32 ``(n, size)``, with nothing checked but its shape."""
+    async def embed_and_classify(
+        self, pixels: NDArray[np.uint8], timeout_seconds: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return what `embed` and `classify` do, from one call to a joined model; arguments and errors are theirs.
+
+        Raises:
+            ModelUnavailable: Triton serves two models that are not joined.
+        """
+        embeddings, probabilities = await self._answers((EMBEDDER, CLASSIFIER), pixels, timeout_seconds)
+        return embeddings, probabilities
+
+    async def infer(
+        self, model: str, pixels: NDArray[np.uint8], timeout_seconds: float, outputs: Sequence[str] = ()
+    ) -> tuple[NDArray[np.float32], ...]:
+        """Return any model's answers, float32 ``(n, size)`` each, with nothing checked but their shape.
+
+        Args:
+            model: what Triton calls it.
+            pixels: as it takes them.
+            timeout_seconds: time left for the answer.
+            outputs: which of its outputs, in this order; a model that has only one needs none named.
+        """
         if timeout_seconds <= 0:
             raise DeadlineExceeded(f"no time left to ask model {model}")
-        request = encode_request(model, pixels, timeout_seconds)
+        request = encode_request(model, pixels, timeout_seconds, outputs)
         answer = await self._call(self._stub.ModelInfer, request, model, timeout_seconds)
-        return decode_response(answer, model, len(pixels))
+        return decode_response(answer, model, len(pixels), outputs)
 
     async def close(self) -> None:
         """Close the channel; calls in flight are cancelled. Closing twice is fine."""
         await self._channel.close(None)
 
+    async def _answers(
+        self, halves: Sequence[str], pixels: NDArray[np.uint8], timeout_seconds: float
+    ) -> tuple[NDArray[np.float32], ...]:
+        """Ask embedder, classifier, or both where they are joined, and check what they say."""
+        if halves[-1] not in self._served_by:
+            await self.describe(halves[-1], timeout_seconds)
+        name = self._served_by[halves[-1]]
+        if name != JOINED and len(halves) > 1:
+            raise ModelUnavailable(f"model {JOINED} is not served")
+        outputs = [OUTPUTS[half] for half in halves] if name == JOINED else ()
+        answers = await self.infer(name, pixels, timeout_seconds, outputs)
+        for half, answer in zip(halves, answers, strict=True):
+            _CHECKS[half](half, answer)
+        return answers
+
+    async def _config(self, name: str, timeout_seconds: float) -> Any:
+        """Return a model's configuration, None when Triton has no model of that name."""
+        try:
+            answer = await self._stub.ModelConfig(service_pb2.ModelConfigRequest(name=name), timeout=timeout_seconds)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return None
+            raise self._refused(error, name) from error
+        return _understood(answer, name).config
+
     async def _call(self, method: Any, request: Any, model: str, timeout_seconds: float) -> Any:
         try:
-            answer = await method(request, timeout=timeout_seconds)
+            with span("model", calls=True, model=model, replica=self._target) as traced:
+                answer = await method(request, timeout=timeout_seconds, metadata=trace_headers(traced))
         except grpc.aio.AioRpcError as error:
-            code, details = error.code(), error.details() or ""
-            refused = error_of(code, details, model)
-            # A busy or late model is everyday business, which the caller answers or asks again; the rest is not.
-            log = _log.info if isinstance(refused, Overloaded | DeadlineExceeded) else _log.warning
-            log("model_call_failed", model=model, target=self._target, code=code.name, details=details)
-            raise refused from error
-        if answer is None:  # what gRPC makes of bytes that are no message
-            raise Internal(f"model {model} answered with bytes that are no answer")
-        return answer
+            raise self._refused(error, model) from error
+        return _understood(answer, model)
+
+    def _refused(self, error: grpc.aio.AioRpcError, model: str) -> AisleError:
+        code, details = error.code(), error.details() or ""
+        refused = error_of(code, details, model)
+        # A busy or late model is everyday business, which the caller answers or asks again; the rest is not.
+        level: Level = "info" if isinstance(refused, Overloaded | DeadlineExceeded) else "warning"
+        remark(
+            _log,
+            "model_call_failed",
+            level=level,
+            model=model,
+            target=self._target,
+            code=code.name,
+            details=details,
+        )
+        return refused
+
+
+def _understood(answer: Any, model: str) -> Any:
+    if answer is None:  # what gRPC makes of bytes that are no message
+        raise Internal(f"model {model} answered with bytes that are no answer")
+    return answer
 
 
 def error_of(code: grpc.StatusCode, details: str, model: str) -> AisleError:

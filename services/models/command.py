@@ -1,6 +1,7 @@
 """The command line and the environment variables of tritonserver (pure)."""
 
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,26 @@ _BEHIND_OTHERS = ("chrt", "--batch", "0", "nice", "-n", "15")
 _LEVELS: tuple[LogLevel, ...] = ("error", "warning", "info")
 
 
+# What nobody of ours asks Triton for: to load or unload models, to map memory of its machine, to change its log, to
+# write traces. It asks for a header then, which nobody knows.
+_CLOSED = ("model-repository", "shared-memory", "logging", "trace")
+
+
+@dataclass(frozen=True, slots=True)
+class TritonTls:
+    """Triton's certificate, and whose it asks for.
+
+    Attributes:
+        certificate: PEM file.
+        key: PEM file.
+        client_ca: PEM file with the authorities whose certificates callers must have; None to ask for none.
+    """
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class TritonCommand:
     """All that is needed to start a Triton, and to clean up after one that was killed.
@@ -29,6 +50,7 @@ class TritonCommand:
         target: gRPC address, `host:port`.
         shm_prefix: first part of the names of its shared memory regions, unlike any other server's on this machine.
         stop_seconds: how long it may take to end after SIGTERM; kill it when it takes longer.
+        tls: its certificate; None when it speaks without TLS.
     """
 
     argv: tuple[str, ...]
@@ -36,6 +58,7 @@ class TritonCommand:
     target: str
     shm_prefix: str
     stop_seconds: float
+    tls: TritonTls | None = None
 
 
 def triton_command(
@@ -47,6 +70,7 @@ def triton_command(
     metrics_port: int = 0,
     drain_seconds: int = 5,
     log_level: LogLevel = "warning",
+    tls: TritonTls | None = None,
     inherited: Mapping[str, str],
 ) -> TritonCommand:
     """Return how to run Triton on a model repository.
@@ -59,6 +83,7 @@ def triton_command(
         metrics_port: for Prometheus metrics on `host`; 0 turns them off.
         drain_seconds: how long inferences in flight get to end after SIGTERM.
         log_level: the least level that Triton writes to its standard error.
+        tls: its certificate; None to speak without TLS.
         inherited: environment variables to start from, normally `os.environ`.
     """
     shm_prefix = f"aisle_triton_{port}_"
@@ -69,12 +94,15 @@ def triton_command(
         "exit-on-error": "true",
         "exit-timeout-secs": drain_seconds + _UNLOAD_SECONDS,
         "strict-readiness": "true",
+        "model-control-mode": "none",
         "allow-http": "false",
         "grpc-address": host,
         "grpc-port": port,
         # Our channels ping every 10 s to find a hung server soon; by default Triton would hang up on them for that.
         "grpc-http2-min-recv-ping-interval-without-data": 1_000,
         "grpc-keepalive-permit-without-calls": 1,
+        "grpc-restricted-protocol": f"{','.join(_CLOSED)}:closed={secrets.token_urlsafe()}",
+        **_tls_flags(tls),
         **_metrics_flags(host, metrics_port),
         **_log_flags(log_level),
     }
@@ -90,7 +118,21 @@ def triton_command(
         target=f"{host}:{port}",
         shm_prefix=shm_prefix,
         stop_seconds=drain_seconds + _UNLOAD_SECONDS + 1.0,
+        tls=tls,
     )
+
+
+def _tls_flags(tls: TritonTls | None) -> dict[str, object]:
+    if tls is None:
+        return {}
+    flags: dict[str, object] = {
+        "grpc-use-ssl": "true",
+        "grpc-server-cert": tls.certificate.absolute(),
+        "grpc-server-key": tls.key.absolute(),
+    }
+    if tls.client_ca is not None:
+        flags |= {"grpc-use-ssl-mutual": "true", "grpc-root-cert": tls.client_ca.absolute()}
+    return flags
 
 
 def _metrics_flags(host: str, port: int) -> dict[str, object]:

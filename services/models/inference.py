@@ -1,5 +1,6 @@
 """One inference as messages: pixels into a Triton request, an answer into an array, and what no answer may be."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ _FLOAT = np.dtype("<f4")
 _UNIT_TOLERANCE = 1e-3
 
 
-def encode_request(model: str, pixels: NDArray[np.uint8], timeout_seconds: float) -> Any:
+def encode_request(model: str, pixels: NDArray[np.uint8], timeout_seconds: float, outputs: Sequence[str] = ()) -> Any:
     """Return the `inference.ModelInferRequest` for a batch of pictures.
 
     Args:
@@ -21,22 +22,46 @@ def encode_request(model: str, pixels: NDArray[np.uint8], timeout_seconds: float
         pixels: RGB, uint8 ``(n, height, width, 3)``.
         timeout_seconds: how long the request may wait in Triton's queue, positive; the deadline of the call alone
             would not take it out of there.
+        outputs: names of those that are wanted; all of them when empty.
     """
     tensor = service_pb2.ModelInferRequest.InferInputTensor(name=INPUT, datatype="UINT8", shape=pixels.shape)
-    request = service_pb2.ModelInferRequest(model_name=model, inputs=[tensor], raw_input_contents=[pixels.tobytes()])
+    wanted = [service_pb2.ModelInferRequest.InferRequestedOutputTensor(name=name) for name in outputs]
+    request = service_pb2.ModelInferRequest(
+        model_name=model, inputs=[tensor], outputs=wanted, raw_input_contents=[pixels.tobytes()]
+    )
     request.parameters["timeout"].int64_param = max(1, round(timeout_seconds * 1e6))
     return request
 
 
-def decode_response(response: Any, model: str, pictures: int) -> NDArray[np.float32]:
-    """Return the model's only output as float32 ``(pictures, size)``, read-only.
+def decode_response(
+    response: Any, model: str, pictures: int, outputs: Sequence[str] = ()
+) -> tuple[NDArray[np.float32], ...]:
+    """Return the model's outputs as float32 ``(pictures, size)`` each, read-only.
+
+    Args:
+        response: the `inference.ModelInferResponse`.
+        model: its name, for messages.
+        pictures: how many were asked about.
+        outputs: names of those that were asked for, in the order that they are wanted in; its only one when empty.
 
     Raises:
         ModelOutputInvalid: another number of outputs, another type, rank or number of rows, or bytes that don't fit.
     """
-    if len(response.outputs) != 1 or len(response.raw_output_contents) != 1:
-        raise ModelOutputInvalid(f"model {model} answered with {len(response.outputs)} outputs instead of 1")
-    output, content = response.outputs[0], response.raw_output_contents[0]
+    count = len(outputs) or 1
+    if len(response.outputs) != count or len(response.raw_output_contents) != count:
+        raise ModelOutputInvalid(f"model {model} answered with {len(response.outputs)} outputs instead of {count}")
+    found = {
+        output.name: _array(output, content, model, pictures)
+        for output, content in zip(response.outputs, response.raw_output_contents, strict=True)
+    }
+    if not outputs:
+        return tuple(found.values())
+    if found.keys() != set(outputs):
+        raise ModelOutputInvalid(f"model {model} answered with {', '.join(found)} instead of {', '.join(outputs)}")
+    return tuple(found[name] for name in outputs)
+
+
+def _array(output: Any, content: bytes, model: str, pictures: int) -> NDArray[np.float32]:
     rows, *sizes = output.shape
     if output.datatype != "FP32" or len(sizes) != 1 or rows != pictures:
         raise ModelOutputInvalid(f"model {model} answered {pictures} pictures with {output.datatype} {output.shape}")

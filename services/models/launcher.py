@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from services.common.errors import AisleError, ModelUnavailable
+from services.common.security.certificates import read_key_pair
+from services.common.security.credentials import PLAIN, Credentials, credentials_for
+from services.common.security.dialling import Dialler
 from services.common.telemetry import get_logger
 from services.models.client import TritonModels
-from services.models.command import TritonCommand, triton_command
+from services.models.command import TritonCommand, TritonTls, triton_command
 from services.models.config import TritonSettings
 from services.models.environment import ensure_environment
 from services.models.process import TritonProcess
@@ -29,8 +32,10 @@ def prepare_triton(settings: TritonSettings) -> tuple[TritonCommand, tuple[Repos
 
     Raises:
         FailedPrecondition: the repository is not in order, or the environment could not be made.
+        SettingsInvalid: the certificate and its key are unusable.
     """
     models = read_repository(settings.model_repository)
+    _own_credentials(settings.tls)
     command = triton_command(
         ensure_environment(settings.environment),
         model_repository=settings.model_repository,
@@ -39,6 +44,7 @@ def prepare_triton(settings: TritonSettings) -> tuple[TritonCommand, tuple[Repos
         metrics_port=settings.metrics_port,
         drain_seconds=settings.drain_seconds,
         log_level=settings.log_level,
+        tls=settings.tls,
         inherited=os.environ,
     )
     return command, models
@@ -120,7 +126,7 @@ async def _serve(settings: TritonSettings) -> None:
 
 
 async def _verified(process: TritonProcess, models: Sequence[RepositoryModel]) -> None:
-    triton = TritonModels(process.command.target)
+    triton = TritonModels(process.command.target, Dialler(_own_credentials(process.command.tls)))
     try:
         while not await triton.ready():
             if process.exit_status is not None:
@@ -130,6 +136,15 @@ async def _verified(process: TritonProcess, models: Sequence[RepositoryModel]) -
         await verify_models(models, triton)
     finally:
         await triton.close()
+
+
+def _own_credentials(tls: TritonTls | None) -> Credentials:
+    """Return how the Triton that we start is reached: nothing but its very certificate is trusted."""
+    if tls is None:
+        return PLAIN
+    pair = read_key_pair(tls.certificate, tls.key)
+    shown = (None, None) if tls.client_ca is None else (tls.certificate, tls.key)
+    return credentials_for(tls.certificate, pair.names[0] if pair.names else None, *shown)
 
 
 def _kill(process: TritonProcess) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from services.common.errors import FailedPrecondition, ModelOutputInvalid
 from services.models.client import TritonModels
 from services.models.golden import golden_picture
+from services.models.metadata import OUTPUTS
 from services.models.repository import GoldenAnswer, RepositoryModel
 
 _TIMEOUT_SECONDS = 10.0
@@ -32,7 +33,8 @@ async def verify_models(models: Iterable[RepositoryModel], triton: TritonModels)
             )
         pixels = golden_picture(info.input_height, info.input_width)[np.newaxis]
         try:
-            output = await triton.infer(info.name, pixels, _TIMEOUT_SECONDS)
+            outputs = [OUTPUTS[info.name]] if info.joined else ()
+            [output] = await triton.infer(info.served_by, pixels, _TIMEOUT_SECONDS, outputs)
         except ModelOutputInvalid as error:
             raise FailedPrecondition(f"{error.message}; likely cause: {_NUMPY_2}") from error
         compare_to_golden(info.name, output[0], model.golden)

@@ -44,11 +44,14 @@ def read_base(repository: Path) -> Base:
     """Read a repository's embedder.
 
     Raises:
-        FailedPrecondition: the repository is incomplete, has no embedder, or one that can't be taken apart.
+        FailedPrecondition: the repository is incomplete, has no embedder, one that is joined with a classifier, or one
+            that can't be taken apart.
     """
     found = {model.info.name: model.info for model in read_repository(repository)}
     if EMBEDDER not in found:
         raise FailedPrecondition(f"{repository} has no model {EMBEDDER} to start from")
+    if found[EMBEDDER].joined:
+        raise FailedPrecondition(f"{repository} has a joined model: start from the repository that it was joined from")
     folder = repository / EMBEDDER
     versions = (file for file in folder.glob("*/model.onnx") if file.parent.name.isdecimal())
     file = max(versions, key=lambda file: int(file.parent.name))

@@ -15,7 +15,7 @@ from services.training.measurements import PARITY_PHOTOS
 from services.training.measuring import cpu_ms_per_photo, machine
 from services.training.photos import load
 from services.training.recipes import EmbedderRecipe
-from services.training.repository import ModelEntry, write_entry
+from services.training.repository import EMBEDDER_SERVING, ModelEntry, write_entry
 from services.training.sessions import run
 
 Log = Callable[[str], None]
@@ -68,5 +68,6 @@ def make_embedder(
                     "model_version": f"lite0-pca{recipe.dimension}-1",
                     "preprocessing": PREPROCESSING,
                 },
+                serving=EMBEDDER_SERVING,
             ),
         )

@@ -18,7 +18,7 @@ from services.photo.intake import PREPROCESSING
 from services.training.base import EMBEDDER, Base
 from services.training.fit_cards import classifier_card, embedder_card
 from services.training.record import FitRecord, to_json
-from services.training.repository import ModelEntry, write_entry
+from services.training.repository import EMBEDDER_SERVING, ModelEntry, write_entry
 from services.training.sessions import run
 
 # How far another machine's answers may be off: float32 sums in another order; int8 kernels differ more.
@@ -98,6 +98,7 @@ def publish(repository: Path, release: Release, record: FitRecord, categories: S
                 tolerance=_TOLERANCE[record.embedder.quantised is not None],
                 card=embedder_card(record),
                 parameters={"model_version": record.embedder.version, "preprocessing": PREPROCESSING},
+                serving=EMBEDDER_SERVING,
             ),
         )
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from services.common.replacing import replaced_in_one_step
 from services.models.golden import GOLDEN_PICTURE
 
 RECORD = "fit.json"
+CARD = "MODEL_CARD.md"
 _WARMUP_BATCHES = (1, 8)
 
 
@@ -28,10 +30,18 @@ class Serving:
     12,000 with two; a kindred fault is Triton's issue 8870)."""
     threads_per_instance: int = 1
     """With several instances, one thread each does not fight over cores."""
+    preferred_batch_size: int | None = None
+    """Requests that are run together although more are waiting; None for as many as may be."""
     queue_size: int = 64
     """Requests waiting, beyond which Triton refuses at once."""
     queue_timeout_us: int = 1_000_000
     """Microseconds after which a waiting request is refused, unless the request itself asks for less."""
+
+
+EMBEDDER_SERVING = Serving(preferred_batch_size=1)
+"""Two photos in one batch of the slower model leave the second core without work: one by one, the embedder answers 6
+to 12 % more photos where it is alone, and some percent more beside the classifier (docs/benchmarks, "Batches and
+instances"). A request of several pictures, as the indexer sends, is one all the same."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +78,11 @@ def write_entry(repository: Path, entry: ModelEntry) -> Path:
         (fresh / "1").mkdir()
         shutil.copyfile(entry.onnx, fresh / "1" / "model.onnx")
         digest = hashlib.sha256(entry.onnx.read_bytes()).hexdigest()
-        (fresh / "config.pbtxt").write_text(config(entry, digest), encoding="utf-8")
+        outputs, parameters = {entry.output: entry.golden.size}, {"sha256": digest, **entry.parameters}
+        text = config(entry.name, entry.side, outputs, parameters, entry.serving)
+        (fresh / "config.pbtxt").write_text(text, encoding="utf-8")
         (fresh / "golden.json").write_text(golden(entry), encoding="utf-8")
-        (fresh / "MODEL_CARD.md").write_text(entry.card.replace("{sha256}", digest), encoding="utf-8")
+        (fresh / CARD).write_text(entry.card.replace("{sha256}", digest), encoding="utf-8")
         if entry.record:
             (fresh / RECORD).write_text(entry.record, encoding="utf-8")
     return target
@@ -82,15 +94,36 @@ def golden(entry: ModelEntry) -> str:
     return json.dumps({"picture": GOLDEN_PICTURE, "output": output, "tolerance": entry.tolerance}, indent=1) + "\n"
 
 
-def config(entry: ModelEntry, sha256: str) -> str:
-    """Return config.pbtxt, valid for Triton's own onnxruntime backend as well as for the Python-based one."""
-    serving = entry.serving
+def config(
+    name: str, side: int, outputs: Mapping[str, int], parameters: Mapping[str, str], serving: Serving | None = None
+) -> str:
+    """Return config.pbtxt, valid for Triton's own onnxruntime backend as well as for the Python-based one.
+
+    Args:
+        name: of the model.
+        side: of its input, pixels.
+        outputs: numbers per picture of each of its outputs.
+        parameters: what clients read from it; the thread counts are added.
+        serving: how it is served.
+    """
+    serving = serving or Serving()
     threads = {"intra_op_thread_count": str(serving.threads_per_instance), "inter_op_thread_count": "1"}
-    parameters = "".join(
+    stated = "".join(
         f"parameters {{\n  key: {_text(key)}\n  value {{ string_value: {_text(value)} }}\n}}\n"
-        for key, value in {"sha256": sha256, **entry.parameters, **threads}.items()
+        for key, value in {**parameters, **threads}.items()
     )
-    dims = f"[ {entry.side}, {entry.side}, 3 ]"
+    dims = f"[ {side}, {side}, 3 ]"
+    answers = "".join(
+        f"""output {{
+  name: {_text(output)}
+  data_type: TYPE_FP32
+  dims: [ {size} ]
+}}
+"""
+        for output, size in outputs.items()
+    )
+    size = serving.preferred_batch_size
+    preferred = f"  preferred_batch_size: [ {size} ]\n" if size else ""
     warmup = "".join(
         f"""model_warmup {{
   name: "batch of {batch}"
@@ -102,7 +135,7 @@ def config(entry: ModelEntry, sha256: str) -> str:
         if batch <= serving.max_batch_size
     )
     return f"""# Written by services.training; do not edit: change the code and write it anew.
-name: {_text(entry.name)}
+name: {_text(name)}
 backend: "onnxruntime"
 max_batch_size: {serving.max_batch_size}
 version_policy {{ latest {{ num_versions: 1 }} }}
@@ -111,24 +144,19 @@ input {{
   data_type: TYPE_UINT8
   dims: {dims}
 }}
-output {{
-  name: {_text(entry.output)}
-  data_type: TYPE_FP32
-  dims: [ {entry.golden.size} ]
-}}
-instance_group {{
+{answers}instance_group {{
   kind: KIND_CPU
   count: {serving.instances}
 }}
 dynamic_batching {{
-  default_queue_policy {{
+{preferred}  default_queue_policy {{
     timeout_action: REJECT
     default_timeout_microseconds: {serving.queue_timeout_us}
     allow_timeout_override: true
     max_queue_size: {serving.queue_size}
   }}
 }}
-{warmup}{parameters}"""
+{warmup}{stated}"""
 
 
 def _text(value: str) -> str:

@@ -58,6 +58,25 @@ class Processor:
 
 
 @dataclass(frozen=True, slots=True)
+class OneBackbone:
+    """The demo with both models in one, in turns with the demo as it is.
+
+    Attributes:
+        to_two_models: its photos a second to those with two models, by TOP_1, eight in flight.
+        photos_per_second: median of its turns.
+        two_models_photos_per_second: median of the other's.
+        one_shard: TOP_1's processor time to the baseline's, with one model.
+        adaptive: the same of ADAPTIVE, for which the shards of a head that is less sure count.
+    """
+
+    to_two_models: Ratio
+    photos_per_second: float
+    two_models_photos_per_second: float
+    one_shard: Processor
+    adaptive: Processor
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayAlone:
     """One gateway before stubs.
 
@@ -83,6 +102,7 @@ class Measured:
         limit: by itself.
         same_answers: share of photos for which system and limit find the same products in the same order.
         one_in_flight, processor, at_the_knee: of the demo's system.
+        one_backbone: of its twin with one model.
         soak: its long run; None when none was wanted.
         gateway_bytes: what the demo's gateway keeps in memory after all of that.
         seconds: what measuring took.
@@ -96,6 +116,7 @@ class Measured:
     one_in_flight: OneInFlight
     processor: Processor
     at_the_knee: AtTheKnee
+    one_backbone: OneBackbone
     soak: Soak | None
     gateway_bytes: int
     seconds: float
@@ -107,7 +128,10 @@ class Measured:
             promise.throughput_target(self.at_the_knee.to_limit.value),
             promise.own_work_target(self.one_in_flight.own_work_ms),
             promise.ceiling_target(self.gateway.usual.photos_per_second),
-            promise.cascade_target(self.processor.cascade_to_baseline.value),
+            promise.one_backbone_target(self.one_backbone.to_two_models.value),
+            promise.cascade_target(
+                self.processor.cascade_to_baseline.value, self.one_backbone.one_shard.cascade_to_baseline.value
+            ),
             promise.start_target(self.gateway.ready_seconds, self.large_shard.ready_seconds),
             promise.memory_target(self.gateway_bytes, self.large_shard.resident_bytes),
         ]

@@ -9,8 +9,9 @@ from statistics import median
 
 from services.benchmarks.scale.photos import served_models
 from services.benchmarks.speed.ceiling import gateway_before_stubs
-from services.benchmarks.speed.figures import GatewayAlone, Measured
+from services.benchmarks.speed.figures import GatewayAlone, Measured, OneBackbone
 from services.benchmarks.speed.footprint import resident_without_index
+from services.benchmarks.speed.joined_models import JoinedDemo, compared
 from services.benchmarks.speed.large_shard import measured_large_shard
 from services.benchmarks.speed.limit import Limit, LimitAlone
 from services.benchmarks.speed.runtime import same_version
@@ -101,6 +102,7 @@ async def measure(bench: Bench, tell: Tell) -> Measured:
             same = await turns.same_answers()
             one_in_flight, processor = await turns.one_in_flight(bench.blocks), await turns.processor(bench.blocks)
             at_the_knee = await turns.at_the_knee(bench.knees, bench.folder)
+            one_backbone = await _one_backbone(bench, served, limit, photos, say)
         soak = None
         if bench.soak_minutes:
             rate = _SOAK_SHARE * median(knee.rate or 0.0 for knee in at_the_knee.knees)
@@ -116,6 +118,7 @@ async def measure(bench: Bench, tell: Tell) -> Measured:
         one_in_flight=one_in_flight,
         processor=processor,
         at_the_knee=at_the_knee,
+        one_backbone=one_backbone,
         soak=soak,
         gateway_bytes=gateway_bytes,
         seconds=time.monotonic() - began,
@@ -128,6 +131,13 @@ async def _demo(bench: Bench) -> Demo:
     demo.prepare_dataset()
     await demo.index()
     return demo
+
+
+async def _one_backbone(bench: Bench, apart: Served, limit: Limit, photos: DemoPhotos, say: Tell) -> OneBackbone:
+    demo = JoinedDemo(bench.folder / "one-backbone", bench.demo, bench.models, bench.triton_environment)
+    await demo.prepare(say)
+    async with demo.served(photos) as joined:
+        return await compared(apart, joined, photos, Turns(joined, limit, photos, say), bench.blocks)
 
 
 async def _gateway_alone(folder: Path, models: Path, snapshot_root: str) -> GatewayAlone:

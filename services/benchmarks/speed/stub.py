@@ -18,8 +18,7 @@ from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
 from services.common.lifecycle import ServerSettings, main
 from services.gateway.query import DEFAULT_TOP_K
-from services.models.client import CLASSIFIER, EMBEDDER
-from services.models.metadata import parse_model_config
+from services.models.metadata import CLASSIFIER, EMBEDDER, parse_model_config
 from services.snapshot.manifest import Manifest
 from services.snapshot.store import SnapshotStore
 
@@ -50,7 +49,7 @@ class ModelsStub(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
             models: the model repository.
         """
         self._configs = {name: _config(models / name) for name in (EMBEDDER, CLASSIFIER)}
-        sizes = {name: parse_model_config(config).output_size for name, config in self._configs.items()}
+        sizes = {name: parse_model_config(config)[0].output_size for name, config in self._configs.items()}
         vector = np.zeros((1, sizes[EMBEDDER]), np.float32)
         vector[0, 0] = 1.0
         probabilities = np.full((1, sizes[CLASSIFIER]), (1 - _SURE) / max(1, sizes[CLASSIFIER] - 1), np.float32)
@@ -101,16 +100,22 @@ class ShardsStub(shard_pb2_grpc.ShardServiceServicer):
 class Stub:
     """Both, as `services.common.lifecycle` runs them."""
 
-    def __init__(self, settings: StubSettings) -> None:
-        """Read the models' configurations."""
+    def __init__(
+        self, settings: StubSettings, models: ModelsStub | None = None, shards: ShardsStub | None = None
+    ) -> None:
+        """Read the models' configurations; other stubs than the usual ones may be given."""
         self._settings = settings
-        self._models, self._shards = ModelsStub(settings.models), ShardsStub()
+        self._models, self._shards = models or ModelsStub(settings.models), shards or ShardsStub()
 
     @property
     def names(self) -> Sequence[str]:
         """The gRPC services."""
         messages = (service_pb2, shard_pb2)
         return [each.full_name for module in messages for each in module.DESCRIPTOR.services_by_name.values()]
+
+    @property
+    def calls(self) -> None:
+        """Nothing is counted."""
 
     def register(self, server: grpc.aio.Server) -> None:
         """Add the servicers."""

@@ -103,13 +103,14 @@ class Turns:
             own_work += [each.overhead_ms for each in seen if each.overhead_ms is not None]
         return OneInFlight(ratio_of(theirs, own), 1000 * median(theirs), 1000 * median(own), median(own_work))
 
-    async def processor(self, blocks: int) -> Processor:
-        """Measure what a photo costs by the cascade and by the baseline, in turns."""
+    async def processor(self, blocks: int, way: Way = CASCADE) -> Processor:
+        """Measure what a photo costs by the cascade, in the way given, and by the baseline, in turns."""
         self.say("processor time, cascade and baseline in turns")
         cascade, baseline = list[float](), list[float]()
-        for block in self._blocks(blocks):
-            cascade.append(await self.served.cpu_ms(block, CASCADE, _IN_FLIGHT))
-            baseline.append(await self.served.cpu_ms(block, BASELINE, _IN_FLIGHT))
+        for number, block in enumerate(self._blocks(blocks)):
+            pair = [(way, cascade), (BASELINE, baseline)]
+            for each, used in pair if number % 2 else reversed(pair):  # who comes first is not always the same
+                used.append(await self.served.cpu_ms(block, each, _IN_FLIGHT))
         return Processor(ratio_of(cascade, baseline), median(cascade), median(baseline))
 
     async def at_the_knee(self, searches: int, folder: Path) -> AtTheKnee:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.models.command import LogLevel, TritonCommand, triton_command
+from services.models.command import LogLevel, TritonCommand, TritonTls, triton_command
 from services.models.environment import TritonEnvironment
 
 ENVIRONMENT = TritonEnvironment(
@@ -32,6 +32,27 @@ def test_metrics_listen_where_asked() -> None:
     """Prometheus finds them on the same address as gRPC."""
     flags = set(command(host="10.0.0.1", metrics_port=8002).argv)
     assert flags >= {"--allow-metrics=true", "--metrics-address=10.0.0.1", "--metrics-port=8002"}
+
+
+def test_nobody_loads_models_or_maps_memory() -> None:
+    """What is not asked of Triton by us is closed by a word that changes with each start."""
+    closed = [next(flag for flag in command().argv if flag.startswith("--grpc-restricted-protocol=")) for _ in range(2)]
+    assert closed[0].startswith("--grpc-restricted-protocol=model-repository,shared-memory,logging,trace:closed=")
+    assert closed[0] != closed[1]
+    assert "--model-control-mode=none" in command().argv
+
+
+def test_tls_takes_a_certificate_and_asks_for_one_where_it_is_told_to() -> None:
+    """Without either, callers speak plainly, as on loopback."""
+    files = {"certificate": Path("/tls/triton.pem"), "key": Path("/tls/triton.key")}
+    shown = {"--grpc-use-ssl=true", "--grpc-server-cert=/tls/triton.pem", "--grpc-server-key=/tls/triton.key"}
+    asks = {"--grpc-use-ssl-mutual=true", "--grpc-root-cert=/tls/ca.pem"}
+    one_way = set(command(tls=TritonTls(**files)).argv)
+    mutual = set(command(tls=TritonTls(**files, client_ca=Path("/tls/ca.pem"))).argv)
+    assert shown <= one_way
+    assert not asks & one_way
+    assert shown | asks <= mutual
+    assert not shown & set(command().argv)
 
 
 def test_a_bad_model_ends_the_server() -> None:

@@ -44,7 +44,32 @@ def test_a_view_of_pixels_is_sent_in_order() -> None:
 
 def test_answer_is_read() -> None:
     """Rows and columns are where they belong."""
-    np.testing.assert_array_equal(decode_response(answer([[1, 2, 3], [4, 5, 6]]), "m", 2), [[1, 2, 3], [4, 5, 6]])
+    [rows] = decode_response(answer([[1, 2, 3], [4, 5, 6]]), "m", 2)
+    np.testing.assert_array_equal(rows, [[1, 2, 3], [4, 5, 6]])
+
+
+def test_several_outputs_are_told_apart_by_name() -> None:
+    """Triton sends them in an order of its own."""
+    both = answer([[1, 2]])
+    other = answer([[3, 4, 5]])
+    both.outputs.add(name="probabilities", datatype="FP32", shape=[1, 3])
+    both.raw_output_contents.append(other.raw_output_contents[0])
+    probabilities, embedding = decode_response(both, "m", 1, ["probabilities", "embedding"])
+    np.testing.assert_array_equal(probabilities, [[3, 4, 5]])
+    np.testing.assert_array_equal(embedding, [[1, 2]])
+    with pytest.raises(
+        ModelOutputInvalid, match="m answered with embedding, probabilities instead of embedding, length"
+    ):
+        decode_response(both, "m", 1, ["embedding", "length"])
+    with pytest.raises(ModelOutputInvalid, match="m answered with 2 outputs instead of 1"):
+        decode_response(both, "m", 1)
+
+
+def test_only_the_wanted_outputs_are_asked_for() -> None:
+    """All of them, when nothing is said."""
+    pixels = np.zeros((1, 1, 1, 3), np.uint8)
+    assert [each.name for each in encode_request("m", pixels, 1.0, ["embedding"]).outputs] == ["embedding"]
+    assert not encode_request("m", pixels, 1.0).outputs
 
 
 @pytest.mark.parametrize(

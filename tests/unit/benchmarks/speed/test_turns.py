@@ -9,6 +9,7 @@ import pytest
 from services.benchmarks.speed.limit import Throughput
 from services.benchmarks.speed.served import BASELINE, CASCADE, DemoPhotos
 from services.benchmarks.speed.turns import Turns
+from services.client import Policy
 from services.common.errors import Internal
 from services.evaluation.observation import Observation, Query, Way
 from services.gateway.merging import Hit
@@ -91,12 +92,15 @@ async def test_every_block_is_measured_here_and_there_before_the_next(photos: De
 
 
 async def test_cascade_and_baseline_take_turns(photos: DemoPhotos) -> None:
-    """The same photos, two at a time."""
+    """The same photos, two at a time, and neither is always the first; the cascade is any way that is given."""
     machine = Machine()
     seen = await turns(machine, photos).processor(2)
-    assert machine.diary == ["adaptive 0, 2", "baseline 0, 2", "adaptive 25, 2", "baseline 25, 2"]
+    assert machine.diary == ["baseline 0, 2", "adaptive 0, 2", "adaptive 25, 2", "baseline 25, 2"]
     assert seen.cascade_to_baseline.value == pytest.approx(1.2)
     assert BASELINE != CASCADE
+    other = Machine()
+    await turns(other, photos).processor(1, Way(Policy.TOP_1))
+    assert other.diary == ["baseline 0, 2", "top_1 0, 2"]
 
 
 async def test_each_knee_is_compared_with_the_limit_around_it(photos: DemoPhotos, tmp_path: Path) -> None:
