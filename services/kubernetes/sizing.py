@@ -1,0 +1,72 @@
+"""What a searcher needs, from what the manifest says about its shards. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from services.kubernetes.quantities import rounded_up
+from services.snapshot.manifest import ShardEntry
+
+PROCESS_BYTES: Final = 200_000_000
+"""Python, gRPC, FAISS and Arrow with their threads, before a vector is loaded: 174 MB on two cores, more with more."""
+_PRODUCT_BYTES: Final = 300
+"""Of each product: its id and category as Python's strings, and where its images are."""
+_IMAGE_BYTES: Final = 100
+"""Of each image, beside the files: which product it shows, and room for the item table's strings."""
+_SCAN_BYTES: Final = 16
+"""Of each image, while a core compares a query with all of them: similarities, and the order of products."""
+_GENERATIONS: Final = 2
+"""The snapshot that is served and the next one, which is loaded beside it; a new build shares nothing with the old."""
+_HEADROOM: Final = 1.1
+"""For requests in work and what the allocator keeps."""
+_SMALL_IMAGES, _LARGE_IMAGES = 50_000, 500_000
+_FEW_CORES, _SOME_CORES, _MANY_CORES = 1, 2, 4
+_CACHE_ROOM: Final = 1.25
+"""Files of a snapshot that was pruned stay for an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What each replica of a searcher needs.
+
+    Attributes:
+        memory_bytes: to hold its shards of two snapshots, files included: pages of them that have to go make the next
+            search wait for the disk.
+        cache_bytes: on disk, for the files of two snapshots.
+        cores: whole ones, each for one search at a time.
+    """
+
+    memory_bytes: int
+    cache_bytes: int
+    cores: int
+
+
+def file_bytes(shards: Sequence[ShardEntry]) -> int:
+    """Return the size of all files of some shards."""
+    return sum(file.size_bytes for shard in shards for segment in shard.segments for file in segment.files)
+
+
+def need_of(shards: Sequence[ShardEntry], cores: int | None = None) -> Need:
+    """Return what a searcher of some shards needs.
+
+    Args:
+        shards: what it serves, at least one.
+        cores: what it is to have; None to choose by the number of images.
+    """
+    files, images = file_bytes(shards), sum(segment.images for shard in shards for segment in shard.segments)
+    products = sum(shard.products for shard in shards)
+    chosen = _cores(images) if cores is None else cores
+    held = files + _PRODUCT_BYTES * products + _IMAGE_BYTES * images
+    memory = PROCESS_BYTES + _GENERATIONS * held + _SCAN_BYTES * images * chosen
+    return Need(
+        memory_bytes=rounded_up(int(memory * _HEADROOM)),
+        cache_bytes=rounded_up(int(files * _GENERATIONS * _CACHE_ROOM)),
+        cores=chosen,
+    )
+
+
+def _cores(images: int) -> int:
+    """Return how many searches at once pay: a core per search, which takes the longer the more images there are."""
+    if images < _SMALL_IMAGES:
+        return _FEW_CORES
+    return _SOME_CORES if images < _LARGE_IMAGES else _MANY_CORES
