@@ -10,10 +10,10 @@ TRITON := .venv-triton/.stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test lint bench bench-limit bench-quality bench-scale chaos check-loadtest protos lock train-setup compare-setup clean
+.PHONY: help setup demo serve test lint audit bench bench-inference bench-limit bench-quality bench-scale chaos k8s-check check-loadtest promtool protos lock train-setup audit-setup compare-setup openvino-setup clean
 
 help: ## Show the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(SETUP) $(TRITON) ## Install everything that runs and checks Aisle: .venv, and .venv-triton for Triton.
 
@@ -37,8 +37,13 @@ lint: $(SETUP) ## Check format, code, types, layers, protos and stubs.
 	@diff --recursive --exclude='*.proto' --exclude=__pycache__ build/stubs/aisle protos/aisle \
 		|| { echo 'the stubs are not those of the protos: run `make protos`'; exit 1; }
 
+audit: setup audit-setup ## Ask the package index what is known against the locked packages; says so where it can't be asked.
+	@$(BIN)/python -m services.benchmarks.security.audit .venv-audit/bin/pip-audit
+
 check-loadtest: setup ## The load generator's own tests that need minutes and a machine that does nothing else.
 	@$(BIN)/pytest -q -m slow tests/integration/test_loadtest.py
+
+promtool: build/promtool/usr/bin/promtool ## Fetch what tests alerts, from Debian's or Ubuntu's own package.
 
 protos: $(SETUP) ## Generate the stubs beside the protos.
 	$(PROTOC) --python_out=protos --pyi_out=protos --grpc_python_out=protos $(PROTOS)
@@ -49,12 +54,19 @@ bench: setup ## What serving costs over the limit, a quarter of an hour: OPTIONS
 bench-limit: setup ## The limit by itself: the demo's photos by function call in one process.
 	@$(BIN)/python -m services.benchmarks.speed --limit $(OPTIONS)
 
+bench-inference: setup openvino-setup ## What the models cost on the CPU and find: make bench-inference DATASET=a-dataset-folder.
+	@test -n '$(DATASET)' || { echo 'make bench-inference DATASET=...: a dataset folder with labelled photos'; exit 1; }
+	@$(BIN)/python -m services.benchmarks.inference '$(DATASET)' --openvino .venv-openvino/bin/python $(OPTIONS)
+
 bench-quality: setup train-setup ## Fit, index and evaluate the Grocery Store dataset: make bench-quality DATA=its-folder.
 	@test -n '$(DATA)' || { echo "make bench-quality DATA=...: the Grocery Store dataset's folder 'dataset'"; exit 1; }
 	@$(BIN)/python -m services.benchmarks.quality --data '$(DATA)'
 
 bench-scale: setup compare-setup ## Build, serve, search and change two million pictures: OPTIONS='--images 200000' for fewer.
 	@$(BIN)/python -m services.benchmarks.scale --comparer .venv-compare/bin/python $(OPTIONS)
+
+k8s-check: setup ## What is promised of a cluster, without one, ten minutes: OPTIONS='--part balancing' for one part.
+	@$(BIN)/python -m services.benchmarks.k8s $(OPTIONS)
 
 chaos: setup ## The whole system under faults and overload, two hours: make chaos OPTIONS='--situation overload'.
 	@$(BIN)/python -m tests.e2e.faults $(OPTIONS)
@@ -71,8 +83,12 @@ train-setup: .venv-train/.stamp ## Install what training needs (torch for the CP
 
 compare-setup: .venv-compare/.stamp ## Install the engines that the benchmark of scale compares with in .venv-compare.
 
+audit-setup: .venv-audit/.stamp ## Install pip-audit in .venv-audit.
+
+openvino-setup: .venv-openvino/.stamp ## Install ONNX Runtime with OpenVINO, to compare with, in .venv-openvino.
+
 clean: ## Remove what was built and installed.
-	rm -rf build .venv .venv-triton .venv-train .venv-compare
+	rm -rf build .venv .venv-audit .venv-triton .venv-train .venv-compare .venv-openvino
 
 $(SETUP): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
@@ -90,6 +106,11 @@ $(TRITON): $(SETUP) services/models/triton-requirements.txt
 		ensure_environment(Path(".venv-triton"))'
 	@touch $@
 
+# No PyPI package carries promtool. Taking the package apart needs no root.
+build/promtool/usr/bin/promtool:
+	@mkdir -p build/promtool
+	@cd build/promtool && apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb
+
 # Not locked: pick the torch build that fits your machine. `--editable` makes the services importable there.
 .venv-train/.stamp: pyproject.toml
 	@$(PYTHON) -m venv .venv-train
@@ -99,4 +120,15 @@ $(TRITON): $(SETUP) services/models/triton-requirements.txt
 .venv-compare/.stamp: pyproject.toml
 	@$(PYTHON) -m venv .venv-compare
 	@.venv-compare/bin/pip install -qq --disable-pip-version-check --editable '.[compare]'
+	@touch $@
+
+.venv-openvino/.stamp: pyproject.toml
+	@$(PYTHON) -m venv .venv-openvino
+	@.venv-openvino/bin/pip install -qq --disable-pip-version-check --editable '.[openvino]'
+	@touch $@
+
+# Not locked: what looks for faults of others should be the newest.
+.venv-audit/.stamp: $(SETUP)
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/pip install -qq --disable-pip-version-check pip-audit
 	@touch $@

@@ -8,7 +8,7 @@ import onnx
 from services.models.golden import golden_picture
 from services.photo.intake import PREPROCESSING
 from services.training.base import EMBEDDER, read_base
-from services.training.repository import ModelEntry, write_entry
+from services.training.repository import EMBEDDER_SERVING, ModelEntry, write_entry
 from services.training.sessions import run
 from services.training.surgery import with_unit_length
 
@@ -34,6 +34,7 @@ def write_frozen_features(base: Path, repository: Path) -> None:
         tolerance=5e-3,
         card=_CARD,
         parameters={"model_version": "lite0-frozen1280-1", "preprocessing": PREPROCESSING},
+        serving=EMBEDDER_SERVING,
     )
     write_entry(repository, entry)
     file.unlink()

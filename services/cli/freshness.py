@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from services.cli.credentials import credentials
 from services.client import SyncAisleClient
 from services.common.errors import AisleError, DeadlineExceeded
 
@@ -34,7 +35,7 @@ def seconds_until_served(
         DeadlineExceeded: it serves another one, or nothing, for too long; the snapshot stays published.
     """
     start, before = clock(), ""
-    with SyncAisleClient(target) as client:
+    with SyncAisleClient(target, credentials()) as client:
         while True:
             try:
                 served = client.catalog().snapshot_id

@@ -19,8 +19,8 @@ from services.common.errors import FailedPrecondition, SettingsInvalid
 from services.common.settings import Settings
 from services.common.telemetry import get_logger
 from services.gateway.topology import Topology
-from services.models.client import EMBEDDER
 from services.models.environment import ensure_environment
+from services.models.metadata import EMBEDDER
 from services.models.repository import read_repository
 from services.snapshot.manifest import Manifest
 from services.snapshot.store import SnapshotStore
@@ -157,7 +157,8 @@ async def _supervised(
 
 
 def _manifest(settings: SystemSettings) -> Manifest:
-    return SnapshotStore(settings.snapshot_root).manifest(settings.snapshot_id or None)
+    store = SnapshotStore(settings.snapshot_root)
+    return store.manifest(settings.snapshot_id or store.beginning_id())
 
 
 async def _triton(settings: TritonAloneSettings, space_id: str | None = None) -> ProcessSpec:

@@ -7,20 +7,25 @@ from typing import Any, Self, Unpack
 
 import grpc
 import grpc.aio
+from aisle.operator.v1 import operator_pb2, operator_pb2_grpc
 from aisle.search.v1 import search_pb2, search_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.client.conversion import from_catalog_pages, from_error, from_response, to_request
 from services.client.photos import encoded
 from services.client.retries import SERVICE_CONFIG
+from services.client.status import GatewayStatus, from_status
 from services.client.streaming import Flight
 from services.client.types import Catalog, Health, Photo, SearchItem, SearchOptions, SearchOutcome, SearchResult
 from services.common.channels import channel_options
 from services.common.errors import InvalidArgument
+from services.common.security.credentials import PLAIN, Credentials
+from services.common.security.dialling import Dialler
 from services.common.status import failure_of, from_failure
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 _DEFAULT_TIMEOUT_SECONDS = 2.0
+_STATUS_SECONDS = 5.0
 _MOST_SECONDS = 1_000_000.0
 _CATALOG_PAGE_SIZE = 1000
 _SERVICE = search_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name
@@ -33,12 +38,22 @@ class AisleClient:
     times and within the deadline; nothing else is. A cancelled task cancels its call.
     """
 
-    def __init__(self, target: str = DEFAULT_TARGET) -> None:
-        """Connect to `target`: a gateway's `host:port`, or several as `ipv4:host:port,host:port`; nothing is sent."""
-        self._channel = grpc.aio.insecure_channel(target, options=channel_options(SERVICE_CONFIG))
+    def __init__(self, target: str = DEFAULT_TARGET, credentials: Credentials = PLAIN) -> None:
+        """Connect; nothing is sent yet.
+
+        Args:
+            target: a gateway's `host:port`, or several as `ipv4:host:port,host:port`.
+            credentials: what the gateway is shown, and what it has to show. Their files may change: nothing fails.
+
+        Raises:
+            SettingsInvalid: a file of the credentials is unusable.
+        """
+        dialler = Dialler(credentials)
+        self._channel = dialler.open(target, channel_options(SERVICE_CONFIG))
         self._stub: Any = search_pb2_grpc.SearchServiceStub(self._channel)  # its stubs know only the blocking calls
+        self._operator: Any = operator_pb2_grpc.OperatorServiceStub(self._channel)
         # Of its own: the other one takes no call at all to a gateway that says NOT_SERVING, not even this question.
-        self._health_channel = grpc.aio.insecure_channel(target, options=channel_options())
+        self._health_channel = dialler.open(target, channel_options())
         self._health: Any = health_pb2_grpc.HealthStub(self._health_channel)
 
     async def __aenter__(self) -> Self:
@@ -124,6 +139,19 @@ class AisleClient:
             pages.append(await _answer(self._stub.GetCatalog(request, timeout=timeout_seconds)))
             token = pages[-1].next_page_token
         return from_catalog_pages(pages)
+
+    async def status(self, *, timeout_seconds: float = _STATUS_SECONDS) -> GatewayStatus:
+        """Return what the gateway sees behind it; of several gateways, what the next one sees.
+
+        Args:
+            timeout_seconds: the budget; searchers get a second of it to say what they serve.
+
+        Raises:
+            PermissionDenied, Unauthenticated: the caller may not operate.
+            AisleError: a subclass, such as `Unavailable`.
+        """
+        call = self._operator.GetStatus(operator_pb2.GetStatusRequest(), timeout=_usable(timeout_seconds))
+        return from_status(await _answer(call))
 
     async def health(self, *, timeout_seconds: float = 1.0) -> Health:
         """Return whether the gateway would take a photo now; never raises for what it finds."""

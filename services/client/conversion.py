@@ -95,9 +95,9 @@ def from_response(response: search_pb2.SearchResponse) -> SearchResult:
         ),
         timings_ms={timing.stage: timing.duration.ToNanoseconds() / 1e6 for timing in response.timings},
         snapshot_id=response.snapshot_id,
-        models=_models(response.models),
-        rung=_member(Rung, search_pb2.Rung.items(), "RUNG_", response.rung),
-        verdict=_member(Verdict, search_pb2.Verdict.items(), "VERDICT_", response.verdict),
+        models=models_of(response.models),
+        rung=rung_of(response.rung),
+        verdict=member_of(Verdict, search_pb2.Verdict.items(), "VERDICT_", response.verdict),
     )
 
 
@@ -136,11 +136,11 @@ def from_catalog_pages(pages: Sequence[search_pb2.GetCatalogResponse]) -> Catalo
         ),
         snapshot_id=first.snapshot_id,
         space_id=first.space_id,
-        models=_models(first.models),
+        models=models_of(first.models),
         has_baseline=first.has_baseline,
         is_adaptive_fitted=first.is_adaptive_fitted,
         attributes={
-            each.name: _member(AttributeType, filter_pb2.AttributeType.items(), "ATTRIBUTE_TYPE_", each.type)
+            each.name: member_of(AttributeType, filter_pb2.AttributeType.items(), "ATTRIBUTE_TYPE_", each.type)
             for each in first.attributes
         },
     )
@@ -149,7 +149,7 @@ def from_catalog_pages(pages: Sequence[search_pb2.GetCatalogResponse]) -> Catalo
 def _shard_coverage(shard: search_pb2.ShardCoverage) -> ShardCoverage:
     return ShardCoverage(
         category=shard.category,
-        state=_member(ShardState, search_pb2.ShardState.items(), "SHARD_STATE_", shard.state),
+        state=member_of(ShardState, search_pb2.ShardState.items(), "SHARD_STATE_", shard.state),
         probability=shard.probability,
         latency_ms=shard.latency.ToNanoseconds() / 1e6,
         detail=shard.detail,
@@ -158,14 +158,20 @@ def _shard_coverage(shard: search_pb2.ShardCoverage) -> ShardCoverage:
     )
 
 
-def _models(models: Sequence[search_pb2.ModelVersion]) -> tuple[ModelVersion, ...]:
+def rung_of(value: int) -> Rung:
+    """Return a rung."""
+    return member_of(Rung, search_pb2.Rung.items(), "RUNG_", value)
+
+
+def models_of(models: Sequence[search_pb2.ModelVersion]) -> tuple[ModelVersion, ...]:
+    """Return the models' versions."""
     return tuple(ModelVersion(model.name, model.version, model.sha256) for model in models)
 
 
 E = TypeVar("E", bound=StrEnum)
 
 
-def _member(enum: type[E], names: Sequence[tuple[str, int]], prefix: str, value: int) -> E:
+def member_of(enum: type[E], names: Sequence[tuple[str, int]], prefix: str, value: int) -> E:
     """Return our member of a wire value; `UNKNOWN` for one of a newer release."""
     name = next((name for name, number in names if number == value), "").removeprefix(prefix)
     return enum.__members__.get(name, enum.__members__["UNKNOWN"])

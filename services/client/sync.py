@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from services.client.client import DEFAULT_TARGET, AisleClient
 from services.common.errors import Unavailable
+from services.common.security.credentials import PLAIN, Credentials
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,17 +59,22 @@ class SyncAisleClient:
     search = _blocking(AisleClient.search)
     search_many = _blocking_iterator(AisleClient.search_many)
     catalog = _blocking(AisleClient.catalog)
+    status = _blocking(AisleClient.status)
     health = _blocking(AisleClient.health)
 
-    def __init__(self, target: str = DEFAULT_TARGET) -> None:
-        """Connect to `target`, a gateway's `host:port`; nothing is sent yet."""
+    def __init__(self, target: str = DEFAULT_TARGET, credentials: Credentials = PLAIN) -> None:
+        """Connect; nothing is sent yet. Arguments and errors are those of `AisleClient`."""
         self._closed = False
         # Nothing is given to the loop once it is about to stop. Reentrant, for an iterator may be collected in there.
         self._lock = threading.RLock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="aisle-client", daemon=True)
         self._thread.start()
-        self._client = self._wait_for(_connect(target))
+        try:
+            self._client = self._wait_for(_connect(target, credentials))
+        except BaseException:
+            self._stop()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -85,6 +91,9 @@ class SyncAisleClient:
                 return
             self._closed = True
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._stop()
+
+    def _stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -111,5 +120,5 @@ class SyncAisleClient:
             raise
 
 
-async def _connect(target: str) -> AisleClient:
-    return AisleClient(target)  # gRPC's objects belong to the loop in which they are made
+async def _connect(target: str, credentials: Credentials) -> AisleClient:
+    return AisleClient(target, credentials)  # gRPC's objects belong to the loop in which they are made

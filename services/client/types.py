@@ -241,7 +241,8 @@ class SearchResult:
         categories: the classifier's view, likeliest first, at most ten; empty when it was not asked.
         coverage: how complete the answer is.
         photo: what was done to the photo.
-        timings_ms: stage -> milliseconds; the stages are decode, classify, embed, route, scatter, merge and total.
+        timings_ms: stage -> milliseconds; the stages are decode, classify, embed, route, scatter, merge and total;
+            there is no classify where one model does both in the time of embed.
         snapshot_id: the snapshot that was searched.
         models: the models that took part.
         rung: how far the service had degraded.

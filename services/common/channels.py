@@ -9,27 +9,36 @@ MAX_PHOTO_BYTES = 20_000_000
 # The rest is room for the other fields and for being told politely that a photo is too large.
 MAX_MESSAGE_BYTES = 24_000_000
 
+# With what DNS keeps answers for (30 s by default in a cluster), a new pod has its share within a minute.
+CONNECTION_AGE_SECONDS = 20.0
 
-def server_options() -> ChannelOptions:
-    """Return the options of every server."""
+
+def server_options(connection_age_seconds: float = CONNECTION_AGE_SECONDS) -> ChannelOptions:
+    """Return the options of every server.
+
+    Args:
+        connection_age_seconds: how long a connection lasts.
+    """
     return (
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
         # Two processes must never share a port by accident: half of the calls would go to the wrong one.
         ("grpc.so_reuseport", 0),
-        # DNS is asked again only on disconnect, so a channel must end now and then for new pods to get their share.
-        ("grpc.max_connection_age_ms", 60_000),
-        ("grpc.max_connection_age_grace_ms", 30_000),
+        # Callers ask DNS again only on disconnect, so a connection must end now and then for new pods to get their
+        # share. gRPC adds a tenth more or less, so that callers do not all come back at once. Calls get a grace to end.
+        ("grpc.max_connection_age_ms", int(1000 * connection_age_seconds)),
+        ("grpc.max_connection_age_grace_ms", 40_000),
         ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
         ("grpc.keepalive_permit_without_calls", 1),
     )
 
 
-def channel_options(service_config: dict[str, object] | None = None) -> ChannelOptions:
+def channel_options(service_config: dict[str, object] | None = None, *, authority: str | None = None) -> ChannelOptions:
     """Return the options of every channel.
 
     Args:
         service_config: gRPC's service config, for example with a retry policy; none by default.
+        authority: the `host:port` that the server is known by, in its certificate too, when that is not the target.
     """
     options: ChannelOptions = (
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -49,7 +58,19 @@ def channel_options(service_config: dict[str, object] | None = None) -> ChannelO
         ("grpc.min_reconnect_backoff_ms", 100),
         # While one of two replicas restarts, the other must not be told to end before this one is found again.
         ("grpc.max_reconnect_backoff_ms", 300),
+        # By default DNS is asked twice a minute at most: too seldom for what `max_connection_age_ms` is for.
+        ("grpc.dns_min_time_between_resolutions_ms", 2_000),
     )
+    if authority is not None:
+        options = (*options, ("grpc.default_authority", authority))
     if service_config is None:
         return options
     return (*options, ("grpc.service_config", json.dumps(service_config)))
+
+
+def watching_health(service: str) -> dict[str, object]:
+    """Return the service config of a channel that goes round and past servers of a service that say NOT_SERVING.
+
+    `pick_first`, gRPC's default, does not look at health; a server without the health service counts as healthy.
+    """
+    return {"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": service}}

@@ -19,9 +19,12 @@
     │   ├── SnapshotInvalid        SNAPSHOT_INVALID      a file is damaged, missing or of another schema
     │   ├── PolicyUnavailable      POLICY_UNAVAILABLE    the snapshot lacks what the policy needs
     │   └── CoverageTooLow         COVERAGE_TOO_LOW      less was found than the caller asked for at least
+    ├── Unauthenticated            UNAUTHENTICATED       nobody that may call, as far as can be told
+    ├── PermissionDenied           PERMISSION_DENIED     somebody who may call, but not this
     ├── ResourceExhausted          RESOURCE_EXHAUSTED
     │   ├── ImageTooLarge          IMAGE_TOO_LARGE       bytes or pixels over the limit
-    │   └── Overloaded             OVERLOADED            come back after `retry_after_seconds`
+    │   ├── Overloaded             OVERLOADED            come back after `retry_after_seconds`
+    │   └── RateLimited            RATE_LIMITED          the caller's own limit; come back then, too
     ├── DeadlineExceeded           DEADLINE_EXCEEDED
     ├── Unavailable                UNAVAILABLE
     │   ├── NotServing             NOT_SERVING           loading or draining
@@ -179,6 +182,20 @@ class CoverageTooLow(FailedPrecondition):
     found: object = None
 
 
+class Unauthenticated(AisleError):
+    """Nobody that may call, as far as can be told: no token or certificate, or one that is not known."""
+
+    code = "UNAUTHENTICATED"
+    reason = "UNAUTHENTICATED"
+
+
+class PermissionDenied(AisleError):
+    """The caller is known, but lacks the right."""
+
+    code = "PERMISSION_DENIED"
+    reason = "PERMISSION_DENIED"
+
+
 class ResourceExhausted(AisleError):
     """A limit was reached."""
 
@@ -196,6 +213,12 @@ class Overloaded(ResourceExhausted):
     """Refused now so that others are answered in time."""
 
     reason = "OVERLOADED"
+
+
+class RateLimited(ResourceExhausted):
+    """The caller has called more often than it may."""
+
+    reason = "RATE_LIMITED"
 
 
 class DeadlineExceeded(AisleError):
@@ -235,3 +258,8 @@ class ModelOutputInvalid(Internal):
     """A model's output can't be right: wrong shape, not finite, not of unit length."""
 
     reason = "MODEL_OUTPUT_INVALID"
+
+
+def reasons(root: type[AisleError] = AisleError) -> frozenset[str]:
+    """Return the reasons of a part of the tree."""
+    return frozenset({root.reason}).union(*(reasons(below) for below in root.__subclasses__()))

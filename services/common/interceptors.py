@@ -1,4 +1,4 @@
-"""The one server interceptor: refuses calls while not serving, and turns every exception into a rich status."""
+"""The innermost server interceptor: refuses calls while not serving, and turns every exception into a rich status."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -9,6 +9,8 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from services.common.errors import AisleError, Internal, InvalidArgument, NotServing
+from services.common.requests import current_request, remark
+from services.common.security.gatekeeper import Gatekeeper
 from services.common.status import trailing_metadata, wire_text
 from services.common.telemetry import get_logger
 
@@ -18,16 +20,29 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Handler = Any  # grpc.RpcMethodHandler, which is generic in its stubs only
 
 
-class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
-    """Guards Aisle's own methods; health and reflection pass untouched, so that probes always get an answer."""
+def _is_ours(method: str) -> bool:
+    return method.startswith("/aisle.")
 
-    def __init__(self, is_serving: Callable[[], bool]) -> None:
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
+    """Guards Aisle's own methods; health passes untouched, so that probes always get an answer."""
+
+    def __init__(
+        self,
+        is_serving: Callable[[], bool],
+        gatekeeper: Gatekeeper | None = None,
+        guards: Callable[[str], bool] = _is_ours,
+    ) -> None:
         """Create the interceptor.
 
         Args:
             is_serving: whether calls may be worked on; until then they end UNAVAILABLE.
+            gatekeeper: asks who calls; None to let anybody in.
+            guards: whether it guards a method, given its full name.
         """
         self._is_serving = is_serving
+        self._gatekeeper = gatekeeper
+        self._guards = guards
 
     async def intercept_service(
         self,
@@ -37,7 +52,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
         """Wrap the handler of one of our methods."""
         handler = await continuation(handler_call_details)
         method: str = handler_call_details.method
-        if handler is None or not method.startswith("/aisle."):
+        if handler is None or not self._guards(method):
             return handler
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
@@ -57,6 +72,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
         async def guarded(request: Any, context: Context) -> Any:
             try:
                 self._refuse_unless_serving()
+                if self._gatekeeper is not None:
+                    self._gatekeeper.admit(method, context, is_stream=False)
                 return await handle(_well_formed(request), context)
             except Exception as error:  # noqa: BLE001 - the edge: nothing may leave without a status
                 await _abort(method, context, error)
@@ -67,9 +84,13 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
         async def guarded(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
             try:
                 self._refuse_unless_serving()
+                requests = _all_well_formed(requests)
+                if self._gatekeeper is not None:
+                    caller = self._gatekeeper.admit(method, context, is_stream=True)
+                    requests = self._gatekeeper.paced(caller, requests)
                 # A caller that goes away leaves this generator at its yield: without aclosing the handler's generator
                 # would hold what it holds until garbage is collected.
-                async with aclosing(handle(_all_well_formed(requests), context)) as responses:
+                async with aclosing(handle(requests, context)) as responses:
                     async for response in responses:
                         yield response
             except Exception as error:  # noqa: BLE001 - the edge: nothing may leave without a status
@@ -117,7 +138,7 @@ def as_aisle_error(error: Exception, *, where: str) -> AisleError:
     """
     if isinstance(error, AisleError) and not isinstance(error, Internal):
         return error
-    _log.error("unexpected_error", where=where, exc_info=error)
+    remark(_log, "unexpected_error", level="error", defect=error, where=where)
     defect = type(error) if isinstance(error, Internal) else Internal
     return defect("internal error; the server's log has the details")
 
@@ -126,4 +147,9 @@ async def _abort(method: str, context: Context, error: Exception) -> None:
     if isinstance(error, grpc.aio.AbortError):
         raise error
     known = as_aisle_error(error, where=method)
-    await context.abort(grpc.StatusCode[known.code], wire_text(known), trailing_metadata(known))
+    request = current_request()
+    if request is not None:
+        request.failed(known.code, known.reason)
+    # What was set before would be lost: gRPC sends these instead.
+    trailers = (*(context.trailing_metadata() or ()), *trailing_metadata(known))
+    await context.abort(grpc.StatusCode[known.code], wire_text(known), trailers)

@@ -1,27 +1,33 @@
 """The one lifecycle of a gRPC process: bind, load, serve, drain, stop."""
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import grpc.aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health_pb2_grpc
 from pydantic import Field
 
-from services.common.channels import server_options
+from services.common.channels import CONNECTION_AGE_SECONDS, server_options
 from services.common.errors import AisleError, SettingsInvalid
+from services.common.health import SERVICE as HEALTH
+from services.common.health import HealthServicer
 from services.common.interceptors import ErrorInterceptor
-from services.common.settings import Settings, load_settings
+from services.common.observing import CallRecord, ObservingInterceptor
+from services.common.request_log import RequestLog, Which
+from services.common.security.guard import ServerGuard
+from services.common.security.settings import SecuritySettings
+from services.common.security.side_ports import SidePorts
+from services.common.settings import load_settings
 from services.common.telemetry import LogLevel, configure_logging, get_logger
+from services.common.tracing import Tracing, tracing_to
 
 _log = get_logger()
 
-_SERVING = health_pb2.HealthCheckResponse.SERVING
-_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -31,6 +37,11 @@ class Service(Protocol):
     @property
     def names(self) -> Sequence[str]:
         """Full names of the gRPC services, as health and reflection know them."""
+        ...
+
+    @property
+    def calls(self) -> CallRecord | None:
+        """What counts the calls; None when nobody would read it."""
         ...
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -50,8 +61,8 @@ class Service(Protocol):
         ...
 
 
-class ServerSettings(Settings):
-    """Where a process listens and how it ends."""
+class ServerSettings(SecuritySettings):
+    """Where a process listens, whom it lets in, and how it ends."""
 
     host: str = "127.0.0.1"
     """Address to bind; loopback unless told otherwise, so that nothing is exposed by accident."""
@@ -61,11 +72,26 @@ class ServerSettings(Settings):
     """Time between saying NOT_SERVING and refusing calls; in a cluster, as long as endpoints take to catch up."""
     grace_seconds: float = Field(default=10.0, ge=0, allow_inf_nan=False)
     """Time that calls in flight get to end; the longest deadline that callers use."""
+    connection_age_seconds: float = Field(default=CONNECTION_AGE_SECONDS, ge=1, allow_inf_nan=False)
+    """How long a caller's connection lasts, a tenth more or less. Callers ask DNS again when one ends: new replicas get
+    their share that late, and later by as long as DNS keeps its answers."""
     log_level: LogLevel = "info"
     """The least level that is written."""
+    request_log: Which = "notable"
+    """Which requests leave a line in the log: `all`, `none`, or those with an error or an answer that lacks something,
+    of which twenty a second at most are written down."""
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Port on `host` at which Prometheus finds the metrics, over HTTP; 0 for none: then nothing is counted."""
+    metrics_shards: int = Field(default=100, ge=1, le=1_000)
+    """Shards with figures of their own, at most; the others share those of "other". Each costs Prometheus some twenty
+    series."""
+    trace_endpoint: str = ""
+    """URL of the OpenTelemetry collector that gets the spans, such as http://collector:4317; empty: no traces."""
+    trace_share: float = Field(default=0.01, ge=0, le=1)
+    """Share of the requests that are traced; those that their caller traces are in any case."""
 
 
-async def run(service: Service, settings: ServerSettings) -> int:
+async def run(service: Service, settings: ServerSettings, tracing: Tracing | None = None) -> int:
     """Run a service until SIGTERM or SIGINT and return the exit status: 0 drained, 1 could not start.
 
     The port is bound first and says NOT_SERVING, so probes get an answer while models and shards load; a signal
@@ -75,34 +101,12 @@ async def run(service: Service, settings: ServerSettings) -> int:
     loop = asyncio.get_running_loop()
     for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
-    serving = False
-    server = grpc.aio.server(options=server_options(), interceptors=(ErrorInterceptor(lambda: serving),))
-    health_servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]  # its stubs lack aio
-    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-    reflection.enable_server_reflection(
-        (*service.names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME),
-        server,
-    )
-    service.register(server)
-    await _say(health_servicer, service, _NOT_SERVING)
     try:
-        port = _bind(server, settings)
-        await server.start()
-        _log.info("bound", host=settings.host, port=port)
-        if await _start_unless_stopped(service, stop):
-            serving = True
-            await _say(health_servicer, service, _SERVING)
-            _log.info("serving", host=settings.host, port=port)
-            await stop.wait()
-            _log.info("draining", drain_seconds=settings.drain_seconds, grace_seconds=settings.grace_seconds)
-            await _say(health_servicer, service, _NOT_SERVING)
-            await asyncio.sleep(settings.drain_seconds)
-            service.drain()
+        await _serve(service, settings, tracing, stop)
     except AisleError as error:
         _log.error("start_failed", reason=error.reason, error=error.message)
         return 1
     finally:
-        await server.stop(settings.grace_seconds)
         await service.close()
         for number in _STOP_SIGNALS:
             loop.remove_signal_handler(number)
@@ -110,19 +114,37 @@ async def run(service: Service, settings: ServerSettings) -> int:
     return 0
 
 
-async def _say(servicer: Any, service: Service, status: int) -> None:
-    for name in ("", *service.names):  # "" starts as SERVING by default, which would be a lie until we are
-        await servicer.set(name, status)
-
-
-def _bind(server: grpc.aio.Server, settings: ServerSettings) -> int:
-    address = f"{settings.host}:{settings.port}"
+async def _serve(service: Service, settings: ServerSettings, tracing: Tracing | None, stop: asyncio.Event) -> None:
+    serving = False
+    guard = ServerGuard(settings, service.calls)
+    observing = ObservingInterceptor(service.calls, tracing, RequestLog(settings.request_log))
+    errors = ErrorInterceptor(lambda: serving, guard.gatekeeper)
+    server = grpc.aio.server(options=server_options(settings.connection_age_seconds), interceptors=(observing, errors))
+    health = HealthServicer(service.names)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    service.register(server)
+    side_ports = SidePorts(settings, guard, settings.host)
     try:
-        return server.add_insecure_port(address)
-    except RuntimeError:
-        raise SettingsInvalid(
-            f"can't bind {address}: another process has the port, or the address is not ours", field="port"
-        ) from None
+        port = guard.bind(server, settings.host, settings.port)
+        await server.start()
+        _log.info("bound", host=settings.host, port=port)
+        await side_ports.start((*service.names, HEALTH), health)
+        guard.start()
+        if await _start_unless_stopped(service, stop):
+            gc.collect()
+            gc.freeze()  # what was loaded stays: to look through it again and again would take milliseconds of calls
+            serving = True
+            health.say(is_serving=True)
+            _log.info("serving", host=settings.host, port=port)
+            await stop.wait()
+            _log.info("draining", drain_seconds=settings.drain_seconds, grace_seconds=settings.grace_seconds)
+            health.say(is_serving=False)
+            await asyncio.sleep(settings.drain_seconds)
+            service.drain()
+    finally:
+        await server.stop(settings.grace_seconds)
+        await side_ports.stop()
+        await guard.close()
 
 
 async def _start_unless_stopped(service: Service, stop: asyncio.Event) -> bool:
@@ -160,7 +182,16 @@ def main(name: str, settings_type: type[S], build: Callable[[S], Service], argv:
     configure_logging(name, settings.log_level)
     _log.info("settings", **settings.model_dump(mode="json"))
 
-    async def build_and_run() -> int:
-        return await run(build(settings), settings)
+    try:
+        tracing = tracing_to(settings.trace_endpoint, name, settings.trace_share)
+    except SettingsInvalid as invalid:
+        _log.error("start_failed", reason=invalid.reason, error=invalid.message)
+        return 2
 
-    return asyncio.run(build_and_run())
+    async def build_and_run() -> int:
+        return await run(build(settings), settings, tracing)
+
+    try:
+        return asyncio.run(build_and_run())
+    finally:
+        tracing.close()

@@ -1,18 +1,18 @@
 """What something took of late: the durations of the last seconds, their quantiles and their mean. Pure."""
 
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable
-
-import numpy as np
+from math import floor
 
 _LEAST = 10
-_REFRESH = 8
 
 
 class RecentTimes:
     """The last durations, none of them older than some seconds.
 
     Old ones are forgotten even when no new ones come: who refuses work for what it used to take must try again one day.
+    They are kept in order, too, for a quantile is asked for several times in each answer's way.
     """
 
     def __init__(self, clock: Callable[[], float], *, size: int = 256, seconds: float = 10.0) -> None:
@@ -24,27 +24,31 @@ class RecentTimes:
             seconds: how long each is kept.
         """
         self._clock = clock
-        self._kept: deque[tuple[float, float]] = deque(maxlen=size)
+        self._kept: deque[tuple[float, float]] = deque()
+        self._in_order: list[float] = []
+        self._size = size
         self._seconds = seconds
-        self._known: dict[float, float] = {}
-        self._changes = 0
 
     def add(self, seconds: float) -> None:
         """Note a duration, seconds."""
+        if len(self._kept) == self._size:
+            self._drop_oldest()
         self._kept.append((self._clock(), seconds))
-        self._changed()
+        insort(self._in_order, seconds)
 
     def quantile(self, share: float) -> float | None:
         """Return the duration that a share of them, in [0, 1], do not exceed; None for fewer than ten.
 
-        It is computed anew after every eighth change.
+        Between two durations it is interpolated, as NumPy does.
         """
         self._forget()
-        if len(self._kept) < _LEAST:
+        if len(self._in_order) < _LEAST:
             return None
-        if share not in self._known:
-            self._known[share] = float(np.quantile([seconds for _, seconds in self._kept], share))
-        return self._known[share]
+        place = share * (len(self._in_order) - 1)
+        below = floor(place)
+        above = min(below + 1, len(self._in_order) - 1)
+        low, high = self._in_order[below], self._in_order[above]
+        return low + (high - low) * (place - below)
 
     @property
     def median(self) -> float | None:
@@ -55,15 +59,13 @@ class RecentTimes:
     def mean(self) -> float | None:
         """Their mean, seconds; None for fewer than ten."""
         self._forget()
-        return float(np.mean([seconds for _, seconds in self._kept])) if len(self._kept) >= _LEAST else None
+        return sum(self._in_order) / len(self._in_order) if len(self._in_order) >= _LEAST else None
 
     def _forget(self) -> None:
         oldest = self._clock() - self._seconds
         while self._kept and self._kept[0][0] < oldest:
-            self._kept.popleft()
-            self._changed()
+            self._drop_oldest()
 
-    def _changed(self) -> None:
-        self._changes += 1
-        if self._changes % _REFRESH == 0:
-            self._known.clear()
+    def _drop_oldest(self) -> None:
+        _, seconds = self._kept.popleft()
+        del self._in_order[bisect_left(self._in_order, seconds)]

@@ -15,7 +15,9 @@ from services.common.errors import (
     Internal,
     InvalidArgument,
     NotFound,
+    PermissionDenied,
     ResourceExhausted,
+    Unauthenticated,
     Unavailable,
 )
 
@@ -26,7 +28,16 @@ _DETAILS_KEY = "grpc-status-details-bin"
 # What a failure becomes when its reason is not one of ours: a proxy's, or a newer release's.
 _BY_CODE: dict[str, type[AisleError]] = {
     known.code: known
-    for known in (InvalidArgument, NotFound, FailedPrecondition, ResourceExhausted, DeadlineExceeded, Unavailable)
+    for known in (
+        InvalidArgument,
+        NotFound,
+        FailedPrecondition,
+        Unauthenticated,
+        PermissionDenied,
+        ResourceExhausted,
+        DeadlineExceeded,
+        Unavailable,
+    )
 }
 
 

@@ -6,6 +6,9 @@ from typing import Literal
 
 import structlog
 
+from services.common.redaction import redacted
+from services.common.requests import current_request, said_of
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -24,18 +27,46 @@ def configure_logging(service: str, level: LogLevel = "info") -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _add_request,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *tracebacks,
+            _hide_secrets,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     structlog.contextvars.bind_contextvars(service=service)
+    logging.basicConfig(handlers=[_LibraryHandler(logging.WARNING)], force=True)
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:
     """Return a logger; events are lower_snake_case names, everything else goes into key-value pairs."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return logger
+
+
+class _LibraryHandler(logging.Handler):
+    """Gives what libraries say by way of Python's own logging the form of all other lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        level = "error" if record.levelno >= logging.ERROR else "warning"
+        getattr(get_logger(), level)(
+            "library_message", library=record.name, message=record.getMessage(), exc_info=record.exc_info
+        )
+
+
+def _add_request(
+    _: structlog.typing.WrappedLogger, __: str, line: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    request = current_request()
+    return line if request is None else {**said_of(request), **line}
+
+
+def _hide_secrets(
+    _: structlog.typing.WrappedLogger, __: str, line: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    hidden: structlog.typing.EventDict = redacted(line)
+    return hidden

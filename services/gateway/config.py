@@ -11,10 +11,13 @@ from services.common.channels import MAX_PHOTO_BYTES
 from services.common.concurrency_limit import LimitRules
 from services.common.cores import available_cores
 from services.common.lifecycle import ServerSettings
+from services.common.security.credentials import Credentials, credentials_for
+from services.gateway.addresses import name_of
 from services.gateway.agreement import AgreementRules
 from services.gateway.budget import BudgetRules
 from services.gateway.gathering import GatherRules
 from services.gateway.ladder import LadderRules
+from services.gateway.name_watch import WatchRules
 from services.gateway.query import Rung
 from services.gateway.search import SearchRules
 from services.photo.header import PhotoLimits
@@ -33,10 +36,23 @@ class GatewaySettings(ServerSettings):
     """How long a switch waits for a shard of which no searcher answers, since the last one did, for one that restarts
     takes so long; and for searchers that have not loaded the snapshot before it is said that they hold it up."""
     topology: Path
-    """The shard map: JSON, per shard's slug the targets of its searchers."""
+    """The shard map: JSON, per shard's slug the targets of its searchers: addresses, or names that stand for all
+    replicas."""
     triton: Annotated[tuple[str, ...], NoDecode, Field(min_length=1)] = ("127.0.0.1:8001",)
-    """gRPC targets of the Tritons, separated by commas; they serve the same models, and one that is lost is stepped
-    over."""
+    """gRPC targets of the Tritons, separated by commas: addresses, or names that stand for all of them. They serve the
+    same models, and one that is lost is stepped over."""
+    searcher_tls_ca: Path | None = None
+    """PEM file with the authorities of the searchers' certificates; None to speak without TLS to them. To those that
+    ask for a certificate the gateway shows its own."""
+    searcher_tls_server_name: str | None = None
+    """The name in all searchers' certificates; None where each has its address in it."""
+    triton_tls_ca: Path | None = None
+    """As `searcher_tls_ca`, for Triton."""
+    triton_tls_server_name: str | None = None
+    """As `searcher_tls_server_name`, for Triton."""
+    lookup_seconds: float = Field(default=5.0, ge=0.1, allow_inf_nan=False)
+    """Time between two look-ups of each name: as long as a new replica may go without its share. Answers are kept for
+    their TTL, so that DNS is asked less often than that where it likes."""
     start_timeout_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     """How long Triton may take to be ready; without it there is nothing to serve."""
     searcher_wait_seconds: float = Field(default=2.0, ge=0, allow_inf_nan=False)
@@ -83,13 +99,18 @@ class GatewaySettings(ServerSettings):
     """Photos in work above which no comparison begins: with more than one per core, it would make callers wait."""
     agreement_timeout_seconds: float = Field(default=10.0, gt=0, allow_inf_nan=False)
     """Time for one comparison: exact scans of large shards, one after the other, take seconds."""
-    metrics_port: int = Field(default=0, ge=0, le=65535)
-    """Port on `host` at which Prometheus finds the metrics, over HTTP; 0 for none."""
 
     @field_validator("triton", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("triton")
+    @classmethod
+    def _targets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for target in value:
+            name_of(target)
+        return value
 
     @model_validator(mode="after")
     def _check_reserve(self) -> Self:
@@ -105,6 +126,21 @@ class GatewaySettings(ServerSettings):
     def follows(self) -> bool:
         """Whether it moves with CURRENT."""
         return self.follow_seconds > 0 and not self.snapshot_id
+
+    @property
+    def searcher_credentials(self) -> Credentials:
+        """What searchers are shown, and what they have to show."""
+        return credentials_for(self.searcher_tls_ca, self.searcher_tls_server_name, self.tls_certificate, self.tls_key)
+
+    @property
+    def triton_credentials(self) -> Credentials:
+        """What Triton is shown, and what it has to show."""
+        return credentials_for(self.triton_tls_ca, self.triton_tls_server_name, self.tls_certificate, self.tls_key)
+
+    @property
+    def watch_rules(self) -> WatchRules:
+        """How often names are looked up."""
+        return WatchRules(period_seconds=self.lookup_seconds)
 
     @property
     def photo_limits(self) -> PhotoLimits:

@@ -97,6 +97,11 @@ def response_from(answer: Answer) -> pb.SearchResponse:
     )
 
 
+def rung_from(rung: Rung) -> pb.Rung:
+    """Convert a rung."""
+    return _RUNGS[rung]
+
+
 def model_from(version: ModelVersion) -> pb.ModelVersion:
     """Convert a model's version."""
     return pb.ModelVersion(name=version.name, version=version.version, sha256=version.sha256)
@@ -171,6 +176,5 @@ def _photo(report: PhotoReport) -> pb.PhotoReport:
 
 
 def _duration(seconds: float) -> duration_pb2.Duration:
-    duration = duration_pb2.Duration()
-    duration.FromNanoseconds(round(seconds * 1e9))
-    return duration
+    whole, nanos = divmod(round(seconds * 1e9), 1_000_000_000)
+    return duration_pb2.Duration(seconds=whole, nanos=nanos)

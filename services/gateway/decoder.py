@@ -93,7 +93,8 @@ class ThreadedDecoder:
 
     def _decode(self, image: bytes, region: Region | None, header: Header) -> ModelInputs:
         photo = decode_photo(image, header, region=region, reduction=self._reduction(header, region))
-        embedder, classifier = (photo.pixels(*side)[None] for side in self._sides)
+        pixels = {side: photo.pixels(*side)[None] for side in self._sides}
+        embedder, classifier = (pixels[side] for side in self._sides)
         return ModelInputs(embedder, classifier, photo.report)
 
     def _reduction(self, header: Header, region: Region | None) -> int:

@@ -4,7 +4,7 @@ The second call is the only one that a question ever gets beyond its first: noth
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -17,12 +17,11 @@ from services.common.errors import (
     Unavailable,
 )
 from services.common.recent_times import RecentTimes
+from services.gateway.attempt import Attempt, Call
 from services.gateway.extra_calls import ExtraCalls
-from services.gateway.replicas import Replica, Replicas
+from services.gateway.replicas import Replicas
 
 T = TypeVar("T")
-Call = Callable[[str], Awaitable[T]]
-"""Asks the replica at a target; raises DeadlineExceeded when late and another AisleError when lost."""
 
 _UNKNOWN_SECONDS = 0.05
 _RETRY_AFTER_SECONDS = 0.5
@@ -65,38 +64,6 @@ class Reply(Generic[T]):
     hedged: bool = False
 
 
-class _Attempt(Generic[T]):
-    """One call to one replica, which is counted there for as long as it runs."""
-
-    def __init__(self, replica: Replica, call: Call[T], clock: Callable[[], float]) -> None:
-        self.replica = replica
-        self.is_trial = replica.is_away
-        self._clock = clock
-        self._began = clock()
-        replica.in_flight += 1
-        self.task: asyncio.Task[T] = asyncio.ensure_future(_run(call, replica))
-        self.task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[T]) -> None:
-        self.replica.in_flight -= 1
-        if not task.cancelled() and task.exception() is None:
-            self.replica.answered()
-
-    @property
-    def seconds(self) -> float:
-        """How long ago it began."""
-        return self._clock() - self._began
-
-    @property
-    def error(self) -> BaseException | None:
-        """What it ended with; None when it was answered or still runs."""
-        return self.task.exception() if self.task.done() else None
-
-
-async def _run(call: Call[T], replica: Replica) -> T:
-    return await call(replica.target)
-
-
 class Hedging:
     """Asks replicas, and learns from what becomes of it."""
 
@@ -132,56 +99,96 @@ class Hedging:
         if replica is None:
             raise Unavailable("no replica answers", retry_after_seconds=_RETRY_AFTER_SECONDS)
         self._extra.called()
-        first = _Attempt(replica, call, self._clock)
-        second: _Attempt[T] | None = None
-        alone_seconds = after_seconds
+        first = Attempt(replica, call, self._clock)
+        is_hedged = after_seconds is not None
         if first.is_trial:  # no longer than the other one, which is well, needs the rest of the time
             usual_seconds = hedge_after(times, 1.0)
-            alone_seconds = usual_seconds if after_seconds is None else min(after_seconds, usual_seconds)
-        try:
-            await asyncio.wait((first.task,), timeout=alone_seconds)
-            if not first.task.done() or _may_help(first.error):
-                second = self._second(targets, first, call)
-            return await self._best_of(first, second, times, is_hedged=after_seconds is not None)
-        finally:
-            for attempt in (first, second):
-                if attempt is not None:
-                    attempt.task.cancel()  # the loser; or both, when the caller is gone
+            after_seconds = usual_seconds if after_seconds is None else min(after_seconds, usual_seconds)
+        if after_seconds is None or len(targets) == 1:
+            return await self._one_after_the_other(targets, first, times, is_hedged=is_hedged)
+        return await self._side_by_side(targets, first, times, after_seconds, is_hedged=is_hedged)
 
-    def _second(self, targets: Sequence[str], first: _Attempt[T], call: Call[T]) -> _Attempt[T] | None:
+    async def _one_after_the_other(
+        self, targets: Sequence[str], first: Attempt[T], times: RecentTimes, *, is_hedged: bool
+    ) -> Reply[T]:
+        """Wait for the first call as long as it takes; without a task, asking costs 5 microseconds instead of 20."""
+        try:
+            answer = await first.answer()
+        except Exception as error:
+            second = self._second(targets, first) if _may_help(error) else None
+            self._failed(first, times, is_hedged=is_hedged)
+            if second is None:
+                raise
+            try:
+                return Reply(await second.answer(), hedged=True)
+            except Exception:  # noqa: BLE001 - whatever it is, what the first call raised is what its caller hears
+                self._failed(second, times, is_hedged=is_hedged)
+            raise
+        self._won(first, first, times)
+        return Reply(answer)
+
+    async def _side_by_side(
+        self,
+        targets: Sequence[str],
+        first: Attempt[T],
+        times: RecentTimes,
+        after_seconds: float,
+        *,
+        is_hedged: bool,
+    ) -> Reply[T]:
+        """Begin the second call while the first one runs, when that takes longer than it may."""
+        tasks = {first.begin(): first}
+        try:
+            await asyncio.wait(tasks, timeout=after_seconds)
+            if not first.has_ended or _may_help(first.error):
+                second = self._second(targets, first)
+                if second is not None:
+                    tasks[second.begin()] = second
+            return await self._best_of(first, dict(tasks), times, is_hedged=is_hedged)
+        finally:
+            for task in tasks:
+                task.cancel()  # the loser; or both, when the caller is gone
+
+    def _second(self, targets: Sequence[str], first: Attempt[T]) -> Attempt[T] | None:
         if not (first.is_trial or self._extra.is_affordable):
             return None
-        replica = self._replicas.choose(targets, avoid=(first.replica.target,), even_lost=first.task.done())
+        replica = self._replicas.choose(targets, avoid=(first.replica.target,), even_lost=first.has_ended)
         if replica is None:
             return None
         if not first.is_trial:  # these are few by themselves, and whoever makes one must not pay with the answer
             self._extra.take()
-        return _Attempt(replica, call, self._clock)
+        return first.another(replica)
 
     async def _best_of(
-        self, first: _Attempt[T], second: _Attempt[T] | None, times: RecentTimes, *, is_hedged: bool
+        self,
+        first: Attempt[T],
+        waiting: "dict[asyncio.Task[T], Attempt[T]]",
+        times: RecentTimes,
+        *,
+        is_hedged: bool,
     ) -> Reply[T]:
-        waiting = {attempt.task: attempt for attempt in (first, second) if attempt is not None}
         while waiting:
-            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            done = [task for task in waiting if task.done()]
+            if not done:
+                done = list((await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED))[0])
             for task in done:
                 attempt = waiting.pop(task)
                 if attempt.error is None:
                     self._won(attempt, first, times)
-                    return Reply(task.result(), hedged=attempt is second)
+                    return Reply(task.result(), hedged=attempt is not first)
                 self._failed(attempt, times, is_hedged=is_hedged)
         error = first.error
         assert error is not None
         raise error
 
-    def _won(self, winner: _Attempt[T], first: _Attempt[T], times: RecentTimes) -> None:
-        beaten = not first.task.done()
+    def _won(self, winner: Attempt[T], first: Attempt[T], times: RecentTimes) -> None:
+        beaten = not first.has_ended
         if winner is first or beaten:
             times.add(first.seconds)
         if beaten:
             self._replicas.lost(first.replica)
 
-    def _failed(self, attempt: _Attempt[T], times: RecentTimes, *, is_hedged: bool) -> None:
+    def _failed(self, attempt: Attempt[T], times: RecentTimes, *, is_hedged: bool) -> None:
         match attempt.error:
             case Overloaded():
                 attempt.replica.answered()

@@ -82,19 +82,24 @@ def merge_top_k(shards: Sequence[tuple[ShardHits, Floats]], top_k: int) -> tuple
             range(len(log_odds)),
             strict=True,
         )
-    best: dict[str, Hit] = {}
+    best: dict[str, tuple[float, float, str, int, int]] = {}
     for negative_log_odds, negative_similarity, product_id, image_id, number, row in sorted(candidates):
         if product_id in best:
             continue
-        hits, _ = shards[number]
-        best[product_id] = Hit(
-            product_id=product_id,
-            image_id=image_id,
-            image_path=hits.image_paths[row],
-            category=hits.categories[row],
-            score=float(probability(np.asarray(-negative_log_odds))),
-            similarity=-negative_similarity,
-        )
+        best[product_id] = (negative_log_odds, negative_similarity, image_id, number, row)
         if len(best) == top_k:
             break
-    return tuple(best.values())
+    scores = probability(-np.array([negative_log_odds for negative_log_odds, *_ in best.values()])).tolist()
+    return tuple(
+        Hit(
+            product_id=product_id,
+            image_id=image_id,
+            image_path=shards[number][0].image_paths[row],
+            category=shards[number][0].categories[row],
+            score=score,
+            similarity=-negative_similarity,
+        )
+        for score, (product_id, (_, negative_similarity, image_id, number, row)) in zip(
+            scores, best.items(), strict=True
+        )
+    )

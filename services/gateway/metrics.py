@@ -1,17 +1,21 @@
 """What the gateway counts, for Prometheus."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from services.common.admission import Admission
-from services.gateway.agreement import Agreement, Outcome
+from services.common.errors import SnapshotInvalid, SpaceMismatch, Unavailable
+from services.gateway.agreement import ROUTED_POLICIES, Agreement, Outcome
 from services.gateway.extra_calls import ExtraCalls
 from services.gateway.ladder import STEPS, Ladder
-from services.gateway.query import Answer, Policy
+from services.gateway.query import Policy
 from services.gateway.replicas import Replicas
+from services.gateway.rollout import HELD_UP
 
-_LAG_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 _TENTHS = tuple(tenth / 10 for tenth in range(11))
 
 
@@ -39,6 +43,11 @@ class AgreementMetrics:
             buckets=_TENTHS,
             registry=registry,
         )
+        for policy in sorted(each.value for each in ROUTED_POLICIES):
+            for outcome in get_args(Outcome):
+                self._searches.labels(policy, outcome)
+            for agreed in ("true", "false"):
+                self._best_product.labels(policy, agreed)
 
     def drawn(self, policy: Policy, outcome: Outcome) -> None:
         """Count a query that was drawn."""
@@ -70,6 +79,8 @@ class SnapshotMetrics:
             ("reason",),
             registry=registry,
         )
+        for reason in (HELD_UP, *(error.reason for error in (SnapshotInvalid, SpaceMismatch, Unavailable))):
+            self._refusals.labels(reason)
 
     def serves(self, snapshot_id: str, *, switched: bool) -> None:
         """Note which snapshot is served, and is the one to serve."""
@@ -88,7 +99,7 @@ class SnapshotMetrics:
 
 
 class ServiceMetrics:
-    """What became of the photos, how many are in work, and whether the event loop keeps up."""
+    """How many photos are in work, how far the service has degraded, and what it has lost."""
 
     def __init__(
         self,
@@ -97,6 +108,7 @@ class ServiceMetrics:
         admission: Admission,
         ladder: Ladder,
         extra: ExtraCalls,
+        retries: ExtraCalls,
         searchers: Replicas,
         tritons: Sequence[Replicas],
         clock: Callable[[], float],
@@ -107,32 +119,12 @@ class ServiceMetrics:
             registry: where.
             admission: who is in work, and who waits.
             ladder: how far the service has degraded.
-            extra: the calls to second replicas.
+            extra: the calls to second replicas of shards.
+            retries: the calls to second Tritons.
             searchers: of all shards.
             tritons: of the embedder, and of the classifier.
             clock: seconds, monotonic.
         """
-        self._answers = Counter(
-            "aisle_gateway_answers",
-            "Photos answered, by rung of degradation and whether any planned shard is missing.",
-            ("rung", "partial"),
-            registry=registry,
-        )
-        self._errors = Counter(
-            "aisle_gateway_errors", "Photos that ended with an error, by its reason.", ("reason",), registry=registry
-        )
-        self._shards = Counter(
-            "aisle_gateway_shards",
-            "Planned shards of answered photos, by what became of them.",
-            ("state",),
-            registry=registry,
-        )
-        self._loop_lag = Histogram(
-            "aisle_gateway_loop_lag_seconds",
-            "How late the event loop comes to what is due.",
-            buckets=_LAG_SECONDS,
-            registry=registry,
-        )
         for name, text, read in (
             ("in_flight", "Photos in work.", lambda: admission.in_flight),
             ("waiting", "Photos that wait for their turn.", lambda: admission.waiting),
@@ -143,7 +135,6 @@ class ServiceMetrics:
                 "Steps down from all there is, of 3, for a photo that came now.",
                 lambda: STEPS.index(ladder.would_be(admission.pressure(clock()), clock())),
             ),
-            ("extra_calls", "Calls to a second replica since the start.", lambda: extra.spent),
             ("replicas_away", "Searchers that were lost and have answered nothing since.", lambda: len(searchers.away)),
             (
                 "tritons_away",
@@ -152,20 +143,24 @@ class ServiceMetrics:
             ),
         ):
             Gauge(f"aisle_gateway_{name}", text, registry=registry).set_function(read)
+        registry.register(_ExtraCallsCollector({"searcher": extra, "triton": retries}))
 
-    def answered(self, answer: Answer) -> None:
-        """Count an answer."""
-        self._answers.labels(answer.rung.value, str(answer.coverage.partial).lower()).inc()
-        for shard in answer.coverage.shards:
-            self._shards.labels(shard.state.value).inc()
 
-    def failed(self, reason: str) -> None:
-        """Count an error."""
-        self._errors.labels(reason).inc()
+class _ExtraCallsCollector(Collector):
+    """Reads a number that others count: `prometheus_client` has this for gauges only."""
 
-    def loop_lag(self, seconds: float) -> None:
-        """Note a lag."""
-        self._loop_lag.observe(seconds)
+    def __init__(self, extra: Mapping[str, ExtraCalls]) -> None:
+        self._extra = extra
+
+    def collect(self) -> Iterator[Metric]:
+        calls = CounterMetricFamily(
+            "aisle_gateway_extra_calls",
+            "Calls to a second replica since the start, by what was asked.",
+            labels=("asked",),
+        )
+        for asked, extra in self._extra.items():
+            calls.add_metric((asked,), extra.spent)
+        yield calls
 
 
 def _away(replicas: Sequence[Replicas]) -> int:

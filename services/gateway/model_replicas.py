@@ -1,7 +1,7 @@
-"""The two models at several Tritons: one that is lost, or is unloading its models because it ends, is stepped over."""
+"""The two models, or the one that is both, at several Tritons; one that is lost or about to end is stepped over."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -11,7 +11,8 @@ from services.common.errors import DeadlineExceeded, ModelUnavailable, Unavailab
 from services.common.recent_times import RecentTimes
 from services.gateway.hedging import Hedging
 from services.gateway.same_models import SameModels
-from services.models.client import CLASSIFIER, EMBEDDER, TritonModels
+from services.models.client import TritonModels
+from services.models.metadata import CLASSIFIER, EMBEDDER
 from services.photo.intake import Pixels
 
 T = TypeVar("T")
@@ -22,13 +23,13 @@ class _Model(Generic[T]):
 
     def __init__(
         self,
-        name: str,
-        targets: Sequence[str],
+        names: Sequence[str],
+        targets: Collection[str],
         same_models: SameModels,
         hedging: Hedging,
         clock: Callable[[], float],
     ) -> None:
-        self._name = name
+        self._names = names
         self._targets = targets
         self._same_models = same_models
         self._hedging = hedging
@@ -46,19 +47,21 @@ class _Model(Generic[T]):
             return seconds
 
         async def ask(target: str) -> T:
-            await self._same_models.check(target, self._name, left())
+            for name in self._names:
+                await self._same_models.check(target, name, left())
             connection = self._same_models.connection(target)
             answer = await call(target, left())
-            await self._same_models.check_answer(target, self._name, connection, left())
+            for name in self._names:
+                await self._same_models.check_answer(target, name, connection, left())
             return answer
 
         try:
-            reply = await self._hedging.ask(self._targets, ask, times=self._times, after_seconds=None)
+            reply = await self._hedging.ask(tuple(self._targets), ask, times=self._times, after_seconds=None)
         except ModelUnavailable:
             raise
         except Unavailable as lost:
             raise ModelUnavailable(
-                f"model {self._name}: {lost.message}", retry_after_seconds=lost.retry_after_seconds
+                f"model {' and '.join(self._names)}: {lost.message}", retry_after_seconds=lost.retry_after_seconds
             ) from None
         return reply.value
 
@@ -77,21 +80,27 @@ class ModelReplicas:
         same_models: SameModels,
         embedding: Hedging,
         classifying: Hedging,
+        *,
+        are_joined: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Create it.
 
         Args:
-            tritons: by target.
+            tritons: by target; they may join and leave.
             same_models: looks at a Triton before it is asked.
-            embedding: chooses among the targets for the embedder.
+            embedding: chooses among the targets for the embedder, or for the model that is both.
             classifying: chooses for the classifier: a Triton can lose one model and keep the other.
+            are_joined: whether one model is both.
             clock: seconds, monotonic.
         """
+        self.are_joined = are_joined
         self._tritons = tritons
-        targets = tuple(tritons)
-        self._embedder = _Model[npt.NDArray[np.float32]](EMBEDDER, targets, same_models, embedding, clock)
-        self._classifier = _Model[npt.NDArray[np.float32]](CLASSIFIER, targets, same_models, classifying, clock)
+        self._embedder = _Model[npt.NDArray[np.float32]]((EMBEDDER,), tritons, same_models, embedding, clock)
+        self._classifier = _Model[npt.NDArray[np.float32]]((CLASSIFIER,), tritons, same_models, classifying, clock)
+        self._both = _Model[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]](
+            (EMBEDDER, CLASSIFIER), tritons, same_models, embedding, clock
+        )
 
     async def embed(self, pixels: Pixels, timeout_seconds: float) -> npt.NDArray[np.float32]:
         """Return unit vectors, as `TritonModels.embed`."""
@@ -103,4 +112,12 @@ class ModelReplicas:
         """Return probabilities, as `TritonModels.classify`."""
         return await self._classifier.ask(
             lambda target, seconds: self._tritons[target].classify(pixels, seconds), timeout_seconds
+        )
+
+    async def embed_and_classify(
+        self, pixels: Pixels, timeout_seconds: float
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return both, as `TritonModels.embed_and_classify`."""
+        return await self._both.ask(
+            lambda target, seconds: self._tritons[target].embed_and_classify(pixels, seconds), timeout_seconds
         )

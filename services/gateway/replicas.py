@@ -1,4 +1,4 @@
-"""Which replica is asked: the less busy of two drawn by lot, and none that seems to be lost. Pure.
+"""Which replica is asked: the less busy of two drawn by lot, none that seems to be lost or says not to ask it. Pure.
 
 Power of two choices: Mitzenmacher, "The power of two choices in randomized load balancing", 2001. Ejection counts
 losses in a row, as Envoy's outlier detection can, for statistics over replicas mean nothing where there are two.
@@ -61,11 +61,34 @@ class Replica:
             self.away_until = now + min(rules.longest_seconds, rules.first_seconds * 2.0 ** min(beyond, 30))
 
 
+@dataclass(frozen=True, slots=True)
+class ReplicaState:
+    """What an operator wants to know of a replica.
+
+    Attributes:
+        target: its address.
+        is_ready: whether it is connected and says that it serves.
+        is_away: whether it is passed over because it failed calls.
+        in_flight: calls that it has not answered.
+    """
+
+    target: str
+    is_ready: bool
+    is_away: bool
+    in_flight: int
+
+
 class Replicas:
-    """All replicas of all shards."""
+    """All replicas of all shards; they come and go."""
 
     def __init__(
-        self, targets: Iterable[str], rules: EjectionRules, *, clock: Callable[[], float], lot: Callable[[], float]
+        self,
+        targets: Iterable[str],
+        rules: EjectionRules,
+        *,
+        clock: Callable[[], float],
+        lot: Callable[[], float],
+        is_ready: Callable[[str], bool] = lambda _: True,
     ) -> None:
         """Create it.
 
@@ -74,11 +97,24 @@ class Replicas:
             rules: when one is passed over.
             clock: seconds, monotonic.
             lot: random numbers in [0, 1).
+            is_ready: whether the replica at an address is connected and says that it serves; asked for each call, for
+                one that drains must not get another.
         """
         self._replicas = {target: Replica(target) for target in targets}
         self._rules = rules
         self._clock = clock
         self._lot = lot
+        self._is_ready = is_ready
+
+    def add(self, targets: Iterable[str]) -> None:
+        """Know more replicas; one that is known keeps what is known of it."""
+        for target in targets:
+            self._replicas.setdefault(target, Replica(target))
+
+    def remove(self, targets: Iterable[str]) -> None:
+        """Forget replicas; calls that they still have end as they end."""
+        for target in targets:
+            self._replicas.pop(target, None)
 
     def choose(self, targets: Sequence[str], avoid: Collection[str] = (), *, even_lost: bool = True) -> Replica | None:
         """Return the replica to ask, None when there is none but those to avoid.
@@ -86,14 +122,19 @@ class Replicas:
         Args:
             targets: the replicas that would do.
             avoid: those that were asked already.
-            even_lost: whether one that is passed over is better than none.
+            even_lost: whether one that is passed over, or not ready, is better than none.
 
-        One that was passed over long enough is tried, with one call each half second, whatever becomes of that. When
-        all are passed over, all are tried in this way; the other calls need not wait to learn that nobody is back.
+        One that is not ready is asked only where no other one would do: it may be about to be. One that was passed over
+        long enough is tried, with one call each half second, whatever becomes of that. When all are passed over, all
+        are tried in this way; the other calls need not wait to learn that nobody is back. Targets that are gone
+        meanwhile are left out.
         """
-        candidates = [self._replicas[target] for target in targets if target not in avoid]
+        known = (self._replicas.get(target) for target in targets if target not in avoid)
+        candidates = [each for each in known if each is not None]
         now = self._clock()
         usable = [each for each in candidates if each.away_until <= now]
+        ready = [each for each in usable if self._is_ready(each.target)]
+        usable = ready or (usable if even_lost else [])
         if usable:
             drawn = usable if len(usable) <= 2 else [usable[place] for place in self._two_of(len(usable))]  # noqa: PLR2004
             chosen: Replica | None = min(drawn, key=lambda each: (each.in_flight, self._lot()))
@@ -109,12 +150,20 @@ class Replicas:
 
     def connected(self, target: str) -> None:
         """Note that a replica can be reached again: if it was passed over, the next call tries it."""
-        replica = self._replicas[target]
-        replica.away_until = min(replica.away_until, self._clock())
+        replica = self._replicas.get(target)
+        if replica is not None:
+            replica.away_until = min(replica.away_until, self._clock())
 
     def lost(self, replica: Replica) -> None:
         """Note that a replica failed a call, or was too slow for it."""
         replica.lost(self._clock(), self._rules)
+
+    def states(self) -> tuple[ReplicaState, ...]:
+        """Return what is known of each replica, by address."""
+        return tuple(
+            ReplicaState(target, is_ready=self._is_ready(target), is_away=each.is_away, in_flight=each.in_flight)
+            for target, each in sorted(self._replicas.items())
+        )
 
     @property
     def away(self) -> tuple[str, ...]:

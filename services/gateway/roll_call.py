@@ -54,11 +54,10 @@ class RollCall:
 
         Args:
             searchers: whom to ask.
-            topology: per shard's slug the targets of its searchers.
+            topology: per shard's slug the addresses of its searchers; they may change.
         """
         self._searchers = searchers
         self._topology = topology
-        self._targets = targets_of(topology)
 
     async def ask(self, snapshot_id: str, *, used_snapshot_id: str = "") -> Answers:
         """Ask for a snapshot, and have the searchers keep the one that is used."""
@@ -75,7 +74,7 @@ class RollCall:
             except AisleError as lost:
                 why_not[target] = lost.message
 
-        await asyncio.gather(*(ask_one(target) for target in self._targets))
+        await asyncio.gather(*(ask_one(target) for target in targets_of(self._topology)))
         return Answers(served, why_not)
 
     def readiness(self, manifest: Manifest, answers: Answers) -> Readiness:
@@ -95,5 +94,5 @@ class RollCall:
             except AisleError:
                 return ()
 
-        each = await asyncio.gather(*(of(target) for target in self._targets))
+        each = await asyncio.gather(*(of(target) for target in targets_of(self._topology)))
         return frozenset(snapshot_id for ids in each for snapshot_id in ids)

@@ -17,7 +17,8 @@ _log = get_logger()
 _KEEP_SECONDS: Final = 10.0
 """How often searchers are told which snapshot is used: they free one that nobody asks for, and nights are quiet; one
 that has just started learns by it what it lacks."""
-_HELD_UP = "SHARDS_NOT_READY"
+HELD_UP: Final = "SHARDS_NOT_READY"
+"""The reason why a snapshot waits that is not refused."""
 
 
 class Answering(Protocol):
@@ -159,11 +160,11 @@ class Rollout:
         if candidate.is_said:
             return
         candidate.is_said = True
-        self._record.refused(_HELD_UP)
+        self._record.refused(HELD_UP)
         _log.warning(
             "snapshot_held_up",
             snapshot_id=candidate.catalog.manifest.snapshot_id,
-            reason=_HELD_UP,
+            reason=HELD_UP,
             shards=shards,
             searchers=why_not,
             serving=self._served_id,

@@ -5,7 +5,7 @@ Another embedder's vectors would fit the index by their length and find nothing 
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from services.common.errors import DeadlineExceeded, FailedPrecondition, ModelUnavailable
 from services.common.telemetry import get_logger
@@ -23,7 +23,7 @@ class SameModels:
         """Watch the connections.
 
         Args:
-            tritons: by target.
+            tritons: by target; `join` and `leave` tell of changes.
             sha256_of: the digest of each expected model's file, by its name.
             on_connected: told the target of a Triton that is connected again.
         """
@@ -33,7 +33,19 @@ class SameModels:
         self._disconnections = Counter[str]()
         self._seen: dict[tuple[str, str], int] = {}  # by target and model, at which disconnection
         self._looking: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._watching = [asyncio.create_task(self._watch(target)) for target in tritons]
+        self._watching: dict[str, asyncio.Task[None]] = {}
+        self.join(tritons)
+
+    def join(self, targets: Iterable[str]) -> None:
+        """Watch more of them, each of which is looked at before it is asked."""
+        for target in targets:
+            self._disconnections[target] += 1  # one that was here before may serve other models now
+            self._watching[target] = asyncio.create_task(self._watch(target))
+
+    def leave(self, targets: Iterable[str]) -> None:
+        """Watch some no longer."""
+        for target in targets:
+            self._watching.pop(target).cancel()
 
     async def check(self, target: str, model: str, timeout_seconds: float) -> None:
         """Return at once when a Triton's model was looked at since it was connected; look at it first when not.
@@ -68,9 +80,9 @@ class SameModels:
 
     async def close(self) -> None:
         """Watch no longer."""
-        for task in self._watching:
+        for task in self._watching.values():
             task.cancel()
-        await asyncio.gather(*self._watching, return_exceptions=True)
+        await asyncio.gather(*self._watching.values(), return_exceptions=True)
 
     def _is_seen(self, target: str, model: str) -> bool:
         return self._seen.get((target, model)) == self._disconnections[target]

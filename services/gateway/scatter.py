@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.common.errors import AisleError, DeadlineExceeded
+from services.common.requests import remark
 from services.common.telemetry import get_logger
 from services.filters.predicate import Predicate
 from services.gateway.catalog import SnapshotKey
@@ -185,10 +186,12 @@ async def scatter(
             state, detail = ShardState.LATE, late.message
         except AisleError as lost:
             state, detail = ShardState.FAILED, f"{lost.reason}: {lost.message}"
-            _log.warning("shard_lost", shard=shard.slug, reason=lost.reason, error=lost.message)
+            remark(_log, "shard_lost", shard=shard.slug, reason=lost.reason, error=lost.message)
         return ShardAnswer(shard, hits, state, clock() - began, detail, wave)
 
     weights = patience.hedge_weights([shard.probability for shard in shards])
+    if len(shards) == 1 and patience.leaves_at(shards[0].probability, 0.0, 0.0) is None:
+        return [await ask(shards[0], weights[0])]  # most waves are of one shard, which nothing can cut short
     asked = {asyncio.create_task(ask(shard, weight)): shard for shard, weight in zip(shards, weights, strict=True)}
     try:
         await _wait(asked, patience, lambda: clock() - began)

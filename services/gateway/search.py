@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from services.common.admission import Admission
 from services.common.criticality import Criticality
 from services.common.errors import AisleError, CoverageTooLow
 from services.common.recent_times import RecentTimes
+from services.common.requests import mention, remark
 from services.common.telemetry import get_logger
 from services.gateway.agreement import ROUTED_POLICIES, Routed
 from services.gateway.budget import Budget, BudgetRules
@@ -34,6 +35,7 @@ _log = get_logger()
 _SHOWN_CATEGORIES = 10
 
 Embedding = npt.NDArray[np.float32]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,11 @@ class Decoder(Protocol):
 class Models(Protocol):
     """The two models, as `services.models.client.TritonModels` serves them."""
 
+    @property
+    def are_joined(self) -> bool:
+        """Whether one model is both, and takes one call for what two take."""
+        ...
+
     async def embed(self, pixels: Pixels, timeout_seconds: float) -> Embedding:
         """Return unit vectors float32 `[N, D]`."""
         ...
@@ -64,17 +71,33 @@ class Models(Protocol):
         """Return probabilities float32 `[N, labels]`."""
         ...
 
+    async def embed_and_classify(
+        self, pixels: Pixels, timeout_seconds: float
+    ) -> tuple[Embedding, npt.NDArray[np.float32]]:
+        """Return both from one call, where the models are joined."""
+        ...
+
 
 class Record(Protocol):
     """Hears what became of every photo."""
 
-    def answered(self, answer: Answer) -> None:
-        """Count an answer."""
+    def answered(self, answer: Answer, criticality: Criticality, seconds: float) -> None:
+        """Count an answer, and what it took, waiting included."""
         ...
 
-    def failed(self, reason: str) -> None:
-        """Count an error."""
+    def failed(self, error: BaseException, criticality: Criticality) -> None:
+        """Count an error, or that the caller did not wait (CancelledError)."""
         ...
+
+
+class NoRecord:
+    """Counts nothing."""
+
+    def answered(self, answer: Answer, criticality: Criticality, seconds: float) -> None:
+        """Forget it."""
+
+    def failed(self, error: BaseException, criticality: Criticality) -> None:
+        """Forget it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +170,15 @@ class PhotoSearch:
         Raises:
             AisleError: see the status codes of `SearchService.Search`.
         """
+        began = self._clock()
         try:
-            answer = await self._admitted(query, Budget.begin(self._clock(), remaining_seconds, self._rules.budget))
-        except AisleError as error:
-            self._record.failed(error.reason)
+            answer = await self._admitted(query, Budget.begin(began, remaining_seconds, self._rules.budget))
+        except BaseException as error:
+            self._record.failed(error, query.criticality)
             raise
-        except Exception:
-            self._record.failed(AisleError.reason)
-            raise
-        self._record.answered(answer)
+        self._record.answered(answer, query.criticality, self._clock() - began)
+        if answer.coverage.partial or answer.rung is not Rung.FULL:
+            mention(rung=answer.rung.value, covered=round(answer.coverage.share, 3))
         return answer
 
     async def _admitted(self, query: Query, budget: Budget) -> Answer:
@@ -222,19 +245,27 @@ class PhotoSearch:
         # With nothing else in work, what it took under load may no longer hold: only trying can tell.
         needed = (self._embed_times.median or 0.0) if self._admission.in_flight > 1 else 0.0
         timeout_seconds = budget.for_models(self._clock(), needed)
+        if wants_classifier and self._models.are_joined:
+            both = self._models.embed_and_classify(inputs.embedder, timeout_seconds)
+            vectors, rows = await self._embedded(watch, both)
+            return _bytes_of(vectors), rows[0]
         classifying = (
             asyncio.create_task(self._classify(watch, inputs.classifier, timeout_seconds)) if wants_classifier else None
         )
         try:
-            began = self._clock()
-            with watch.stage("embed"):
-                vectors = await self._models.embed(inputs.embedder, timeout_seconds)
-            self._embed_times.add(self._clock() - began)
+            vectors = await self._embedded(watch, self._models.embed(inputs.embedder, timeout_seconds))
             probabilities = None if classifying is None else await classifying
         finally:
             if classifying is not None:
                 classifying.cancel()  # without a vector, or without a caller, nobody wants its answer
-        return vectors[0].astype("<f4", copy=False).tobytes(), probabilities
+        return _bytes_of(vectors), probabilities
+
+    async def _embedded(self, watch: Stopwatch, answer: Awaitable[T]) -> T:
+        began = self._clock()
+        with watch.stage("embed"):
+            embedded = await answer
+        self._embed_times.add(self._clock() - began)
+        return embedded
 
     async def _classify(
         self, watch: Stopwatch, pixels: Pixels, timeout_seconds: float
@@ -243,10 +274,15 @@ class PhotoSearch:
             with watch.stage("classify"):
                 probabilities = await self._models.classify(pixels, timeout_seconds)
         except AisleError as lost:
-            _log.warning("classifier_lost", reason=lost.reason, error=lost.message)
+            remark(_log, "classifier_lost", reason=lost.reason, error=lost.message)
             return None  # the answer says so with its rung; every shard is searched instead
         first: npt.NDArray[np.float32] = probabilities[0]
         return first
+
+
+def _bytes_of(vectors: Embedding) -> bytes:
+    first: Embedding = vectors[0].astype("<f4", copy=False)
+    return first.tobytes()
 
 
 def _require(answer: Answer, minimum: float) -> None:

@@ -1,6 +1,5 @@
 """The adapter to the searchers: one call per shard, its deadline always set, its failure an error of ours."""
 
-import asyncio
 import time
 import uuid
 from collections import defaultdict
@@ -9,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 import grpc
 import grpc.aio
 import numpy as np
-from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
+from aisle.shard.v1 import shard_pb2
 
-from services.common.channels import channel_options
 from services.common.errors import (
     AisleError,
     DeadlineExceeded,
@@ -26,11 +24,12 @@ from services.common.errors import (
 from services.common.paging import MAX_PAGE_SIZE
 from services.common.recent_times import RecentTimes
 from services.common.status import failure_of, from_failure
+from services.common.tracing import span, trace_headers
 from services.filters.conversion import message_from
 from services.gateway.hedging import Hedging, Reply, hedge_after
 from services.gateway.merging import ShardHits
 from services.gateway.scatter import ShardQuery
-from services.gateway.topology import targets_of
+from services.gateway.searcher_channels import SearcherChannels
 
 _MOST_SIMILAR = 1.05
 """Both vectors are of unit length, to the precision of the embedder and of the index."""
@@ -39,29 +38,25 @@ _LACKING_SECONDS = 2.0
 
 
 class SearcherClient:
-    """Searches shards wherever they are. Make it and close it in the same event loop.
-
-    Searchers that serve several shards share one channel.
-    """
+    """Searches shards wherever they are. Searchers that serve several shards share one channel."""
 
     def __init__(
         self,
         topology: Mapping[str, Sequence[str]],
+        channels: SearcherChannels,
         hedging: Hedging,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Open a channel per target; nothing is sent yet.
+        """Create it; nothing is sent yet.
 
         Args:
-            topology: per shard's slug the targets of its replicas.
+            topology: per shard's slug the addresses of its replicas; it may change.
+            channels: to all of them; whoever opened them closes them.
             hedging: chooses among the replicas.
             clock: seconds, monotonic.
         """
-        self._channels = {
-            target: grpc.aio.insecure_channel(target, channel_options()) for target in targets_of(topology)
-        }
-        self._stubs = {target: shard_pb2_grpc.ShardServiceStub(channel) for target, channel in self._channels.items()}
         self._topology = topology
+        self._channels = channels
         self._hedging = hedging
         self._clock = clock
         self._caller = uuid.uuid4().hex
@@ -99,7 +94,10 @@ class SearcherClient:
 
         async def ask(target: str) -> ShardHits:
             try:
-                response = await self._stubs[target].Search(request, timeout=max(0.0, deadline - self._clock()))
+                with span("shard", calls=True, shard=slug, replica=target) as traced:
+                    response = await self._channels.stub(target).Search(
+                        request, timeout=max(0.0, deadline - self._clock()), metadata=trace_headers(traced)
+                    )
             except grpc.aio.AioRpcError as call:
                 error = _error_of(slug, call)
                 if isinstance(error, ShardNotServed):
@@ -153,7 +151,7 @@ class SearcherClient:
         self, target: str, request: shard_pb2.DescribeRequest, timeout_seconds: float
     ) -> shard_pb2.DescribeResponse:
         try:
-            response: shard_pb2.DescribeResponse | None = await self._stubs[target].Describe(
+            response: shard_pb2.DescribeResponse | None = await self._channels.stub(target).Describe(
                 request, timeout=timeout_seconds
             )
         except grpc.aio.AioRpcError as call:
@@ -200,24 +198,6 @@ class SearcherClient:
         if (np.abs(similarities) > _MOST_SIMILAR).any() or len(set(found.product_ids)) != len(similarities):
             raise Internal(f"shard {slug} answered with similarities beyond 1, or the same product twice")
         return ShardHits(*columns, exhausted=found.exhausted)
-
-    async def connect(self, timeout_seconds: float) -> Sequence[str]:
-        """Wait for every channel to be ready; return the targets that could not be reached in time."""
-
-        async def reach(target: str, channel: grpc.aio.Channel) -> str | None:
-            try:
-                async with asyncio.timeout(timeout_seconds):
-                    await channel.channel_ready()
-            except TimeoutError:
-                return target
-            return None
-
-        outcomes = await asyncio.gather(*(reach(target, channel) for target, channel in self._channels.items()))
-        return sorted(target for target in outcomes if target is not None)
-
-    async def close(self) -> None:
-        """Close every channel."""
-        await asyncio.gather(*(channel.close(None) for channel in self._channels.values()))
 
 
 def _error_of(slug: str, call: grpc.aio.AioRpcError) -> AisleError:

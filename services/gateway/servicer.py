@@ -12,6 +12,8 @@ from aisle.search.v1 import search_pb2_grpc
 from services.common.errors import CoverageTooLow, InvalidArgument, NotServing
 from services.common.interceptors import as_aisle_error
 from services.common.paging import page_of
+from services.common.requests import part_of_stream
+from services.common.tracing import span
 from services.filters.conversion import attribute_messages
 from services.gateway.conversion import found_of, model_from, query_from, response_from, stream_error_from
 from services.gateway.search import PhotoSearch
@@ -91,13 +93,15 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         return response_from(await self._serving().answer(query_from(request), remaining_seconds))
 
     async def _answer_one_of_many(self, request: pb.SearchStreamRequest, context: Context) -> pb.SearchStreamResponse:
-        try:
-            _check_request_id(request.request_id)
-            response = await self._answer(request.request, context.time_remaining())
-        except Exception as error:  # noqa: BLE001 - one bad photo must not end the stream for the others
-            known = as_aisle_error(error, where="SearchStream")
-            return pb.SearchStreamResponse(request_id=request.request_id, error=stream_error_from(known))
-        return pb.SearchStreamResponse(request_id=request.request_id, response=response)
+        with part_of_stream(request.request_id) as photo, span("photo", request_id=photo.id):
+            try:
+                _check_request_id(request.request_id)
+                response = await self._answer(request.request, context.time_remaining())
+            except Exception as error:  # noqa: BLE001 - one bad photo must not end the stream for the others
+                known = as_aisle_error(error, where="SearchStream")
+                photo.failed(known.code, known.reason)
+                return pb.SearchStreamResponse(request_id=request.request_id, error=stream_error_from(known))
+            return pb.SearchStreamResponse(request_id=request.request_id, response=response)
 
     def _serving(self) -> PhotoSearch:
         if self._search is None:

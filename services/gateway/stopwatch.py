@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from services.common.tracing import span
+
 
 class Stopwatch:
     """Measures named stages, which may overlap, and the total since its making."""
@@ -15,10 +17,11 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Measure the body as the stage `name`, also when it raises."""
+        """Measure the body as the stage `name`, also when it raises; where the request is traced it is a span."""
         began = self._clock()
         try:
-            yield
+            with span(name):
+                yield
         finally:
             self._seconds[name] = self._clock() - began
 

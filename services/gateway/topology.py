@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from services.common.errors import SettingsInvalid
+from services.gateway.addresses import name_of
 
 
 class Topology(BaseModel):
@@ -15,7 +16,15 @@ class Topology(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     shards: Mapping[str, tuple[str, ...]]
-    """Per shard's slug the gRPC targets of its replicas."""
+    """Per shard's slug the gRPC targets of its replicas: an address each, or a name that stands for all of them."""
+
+    @field_validator("shards")
+    @classmethod
+    def _targets(cls, shards: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+        for targets in shards.values():
+            for target in targets:
+                name_of(target)
+        return shards
 
 
 def targets_of(topology: Mapping[str, Sequence[str]]) -> Sequence[str]:

@@ -8,9 +8,10 @@ from pydantic import Field, model_validator
 
 from services.client.types import Criticality, Policy
 from services.common.errors import SettingsInvalid
+from services.common.security.credentials import Credentials
 from services.loadtest.arrivals import Rate, Seconds
 from services.loadtest.scenario import Scenario, checked, read_scenario
-from services.loadtest.target import Access, Target
+from services.loadtest.target import Target
 
 _DEFAULT_RATE = 20.0
 _DEFAULT_SECONDS = 60.0  # 1,200 photos: enough to tell p99
@@ -20,7 +21,7 @@ _KIND = ("policy", "criticality", "deadline_ms", "top_k")
 _SAID_BY_SCENARIO = ("rate", "seconds", "dataset", "folder", "synthetic_kb", "seed", *_KIND)
 
 
-class LoadtestSettings(Access):
+class LoadtestSettings(Credentials):
     """How to test, and what. What a scenario file says has no default here: without one, it is as the option says."""
 
     target: str = "127.0.0.1:50051"
@@ -72,7 +73,7 @@ class LoadtestSettings(Access):
 
     def tested(self) -> Target:
         """Return the gateway."""
-        return Target(address=self.target, **{name: getattr(self, name) for name in Access.model_fields})
+        return Target(address=self.target, **{name: getattr(self, name) for name in Credentials.model_fields})
 
     def sent(self) -> Scenario:
         """Return what is sent: the scenario file's, or what the options say.

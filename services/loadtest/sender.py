@@ -24,7 +24,7 @@ from services.loadtest.pacing import begin_at, precise_loop
 from services.loadtest.photos import load_photos
 from services.loadtest.replies import answered, failed
 from services.loadtest.tally import Reply, Tally
-from services.loadtest.target import channel_to, metadata_for, search_call
+from services.loadtest.target import channel_to, search_call
 
 MOST_LATE_SECONDS = 5.0
 """A sender that far behind will not catch up: it stops, and the run says so."""
@@ -59,7 +59,6 @@ class Sender:
         """
         self._job = job
         self._call = call
-        self._metadata = metadata_for(job.target)
         self._photos = photos
         self._tell = tell
         self._clock = clock
@@ -115,7 +114,7 @@ class Sender:
         request = self._request(photo, place[1])
         late = self._clock() - due
         try:
-            response = await self._call(request, timeout=kind.deadline_ms / 1000, metadata=self._metadata)
+            response = await self._call(request, timeout=kind.deadline_ms / 1000)
         except grpc.aio.AioRpcError as error:
             reply = failed(error, self._clock() - due)
         else:

@@ -26,6 +26,8 @@ class SearcherSettings(ServerSettings):
     """Slugs of the shards to serve, separated by commas; empty: every category's, without the baseline index."""
     cache_dir: Path | None = None
     """Where files of a remote snapshot are kept between starts; unused when the root is a local folder."""
+    trace_share: float = Field(default=0.0, ge=0, le=1)
+    """Share of the searches that are traced although their caller does not trace them: traces begin at the gateway."""
     search_threads: int = Field(default_factory=available_cores, ge=1, le=256)
     """Searches at once, one core each: more threads than cores only make the slowest answers slower."""
     max_waiting_searches: int = Field(default=64, ge=0)

@@ -1,12 +1,15 @@
 """The gRPC face of a searcher: converts, calls, converts."""
 
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import grpc.aio
 from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
 
 from services.common.criticality import Criticality
 from services.common.paging import page_of
+from services.common.tracing import span
 from services.searcher.conversion import (
     effort_of,
     predicate_of,
@@ -23,18 +26,43 @@ from services.searcher.shelf import Shelf
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
+class Record(Protocol):
+    """Hears of every search."""
+
+    def searched(self, shard: str, criticality: Criticality, *, waited: float, seconds: float) -> None:
+        """Count a search.
+
+        Args:
+            shard: its slug.
+            criticality: who waits.
+            waited: for a thread, seconds.
+            seconds: in the thread.
+        """
+        ...
+
+
 class ShardServicer(shard_pb2_grpc.ShardServiceServicer):
     """Answers each call from the one snapshot that it names."""
 
-    def __init__(self, pool: SearchPool, shelf: Shelf[LoadedSnapshot]) -> None:
+    def __init__(
+        self,
+        pool: SearchPool,
+        shelf: Shelf[LoadedSnapshot],
+        record: Record | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Create a servicer.
 
         Args:
             pool: where searches run.
             shelf: what is searched.
+            record: hears of every search; None when nobody would read it.
+            clock: seconds, monotonic.
         """
         self._pool = pool
         self._shelf = shelf
+        self._record = record
+        self._clock = clock
 
     async def Search(  # noqa: N802 - named by the proto
         self, request: shard_pb2.SearchRequest, context: Context
@@ -47,14 +75,24 @@ class ShardServicer(shard_pb2_grpc.ShardServiceServicer):
         effort = effort_of(request)
         predicate = predicate_of(request, shard.attributes)
 
+        began = came = self._clock()
+
         def search() -> shard_pb2.SearchResponse:  # the message is made in the thread too: it may hold 100,000 hits
+            nonlocal began
+            began = self._clock()
             hits = shard.search(query_vectors, top_k, effort, predicate)
             return search_response(hits, loaded.snapshot_id)
 
         criticality = Criticality.BATCH if request.batch else Criticality.INTERACTIVE
         # What an exact search takes, or to find out what a new filter passes, says nothing of what others take.
         is_usual = not request.exact and (predicate is None or shard.remembers(predicate))
-        return await self._pool.run(search, context.time_remaining(), criticality, is_usual=is_usual)
+        with span("search", shard=request.shard) as traced:
+            response = await self._pool.run(search, context.time_remaining(), criticality, is_usual=is_usual)
+            if traced is not None:
+                traced.tell("aisle.waited_seconds", began - came)
+        if self._record is not None:
+            self._record.searched(request.shard, criticality, waited=began - came, seconds=self._clock() - began)
+        return response
 
     async def Describe(  # noqa: N802 - named by the proto
         self, request: shard_pb2.DescribeRequest, _context: Context

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.models.process import TritonProcess
+from services.training.joined_release import join_repository
 from tests.support import tiny_models
 from tests.support.triton import ROOT, serving, triton_settings
 
@@ -33,4 +34,13 @@ def tiny_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_triton(tiny_repository: Path) -> Iterator[TritonProcess]:
     """Triton with the tiny models; starts within a second."""
     with serving(triton_settings(tiny_repository)) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def joined_triton(tiny_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonProcess]:
+    """Triton with the tiny embedder and the tiny classifier in one model."""
+    repository = tmp_path_factory.mktemp("joined") / "models"
+    join_repository(tiny_repository, repository, command="a test", replace=False)
+    with serving(triton_settings(repository)) as process:
         yield process

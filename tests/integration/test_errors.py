@@ -145,7 +145,8 @@ async def test_a_defect_is_internal_and_tells_nothing(
     assert "hunter2" not in on_the_wire
     assert type(error).__name__ not in on_the_wire
     (line,) = log
-    assert line["exc_info"] is error
+    assert line["exception"].startswith("Traceback")
+    assert type(error).__name__ in line["exception"].splitlines()[-1]
     assert line["where"].startswith("/aisle.")
 
 

@@ -11,7 +11,6 @@ import grpc.aio
 import pytest
 from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from structlog.testing import capture_logs
 
 from services.common.errors import SnapshotNotFound
@@ -39,7 +38,6 @@ class Run:
     def __init__(self, channel: grpc.aio.Channel, status: asyncio.Task[int], log: Log) -> None:
         self._status = status
         self.shards = shard_pb2_grpc.ShardServiceStub(channel)
-        self.reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
         self._health = health_pb2_grpc.HealthStub(channel)
         self._log = log
 
@@ -205,16 +203,6 @@ async def test_two_processes_can_t_share_a_port(log: Log) -> None:
     failed = await _logged(log, "start_failed")
     assert failed["reason"] == "SETTINGS_INVALID"
     assert str(port) in failed["error"]
-
-
-async def test_reflection_lists_the_services(log: Log) -> None:
-    """Tools such as grpcurl need no proto files."""
-    async with running(FakeShardService(), log) as run_:
-        request = reflection_pb2.ServerReflectionRequest(list_services="")
-        answers = run_.reflection.ServerReflectionInfo(iter([request]), timeout=5)
-        names = [service.name async for answer in answers for service in answer.list_services_response.service]
-
-    assert {NAME, "grpc.health.v1.Health"} <= set(names)
 
 
 async def test_messages_above_grpc_s_default_of_4_mb_pass(log: Log) -> None:

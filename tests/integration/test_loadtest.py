@@ -261,7 +261,9 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     return signed, key
 
 
-async def test_tls_and_a_token_open_the_door(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+async def test_tls_and_a_token_open_the_door(
+    tmp_path: Path, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With both it is tested; without either the refusal says what is amiss."""
     signed, key = certificate
     token = tmp_path / "token"
@@ -269,8 +271,10 @@ async def test_tls_and_a_token_open_the_door(tmp_path: Path, certificate: tuple[
     arrivals = {"kind": "poisson", "rate": 50, "seconds": 1}
     async with stub_gateway("--token", "secret", "--certificate", str(signed), "--key", str(key)) as stub:
         path = scenario(tmp_path / "s.yaml", arrivals=arrivals)
-        options = ("--scenario", path, "--tls-ca", signed, "--tls-server-name", "gateway", "--token-file", token)
-        status, report = await outcome_of(stub, tmp_path / "out", *options)
+        environment = {"TLS_CA": signed, "TLS_SERVER_NAME": "gateway", "TOKEN_FILE": token}
+        for name, value in environment.items():
+            monkeypatch.setenv(f"AISLE_{name}", str(value))
+        status, report = await outcome_of(stub, tmp_path / "out", "--scenario", path)
         by_tls = {"target": stub.target, "tls_ca": signed, "tls_server_name": "gateway"}
         assert "does not let us in: no token that we know" in await refusal(**by_tls)
         assert "does not speak as a gateway does" in await refusal(target=stub.target)

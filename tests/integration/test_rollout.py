@@ -237,6 +237,17 @@ async def test_a_gateway_that_starts_while_the_current_snapshot_does_not_fit_ser
                 await until(all_answered_from(answered, good))
 
 
+async def test_the_system_starts_with_what_was_current_while_current_is_damaged(
+    tmp_path: Path, tiny_triton: TritonProcess
+) -> None:
+    """All of its snapshots are sound; the line that says which is served need not keep a shop closed."""
+    snapshot = publish(tmp_path)
+    (tmp_path / "CURRENT").write_bytes(bytes(30))
+    async with cluster(tmp_path, snapshot, tiny_triton.command.target) as running:
+        answer = await running.search(photo(1))
+        assert (answer.snapshot_id, answer.coverage.partial) == (snapshot.manifest.snapshot_id, False)
+
+
 async def test_searchers_that_are_restarted_while_a_snapshot_is_held_up_have_what_is_answered_from(
     shop: Shop, tmp_path: Path, tiny_triton: TritonProcess
 ) -> None:

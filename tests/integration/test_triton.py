@@ -139,7 +139,7 @@ async def test_a_failing_request_is_told_and_the_model_lives_on(models: TritonMo
     (line,) = log
     assert (line["event"], line["model"], line["code"]) == ("model_call_failed", "fragile", "INTERNAL")
     assert "out of data bounds" in line["details"]
-    answer = await models.infer("fragile", np.full((1, SIDE, SIDE, 3), 3, np.uint8), 5.0)
+    [answer] = await models.infer("fragile", np.full((1, SIDE, SIDE, 3), 3, np.uint8), 5.0)
     assert answer.tolist() == [[4.0]]
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import grpc.aio
 from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
 
+from services.common.observing import CallRecord
+
 NAME = shard_pb2.DESCRIPTOR.services_by_name["ShardService"].full_name
 
 
@@ -29,6 +31,7 @@ class FakeShardService(shard_pb2_grpc.ShardServiceServicer):
         self._work = work
         self._load = load
         self._entered = asyncio.Semaphore(0)
+        self.calls: CallRecord | None = None
         self.start_cancelled = False
         self.drained = asyncio.Event()
         self.closed = 0

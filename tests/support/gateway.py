@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from services.common.admission import Admission, AdmissionRules
 from services.common.concurrency_limit import LimitRules
+from services.common.criticality import Criticality
 from services.common.errors import AisleError, DeadlineExceeded
 from services.gateway.agreement import Routed
 from services.gateway.budget import BudgetRules
@@ -164,6 +165,7 @@ class FakeModels:
         probabilities: of the labels, in the order of `CATEGORIES`.
         embed_error: raised by `embed`, when set.
         classify_error: raised by `classify`, when set.
+        are_joined: whether one model is both; then `classify` is nobody's to call.
         embedding: every call of `embed` waits at it.
         classifying: every call of `classify` waits at it.
         timeouts: the seconds that each call was given, by model.
@@ -172,6 +174,7 @@ class FakeModels:
     probabilities: Sequence[float] = (0.1, 0.6, 0.2, 0.1)
     embed_error: Exception | None = None
     classify_error: Exception | None = None
+    are_joined: bool = False
     embedding: Gate = field(default_factory=Gate)
     classifying: Gate = field(default_factory=Gate)
     timeouts: dict[str, float] = field(default_factory=dict)
@@ -187,12 +190,22 @@ class FakeModels:
 
     async def classify(self, pixels: Pixels, timeout_seconds: float) -> NDArray[np.float32]:
         """Return the probabilities."""
+        assert not self.are_joined
         assert pixels.shape == (1, 2, 2, 3)
         self.timeouts["classifier"] = timeout_seconds
         await self.classifying.passage()
         if self.classify_error is not None:
             raise self.classify_error
         return np.array([self.probabilities], dtype=np.float32)
+
+    async def embed_and_classify(
+        self, pixels: Pixels, timeout_seconds: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return both."""
+        assert self.are_joined
+        vectors = await self.embed(pixels, timeout_seconds)
+        self.timeouts["both"] = self.timeouts.pop("embedder")
+        return vectors, np.array([self.probabilities], dtype=np.float32)
 
 
 @dataclass
@@ -256,13 +269,13 @@ class FakeRecord:
     answers: list[Answer] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
 
-    def answered(self, answer: Answer) -> None:
+    def answered(self, answer: Answer, criticality: Criticality, seconds: float) -> None:  # noqa: ARG002
         """Keep it."""
         self.answers.append(answer)
 
-    def failed(self, reason: str) -> None:
-        """Keep it."""
-        self.reasons.append(reason)
+    def failed(self, error: BaseException, criticality: Criticality) -> None:  # noqa: ARG002
+        """Keep its reason."""
+        self.reasons.append(error.reason if isinstance(error, AisleError) else type(error).__name__)
 
 
 def photo_search(

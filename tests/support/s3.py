@@ -1,11 +1,14 @@
 """An S3-compatible server of this machine, from PyPI, and roots in it."""
 
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -29,19 +32,64 @@ def s3_server() -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    places = {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1"}
-    keys = {"AWS_ACCESS_KEY_ID": "aisle", "AWS_SECRET_ACCESS_KEY": "aisle"}
     try:
         _wait_for(url, server)
-        with pytest.MonkeyPatch.context() as environment:
-            for name, value in {**places, **keys}.items():
-                environment.setitem(os.environ, name, value)
-            _forget_connections()
+        with _leading_to(url):
             yield url
     finally:
-        _forget_connections()
         server.kill()
         server.wait()
+
+
+@contextmanager
+def mute_storage() -> Iterator[None]:
+    """Let every S3 client meet a server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server, _leading_to(f"http://127.0.0.1:{server.getsockname()[1]}"):
+        yield
+
+
+@contextmanager
+def cutting_storage() -> Iterator[None]:
+    """Let every S3 client meet a server whose connections break in the middle of each answer."""
+
+    class Cutting(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "30")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_HEAD()
+            self.wfile.write(b"20260131T120000")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Cutting)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        with _leading_to(f"http://127.0.0.1:{server.server_port}"):
+            yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def _leading_to(url: str) -> Iterator[None]:
+    """Lead the S3 clients of this process, and of those that it starts, to a server."""
+    places = {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1"}
+    keys = {"AWS_ACCESS_KEY_ID": "aisle", "AWS_SECRET_ACCESS_KEY": "aisle"}
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {**places, **keys}.items():
+            environment.setitem(os.environ, name, value)
+        _forget_connections()
+        try:
+            yield
+        finally:
+            _forget_connections()
 
 
 def _forget_connections() -> None:

@@ -142,5 +142,4 @@ def publish_snapshot(
         shards=tuple(write_shard(draft, plan, images[plan.slug].vectors, images[plan.slug].table()) for plan in plans),
     )
     manifest = stamped(manifest, datetime.now(UTC) + timedelta(hours=hours_later))
-    publish(root, draft, manifest)
-    return PublishedSnapshot(root, manifest, images)
+    return PublishedSnapshot(root, publish(root, draft, manifest), images)

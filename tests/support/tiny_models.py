@@ -92,6 +92,7 @@ def write_model(
     (folder / "golden.json").write_text(
         json.dumps({"picture": GOLDEN_PICTURE, "output": golden[0].tolist(), "tolerance": 1e-4})
     )
+    (folder / "MODEL_CARD.md").write_text(f"# Tiny {name}\n")
     output = onnx.load_model_from_string(model).graph.output[0]
     parameters = {
         "sha256": hashlib.sha256(model).hexdigest(),

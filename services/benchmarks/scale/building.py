@@ -92,7 +92,7 @@ def built(folder: Path, shop: Shop, photos: Photos, models: ServedModels, say: S
             say(remark)
         shards = tuple(journal.shards[plan.slug].entry for plan in plans)
         manifest = stamped(_manifest(shop, models, shards, calibration), datetime.now(UTC))
-        publish(root, journal.draft, manifest)
+        manifest = publish(root, journal.draft, manifest)
         journal.publish(manifest.snapshot_id)
     seconds = {slug: written.seconds for slug, written in journal.shards.items()}
     return Built(shop, root, manifest, pictures, seconds)

@@ -15,8 +15,8 @@ from services.datasets.labelled import read_dataset
 from services.indexer.answers import PhotoAnswers, ask_about_photos
 from services.indexer.embedding import Pace
 from services.indexer.pictures import Picture, look_at
-from services.models.client import CLASSIFIER, EMBEDDER, TritonModels
-from services.models.metadata import ModelInfo
+from services.models.client import TritonModels
+from services.models.metadata import CLASSIFIER, EMBEDDER, ModelInfo
 from services.models.repository import read_repository
 from services.photo.labelled import read_photos
 
@@ -44,12 +44,16 @@ def served_models(repository: Path) -> ServedModels:
 
     Raises:
         FailedPrecondition: it is not in order.
-        SettingsInvalid: it lacks one of the two models.
+        SettingsInvalid: it lacks one of the two models, or has both in one.
     """
     infos = {model.info.name: model.info for model in read_repository(repository)}
     for name in (EMBEDDER, CLASSIFIER):
         if name not in infos:
             raise SettingsInvalid(f"{repository} has no model {name!r}", field="models")
+        if infos[name].joined:
+            raise SettingsInvalid(
+                f"{repository} has both models in one: give the repository that they were joined from", field="models"
+            )
     return ServedModels(repository, infos[EMBEDDER], infos[CLASSIFIER])
 
 

@@ -48,7 +48,10 @@ def demo(
     run(demonstration.index())
     hints = (
         f"{program()} search {demonstration.example_photo()}",
-        f"grpcurl -plaintext 127.0.0.1:{port} aisle.search.v1.SearchService/GetCatalog" if port else "",
+        f"grpcurl -plaintext -import-path protos -proto aisle/search/v1/search.proto 127.0.0.1:{port} "
+        "aisle.search.v1.SearchService/GetCatalog"
+        if port
+        else "",
     )
     settings = SystemSettings(
         run_folder=DEFAULT_RUN_FOLDER, snapshot_root=demonstration.snapshot_root, gateway_port=port

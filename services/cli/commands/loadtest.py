@@ -57,14 +57,6 @@ def load(
         typer.Option("--find-knee", help="Find the highest rate that keeps --slo, and the recovery from twice it."),
     ] = False,
     knee_precision: Annotated[float, typer.Option(help="How well the knee is to be known, as a share.")] = 0.05,
-    tls: Annotated[bool, typer.Option("--tls", help="Speak TLS, with the system's authorities.")] = False,
-    tls_ca: Annotated[Path | None, typer.Option(help="Speak TLS, and trust the authorities in this PEM file.")] = None,
-    tls_certificate: Annotated[Path | None, typer.Option(help="This client's certificate, PEM.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM.")] = None,
-    tls_server_name: Annotated[
-        str | None, typer.Option(help="The name in the server's certificate, when it is not the target's.")
-    ] = None,
-    token_file: Annotated[Path | None, typer.Option(help="A token that goes along with each call, in a file.")] = None,
     server_pid: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=PID", help="A process of the server on this machine, to be measured too; repeat."),
@@ -90,6 +82,7 @@ def load(
     if context.invoked_subcommand is not None:
         return
     from services.cli.console import run
+    from services.cli.credentials import credentials
     from services.cli.finding import gateway_address
     from services.cli.loadtesting import load_test, server_pids
     from services.loadtest.config import LoadtestSettings
@@ -113,12 +106,7 @@ def load(
         "slo": slo,
         "find_knee": find_knee,
         "knee_precision": knee_precision,
-        "tls": tls,
-        "tls_ca": tls_ca,
-        "tls_certificate": tls_certificate,
-        "tls_key": tls_key,
-        "tls_server_name": tls_server_name,
-        "token_file": token_file,
+        **credentials().model_dump(),
         "out": out,
         "server_pids": {**of_running_system, **parse_pids(server_pid or [])},
     }

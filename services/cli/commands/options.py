@@ -22,7 +22,9 @@ Triton = Annotated[
     typer.Option(help="host:port of a Triton that runs already; else one is started.", show_default=False),
 ]
 
-Models = Annotated[Path, typer.Option("--models", help="The model repository for Triton, as `aisle fit` writes it.")]
+Models = Annotated[
+    Path, typer.Option("--models", help="The model repository for Triton, as `aisle fit` or `aisle join` writes it.")
+]
 
 WaitFor = Annotated[
     str,

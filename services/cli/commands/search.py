@@ -59,6 +59,7 @@ def search(
     from services.cli.answers import outcome_json
     from services.cli.conditions import predicate_of
     from services.cli.console import print_json
+    from services.cli.credentials import credentials
     from services.cli.finding import gateway_address
     from services.client import SearchOutcome, SyncAisleClient
     from services.common.errors import AisleError
@@ -72,7 +73,7 @@ def search(
         minimum_coverage=minimum_coverage,
     )
     outcomes = []
-    with SyncAisleClient(gateway_address(target, run_folder)) as client:
+    with SyncAisleClient(gateway_address(target, run_folder), credentials()) as client:
         if where:  # what `10` means depends on the attribute's type
             options["where"] = predicate_of(where, client.catalog().attributes)
         for photo in photos:

@@ -73,21 +73,24 @@ def rollback(
 ) -> None:
     """Verify an earlier snapshot and make it the current one again.
 
+    Without an id it goes back one change each time: if it was interrupted, give the id that it said.
+
     Examples:
       aisle snapshot rollback
 
       aisle snapshot rollback 20260131T120000Z-0123456789ab
     """
-    from services.cli.console import print_json, results
+    from services.cli.console import messages, print_json, results
     from services.snapshot.rollback import roll_back
     from services.snapshot.writer_lock import default_work_root
 
-    manifest = roll_back(
-        snapshot_root,
-        snapshot_id,
-        lambda found: _verify(snapshot_root, found),
-        work_root=work_root or default_work_root(),
-    )
+    def check(found: "Manifest") -> None:
+        if not snapshot_id:
+            words = f"going back to {found.snapshot_id}; if this is interrupted, go on with that id"
+            messages().print(words, markup=False, soft_wrap=True)
+        _verify(snapshot_root, found)
+
+    manifest = roll_back(snapshot_root, snapshot_id, check, work_root=work_root or default_work_root())
     if as_json:
         print_json({"snapshot_id": manifest.snapshot_id})
     else:

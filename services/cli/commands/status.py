@@ -1,68 +1,71 @@
-"""`aisle status`: what runs, whether it serves, and what can be searched."""
+"""`aisle status`: what runs, whether it serves, what it sees behind it, and what can be searched."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.cli.commands.options import DEFAULT_RUN_FOLDER, Json, RunFolder, Target
 
 if TYPE_CHECKING:
-    from services.cli.state import SystemState
-    from services.client import Catalog, Health
+    from collections.abc import Callable
+
+    from services.cli.looking import Look
 
 
-def status(*, target: Target = "", run_folder: RunFolder = DEFAULT_RUN_FOLDER, as_json: Json = False) -> None:
-    """Show the processes, their health and the catalogue. Exit status 3 when the gateway does not serve.
+def status(
+    *,
+    target: Target = "",
+    run_folder: RunFolder = DEFAULT_RUN_FOLDER,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
+    every_seconds: Annotated[float, typer.Option(min=0.1, help="How often --watch looks.")] = 2.0,
+    as_json: Json = False,
+) -> None:
+    """Show a gateway: its models, shards and replicas, snapshots, rung and the last minute; and its processes, if here.
+
+    Exit status 3 when it does not serve. Behind one address with several gateways, each look may be at another one.
 
     Examples:
       aisle status
 
-      aisle status --json | jq '.processes[] | select(.state != "serving")'
-    """
-    from dataclasses import asdict
+      aisle status --target dns:///aisle-gateway.aisle.svc:50051 --watch
 
-    from services.cli.console import print_json
+      aisle status --json | jq '.status.searchers[] | select(.state != "ready")'
+    """
+    from services.cli.console import print_json, results
+    from services.cli.credentials import credentials
     from services.cli.exit_codes import ExitCode
     from services.cli.finding import gateway_address
-    from services.cli.state import running_system_state
+    from services.cli.looking import look
     from services.client import Health, SyncAisleClient
 
     gateway = gateway_address(target, run_folder)
-    system = None if target else running_system_state(run_folder)
-    with SyncAisleClient(gateway) as client:
-        health = client.health()
-        catalog = client.catalog() if health is Health.SERVING else None
+    with SyncAisleClient(gateway, credentials()) as client:
+
+        def seen() -> "Look":
+            return look(client, gateway, None if target else run_folder)
+
+        if watch:
+            _watch(seen, every_seconds, as_json=as_json)
+        now = seen()
     if as_json:
-        told = {"processes": []} if system is None else system.model_dump(mode="json")
-        print_json({**told, "gateway": gateway, "health": health, "catalog": asdict(catalog) if catalog else None})
+        print_json(now.as_json)
     else:
-        _show(gateway, health, system, catalog)
-    raise typer.Exit(ExitCode.OK if health is Health.SERVING else ExitCode.UNAVAILABLE)
+        results().print(now.for_people)
+    raise typer.Exit(ExitCode.OK if now.health is Health.SERVING else ExitCode.UNAVAILABLE)
 
 
-def _show(gateway: str, health: "Health", system: "SystemState | None", catalog: "Catalog | None") -> None:
-    from rich.box import SIMPLE
-    from rich.table import Table
-    from rich.text import Text
+def _watch(seen: "Callable[[], Look]", every_seconds: float, *, as_json: bool) -> None:
+    import time
 
-    from services.cli.console import results
-    from services.cli.display import process_table
+    from rich.live import Live
 
-    console = results()
-    if system is not None:
-        console.print(process_table(system.processes))
-    console.print(f"gateway {gateway}: {health.replace('_', ' ')}")
-    if catalog is None:
-        return
-    models = ", ".join(f"{model.name} {model.version}" for model in catalog.models)
-    console.print(f"snapshot {catalog.snapshot_id} · {models} · baseline {'yes' if catalog.has_baseline else 'no'}")
-    attributes = ", ".join(f"{name} ({kind})" for name, kind in catalog.attributes.items())
-    console.print(f"attributes for --where: {attributes}", markup=False)
-    table = Table(box=SIMPLE, header_style="dim")
-    table.add_column("category")
-    table.add_column("products", justify="right")
-    table.add_column("images", justify="right")
-    table.add_column("routable")
-    for each in catalog.categories:
-        table.add_row(Text(each.category), f"{each.products:,}", f"{each.images:,}", "yes" if each.routable else "no")
-    console.print(table)
+    from services.cli.console import print_json, results
+
+    if as_json:
+        while True:
+            print_json(seen().as_json)
+            time.sleep(every_seconds)
+    with Live(console=results(), auto_refresh=False, screen=results().is_terminal) as live:
+        while True:
+            live.update(seen().for_people, refresh=True)
+            time.sleep(every_seconds)

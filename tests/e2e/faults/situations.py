@@ -30,9 +30,9 @@ async def slow_calls(folder: Path, seed: int, slow_share: float, *options: str) 
         await asked(system.target, list(poisson(10.0, 5.0, seed + 1, EVERYWHERE)))  # what is usual is learned first
         for proxy in system.named("proxy"):
             proxy.tell(delayed_share=slow_share, delay_seconds=0.3)
-        before = await gauge(port, "aisle_gateway_extra_calls"), await gauge(port, "aisle_gateway_shards_total")
+        before = await gauge(port, "aisle_gateway_extra_calls_total"), await gauge(port, "aisle_gateway_shards_total")
         history = await asked(system.target, list(poisson(10.0, 60.0, seed, EVERYWHERE)))
-        extra = await gauge(port, "aisle_gateway_extra_calls") - before[0]
+        extra = await gauge(port, "aisle_gateway_extra_calls_total") - before[0]
         calls = await gauge(port, "aisle_gateway_shards_total") - before[1]
     return history, 100.0 * extra / calls
 

@@ -18,7 +18,7 @@ class Gateway:
     def __init__(self, served: list[str | Unavailable]) -> None:
         self._served = served
 
-    def __call__(self, _target: str) -> "Gateway":
+    def __call__(self, _target: str, _credentials: object) -> "Gateway":
         return self
 
     def __enter__(self) -> Self:

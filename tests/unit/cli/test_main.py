@@ -15,7 +15,20 @@ from services.cli.commands.search import parse_region
 from services.cli.exit_codes import ExitCode
 from services.client import Region
 
-COMMANDS = ("dataset", "snapshot", "fit", "index", "up", "search", "status", "evaluate", "loadtest", "demo")
+COMMANDS = (
+    "dataset",
+    "snapshot",
+    "fit",
+    "join",
+    "index",
+    "up",
+    "search",
+    "status",
+    "evaluate",
+    "loadtest",
+    "token",
+    "demo",
+)
 DATASETS = ("fashion-mnist", "grocery", "folder")
 CHANGES = ("add", "delete", "compact", "list", "verify", "rollback", "prune")
 

@@ -43,6 +43,14 @@ async def test_each_model_gets_the_pixels_that_it_takes(decoder: ThreadedDecoder
     assert inputs.report == photo.report
 
 
+async def test_models_of_one_size_share_their_pixels() -> None:
+    """They are made once: a joined model takes one picture for both."""
+    decoder = ThreadedDecoder(model("embedder", 32, 24), model("classifier", 32, 24), PhotoLimits(), threads=1)
+    inputs = await decoder.decode(encoded(scene(96, 64)), None, 5.0)
+    assert inputs.classifier is inputs.embedder
+    await decoder.close()
+
+
 async def test_the_limits_are_the_settings(decoder: ThreadedDecoder) -> None:
     """Bytes and pixels, and the errors of the intake are passed on."""
     with pytest.raises(ImageTooLarge, match="bytes"):
@@ -96,9 +104,10 @@ async def test_whether_a_late_photo_says_that_there_is_too_much_to_do() -> None:
         await decoder.decode(encoded(scene()), None, 0.05)
     assert late.value.says_load
     go_on.set()
+    giant = encoded(scene(2_100, 2_000), "PNG")  # which takes a while itself
     decoder._giants.submit(time.sleep, 1.0)
     with pytest.raises(DeadlineExceeded) as late:
-        await decoder.decode(encoded(scene(2_100, 2_000), "PNG"), None, 0.5)
+        await decoder.decode(giant, None, 0.5)
     assert not late.value.says_load
     await decoder.close()
 

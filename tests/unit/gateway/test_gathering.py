@@ -216,6 +216,16 @@ async def test_a_light_shard_is_not_waited_for_long() -> None:
     await until(lambda: gate.cancelled == 1)
 
 
+async def test_a_second_wave_of_one_light_shard_is_not_waited_for_long() -> None:
+    """What the first wave found is the answer, though nothing else of the second could be waited for."""
+    gate = Gate(is_open=False)
+    searchers = FakeSearchers({"bags": {"tote": 0.1}}, gates={"hats": gate})
+    plan = replace(of_masses(bags=0.96), second=of_masses(hats=0.04).first, weak_below=0.9)
+    answers = await gathered(plan, searchers, rules=IMPATIENT, clock=asyncio.get_running_loop().time)
+    assert states(answers) == [("bags", ShardState.ANSWERED, 1), ("hats", ShardState.LATE, 2)]
+    await until(lambda: gate.cancelled == 1)
+
+
 @pytest.mark.parametrize("minimum_coverage", [0.0, 0.99])
 async def test_what_is_needed_is_waited_for(minimum_coverage: float) -> None:
     """A heavy shard, two light ones that are heavy together, or a light one without which coverage is too low."""

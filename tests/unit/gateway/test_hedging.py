@@ -167,6 +167,36 @@ async def test_a_cancelled_caller_cancels_both_and_blames_nobody() -> None:
     assert list(shop.replicas.away) == []
 
 
+@pytest.mark.parametrize("after_seconds", [None, AFTER_SECONDS])
+@pytest.mark.parametrize("targets", ["a", "ab"])
+@pytest.mark.parametrize("steps", [0, 1, 3])
+async def test_a_call_is_counted_as_long_as_it_runs(targets: str, after_seconds: float | None, steps: int) -> None:
+    """However soon its caller goes, with or without a task of its own: a count that stays would turn others away."""
+    shop = Shop()
+    shop.shut("a", "b")
+    asking = asyncio.create_task(shop.ask(targets, after_seconds))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    assert sum(state.in_flight for state in shop.replicas.states()) == (1 if steps else 0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await until(lambda: all(state.in_flight == 0 for state in shop.replicas.states()))
+    for gate in shop.gates.values():
+        gate.open()
+    await shop.ask(targets, after_seconds)
+    assert all(state.in_flight == 0 for state in shop.replicas.states())
+
+
+async def test_whoever_stands_in_for_a_lost_one_says_so() -> None:
+    """Whether or not slow ones are hedged."""
+    shop = Shop()
+    shop.errors["a"] = Unavailable("gone")
+    replies = [await shop.ask(after_seconds=None) for _ in range(10)]
+    assert any(reply.hedged for reply in replies)
+    assert shop.extra.spent == sum(reply.hedged for reply in replies)
+
+
 async def test_a_hung_replica_is_asked_a_few_times_only() -> None:
     """After three answers that the other one had to give it is passed over; when it is back it is found again."""
     shop = Shop()

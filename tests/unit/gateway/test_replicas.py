@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.replicas import EjectionRules, Replica, Replicas
+from services.gateway.replicas import EjectionRules, Replica, Replicas, ReplicaState
 from tests.support.clocks import ManualClock
 
 RULES = EjectionRules(losses=3, first_seconds=0.5, longest_seconds=8.0)
@@ -145,3 +145,52 @@ def test_a_lost_one_is_tried_once_each_half_second_whatever_becomes_of_it(clock:
     assert Counter(chosen(known, "ab").target for _ in range(40))["a"] == 1
     clock.advance(0.51)
     assert Counter(chosen(known, "ab").target for _ in range(40))["a"] == 1
+
+
+def test_one_that_is_not_ready_is_asked_only_where_no_other_is(clock: ManualClock) -> None:
+    """It drains, or is not connected; where nobody is ready, whoever is about to be gets the call."""
+    not_ready: set[str] = {"a"}
+    known = Replicas("ab", RULES, clock=clock, lot=lambda: 0.0, is_ready=lambda target: target not in not_ready)
+    assert {chosen(known, "ab").target for _ in range(20)} == {"b"}
+    assert chosen(known, "a").target == "a"
+    not_ready.add("b")
+    assert chosen(known, "ab").target in "ab"
+    assert known.choose("ab", even_lost=False) is None, "a second call to one that is not ready helps nobody"
+
+
+def test_one_that_is_not_ready_is_not_tried(clock: ManualClock) -> None:
+    """Whether one that was passed over is back, its health tells without a caller's photo."""
+    not_ready: set[str] = {"a"}
+    known = Replicas("ab", RULES, clock=clock, lot=lambda: 0.0, is_ready=lambda target: target not in not_ready)
+    lose(known, chosen(known, "a"), 3)
+    clock.advance(60.0)
+    assert chosen(known, "ab").target == "b"
+    not_ready.clear()
+    assert chosen(known, "ab").target == "a"
+
+
+def test_replicas_come_and_go(clock: ManualClock) -> None:
+    """A list from before may name one that is gone, and what is known of one outlives being told of it again."""
+    known = replicas(clock, "a")
+    known.add("ab")
+    lose(known, chosen(known, "a"), 3)
+    known.add("a")
+    assert known.away == ("a",)
+    known.remove("a")
+    assert chosen(known, "ab").target == "b"
+    assert known.choose("a") is None
+    known.connected("a")
+    known.remove("a")
+    known.add("a")
+    assert not known.away, "one that comes back begins anew"
+
+
+def test_what_is_known_of_replicas_can_be_read(clock: ManualClock) -> None:
+    """For operators: ready, passed over, and how busy."""
+    known = Replicas("ab", RULES, clock=clock, lot=lambda: 0.0, is_ready=lambda target: target == "b")
+    lose(known, chosen(known, "a"), 3)
+    chosen(known, "b").in_flight = 2
+    assert known.states() == (
+        ReplicaState("a", is_ready=False, is_away=True, in_flight=0),
+        ReplicaState("b", is_ready=True, is_away=False, in_flight=2),
+    )

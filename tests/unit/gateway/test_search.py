@@ -284,3 +284,28 @@ async def test_a_photo_in_work_ends_with_the_snapshot_that_it_began_with() -> No
     following = await search.answer(query(), None)
     assert (following.snapshot_id, len(following.coverage.shards)) == ("next", 1)
     assert searchers.queries[-1].snapshot.snapshot_id == "next"
+
+
+async def test_one_model_that_is_both_is_asked_once() -> None:
+    """It has the whole time of the models, and the answer has no stage of a second call."""
+    models = FakeModels(are_joined=True)
+    answer = await photo_search(models=models).answer(query(), None)
+    assert [category for category, _ in answer.categories] == ["Coats", "Shirts", "Bags", "Shoes"]
+    assert (answer.models, answer.rung) == (VERSIONS, Rung.FULL)
+    assert set(answer.stage_seconds) == {"decode", "embed", "route", "scatter", "merge", "total"}
+    assert set(models.timeouts) == {"both"}
+
+
+async def test_a_joined_model_only_embeds_where_nobody_wants_categories() -> None:
+    """As for the baseline: there is nothing to classify."""
+    models = FakeModels(are_joined=True)
+    search = photo_search(models=models, manifest=manifest_of(baseline=True))
+    assert (await search.answer(query(Policy.BASELINE), None)).categories == ()
+    assert set(models.timeouts) == {"embedder"}
+
+
+async def test_without_a_joined_model_there_is_no_answer() -> None:
+    """Its embedder is lost with it."""
+    models = FakeModels(are_joined=True, embed_error=ModelUnavailable("gone"))
+    with pytest.raises(ModelUnavailable):
+        await photo_search(models=models).answer(query(), None)

@@ -18,6 +18,7 @@ from services.gateway.extra_calls import ExtraCalls, ExtraRules
 from services.gateway.hedging import Hedging
 from services.gateway.replicas import EjectionRules, Replicas
 from services.gateway.scatter import ShardQuery
+from services.gateway.searcher_channels import SearcherChannels
 from services.gateway.searcher_client import SearcherClient
 from tests.support.clocks import ManualClock
 from tests.support.gateway import KEY
@@ -28,7 +29,8 @@ QUERY = ShardQuery(KEY, b"", 2, exact=False)
 def client(*targets: str) -> SearcherClient:
     clock = ManualClock()
     replicas = Replicas(targets, EjectionRules(), clock=clock, lot=lambda: 0.0)
-    return SearcherClient({"shoes": targets}, Hedging(replicas, ExtraCalls(ExtraRules(), clock), clock), clock)
+    hedging = Hedging(replicas, ExtraCalls(ExtraRules(), clock), clock)
+    return SearcherClient({"shoes": targets}, SearcherChannels(), hedging, clock)
 
 
 def neighbours(
@@ -50,7 +52,7 @@ async def test_what_other_searches_take_says_nothing_about_usual_ones() -> None:
     async def search(*_: object, **__: object) -> pb.SearchResponse:
         return pb.SearchResponse(snapshot_id=KEY.snapshot_id, neighbours=[neighbours()])
 
-    searchers._stubs["somewhere"] = SimpleNamespace(Search=search)  # type: ignore[assignment]
+    searchers._channels._stubs["somewhere"] = SimpleNamespace(Search=search)
     for _ in range(12):
         await searchers.search("shoes", ShardQuery(KEY, b"", 2, exact=True), 1.0, None)
     await searchers.search("shoes", ShardQuery(KEY, b"", 2, exact=False, batch=True), 1.0, None)
@@ -59,7 +61,6 @@ async def test_what_other_searches_take_says_nothing_about_usual_ones() -> None:
     assert searchers._times["shoes", True, False, False].median is not None
     assert searchers._times["shoes", False, False, True].median is not None
     assert searchers._times["shoes", False, False, False].median is None
-    await searchers.close()
 
 
 async def test_a_filter_goes_along() -> None:
@@ -71,12 +72,11 @@ async def test_a_filter_goes_along() -> None:
         requests.append(request)
         return pb.SearchResponse(snapshot_id=KEY.snapshot_id, neighbours=[neighbours()])
 
-    searchers._stubs["somewhere"] = SimpleNamespace(Search=search)  # type: ignore[assignment]
+    searchers._channels._stubs["somewhere"] = SimpleNamespace(Search=search)
     for predicate in (Present("colour") | Equals("size", 5), None):
         await searchers.search("shoes", replace(QUERY, predicate=predicate), 1.0, None)
     assert predicate_from(requests[0].filter) == Present("colour") | Equals("size", 5)
     assert not requests[1].HasField("filter")
-    await searchers.close()
 
 
 async def test_a_description_that_is_no_message_is_an_error_of_ours() -> None:
@@ -86,12 +86,11 @@ async def test_a_description_that_is_no_message_is_an_error_of_ours() -> None:
     async def describe(*_: object, **__: object) -> None:
         return None
 
-    searchers._stubs["somewhere"] = SimpleNamespace(Describe=describe)  # type: ignore[assignment]
+    searchers._channels._stubs["somewhere"] = SimpleNamespace(Describe=describe)
     with pytest.raises(Internal, match="somewhere"):
         await searchers.describe("somewhere", "a", used_snapshot_id="", timeout_seconds=1.0)
     with pytest.raises(Internal, match="somewhere"):
         await searchers.snapshot_ids("somewhere", 1.0)
-    await searchers.close()
 
 
 async def test_a_searcher_is_told_by_whom_a_snapshot_is_used() -> None:
@@ -103,11 +102,10 @@ async def test_a_searcher_is_told_by_whom_a_snapshot_is_used() -> None:
         return pb.DescribeResponse(snapshot_id="b")
 
     for searchers in (client("somewhere"), client("somewhere")):
-        searchers._stubs["somewhere"] = SimpleNamespace(Describe=describe)  # type: ignore[assignment]
+        searchers._channels._stubs["somewhere"] = SimpleNamespace(Describe=describe)
         for _ in range(2):
             await searchers.describe("somewhere", "b", used_snapshot_id="a", timeout_seconds=1.0)
-        await searchers.close()
-    assert {request.used_snapshot_id for request in requests} == {"a"}
+        assert {request.used_snapshot_id for request in requests} == {"a"}
     callers = [request.caller for request in requests]
     assert callers[0] == callers[1] != callers[2] == callers[3]
     assert all(callers)
@@ -179,7 +177,7 @@ async def test_a_replica_that_lags_behind_is_stepped_over_whatever_extra_calls_m
         return search
 
     for target in ("lags", "serves"):
-        searchers._stubs[target] = SimpleNamespace(Search=search_at(target))  # type: ignore[assignment]
+        searchers._channels._stubs[target] = SimpleNamespace(Search=search_at(target))
     clock = searchers._clock
     assert isinstance(clock, ManualClock)
     for _ in range(3):
@@ -192,7 +190,6 @@ async def test_a_replica_that_lags_behind_is_stepped_over_whatever_extra_calls_m
     assert await searchers.search("shoes", QUERY, 1.0, None)
     assert asked[5:] == ["lags", "serves"]
     assert len(searchers._asked_again_at) == 1, "what is over is forgotten"
-    await searchers.close()
 
 
 def aio_error(error: AisleError) -> grpc.aio.AioRpcError:

@@ -1,0 +1,1 @@
+"""What is promised of Aisle in a cluster, measured without one: `python -m services.benchmarks.k8s`."""

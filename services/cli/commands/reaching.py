@@ -1,0 +1,43 @@
+"""The options before a command: how a gateway is reached that wants TLS or to know who calls."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def reaching(
+    *,
+    tls: Annotated[bool, typer.Option("--tls", envvar="AISLE_TLS", help="Speak TLS, with public authorities.")] = False,
+    tls_ca: Annotated[
+        Path | None,
+        typer.Option(envvar="AISLE_TLS_CA", help="Speak TLS, and trust the authorities in this PEM file."),
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(envvar="AISLE_TLS_CERTIFICATE", help="Your certificate, PEM.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(envvar="AISLE_TLS_KEY", help="Its key, PEM.")] = None,
+    tls_server_name: Annotated[
+        str | None,
+        typer.Option(envvar="AISLE_TLS_SERVER_NAME", help="The name in the gateway's certificate, if another."),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(envvar="AISLE_TOKEN_FILE", help="A token that goes along with each call, in a file.")
+    ] = None,
+) -> None:
+    """Take them to heart; the first line of the help is the application's own."""
+    if not any((tls, tls_ca, tls_certificate, tls_key, token_file)):
+        return
+    from services.cli.credentials import reach_with
+    from services.common.security.credentials import Credentials
+    from services.loadtest.scenario import checked
+
+    fields = {
+        "tls": tls,
+        "tls_ca": tls_ca,
+        "tls_certificate": tls_certificate,
+        "tls_key": tls_key,
+        "tls_server_name": tls_server_name,
+        "token_file": token_file,
+    }
+    reach_with(checked(Credentials, fields, "options"))

@@ -1,0 +1,141 @@
+"""What stands before a server: its TLS, and the gatekeeper, as the settings want them."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import grpc.aio
+
+from services.common.errors import SettingsInvalid
+from services.common.security.access import Access
+from services.common.security.files import Reloading, read_file
+from services.common.security.gatekeeper import AccessRecord, Gatekeeper
+from services.common.security.server_tls import ServerTls
+from services.common.security.settings import SecuritySettings, is_loopback
+from services.common.telemetry import get_logger
+
+_log = get_logger()
+
+_LOOK_SECONDS: Final = 1.0
+
+
+class GuardRecord(AccessRecord, Protocol):
+    """Hears of calls and of handshakes."""
+
+    def handshake(self) -> None:
+        """Count a TLS handshake that begins; may be called in any thread."""
+        ...
+
+    def certificate(self, not_after: float) -> None:
+        """Note when the server's certificate expires, in seconds since 1970."""
+        ...
+
+
+class _Unheard:
+    """Hears nothing."""
+
+    def came(self, caller: str, outcome: str) -> None:
+        """Hear nothing."""
+
+    def handshake(self) -> None:
+        """Hear nothing."""
+
+    def certificate(self, not_after: float) -> None:
+        """Hear nothing."""
+
+
+class ServerGuard:
+    """Binds ports with TLS, or without, and has the gatekeeper. Make it, use it and close it in the same event loop.
+
+    Attributes:
+        gatekeeper: asks who calls; None when anybody may.
+    """
+
+    def __init__(self, settings: SecuritySettings, record: GuardRecord | None = None) -> None:
+        """Read the files that the settings name.
+
+        Args:
+            settings: of the process.
+            record: hears of calls and handshakes; None when nobody would read it.
+
+        Raises:
+            SettingsInvalid: a file can't be read, or what it holds is unusable.
+        """
+        self._record = record or _Unheard()
+        self._tls: ServerTls | None = None
+        if settings.tls_certificate is not None and settings.tls_key is not None:
+            self._tls = ServerTls(
+                settings.tls_certificate, settings.tls_key, settings.tls_client_ca, self._record.handshake
+            )
+        self._access: Reloading[Access] | None = None
+        self.gatekeeper: Gatekeeper | None = None
+        if settings.access_file is not None:
+            path = settings.access_file
+            self._access = Reloading((path,), lambda: Access.from_text(read_file(path, field="access_file"), str(path)))
+            _warn_of_unreachable(self._access.value, asks_for_certificates=settings.tls_client_ca is not None)
+            self.gatekeeper = Gatekeeper(self._access, self._record, time.monotonic)
+        self._looking: asyncio.Task[None] | None = None
+
+    def bind(self, server: grpc.aio.Server, host: str, port: int, *, field: str = "port") -> int:
+        """Bind a port of a server, and return which it is.
+
+        Args:
+            server: not started yet.
+            host: address to bind.
+            port: 0 for any.
+            field: the setting that names the port, for the error.
+
+        Raises:
+            SettingsInvalid: another process has the port, or the address is not ours.
+        """
+        if self._tls is not None:
+            credentials = self._tls.credentials()
+            return bound(lambda address: server.add_secure_port(address, credentials), host, port, field=field)
+        if not is_loopback(host):
+            _log.warning(
+                "serves_without_tls",
+                host=host,
+                advice="whoever is on the way reads photos, answers and tokens, unless a mesh encrypts them: "
+                "--tls-certificate and --tls-key, see docs/security.md",
+            )
+        return bound(server.add_insecure_port, host, port, field=field)
+
+    def start(self) -> None:
+        """Look for changes from now on; certificates are looked at by each handshake."""
+        self._looking = asyncio.create_task(self._look())
+
+    async def close(self) -> None:
+        """Look for changes no more."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+
+    async def _look(self) -> None:
+        while True:
+            if self._tls is not None:
+                self._record.certificate(self._tls.not_after.timestamp())
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self._access is not None:
+                await asyncio.to_thread(self._access.look)
+
+
+def bound(bind: Callable[[str], int], host: str, port: int, *, field: str) -> int:
+    """Return the port that was bound; arguments and errors as those of `ServerGuard.bind`."""
+    address = f"{host}:{port}"
+    try:
+        return bind(address)
+    except RuntimeError:
+        raise SettingsInvalid(
+            f"can't bind {address}: another process has the port, or the address is not ours", field=field
+        ) from None
+
+
+def _warn_of_unreachable(access: Access, *, asks_for_certificates: bool) -> None:
+    if asks_for_certificates:
+        return
+    names = [caller.name for caller in access.callers if not caller.tokens]
+    if names:
+        _log.warning(
+            "callers_without_token", callers=names, advice="certificates are not asked for: --tls-client-ca says whose"
+        )
