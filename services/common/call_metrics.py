@@ -10,6 +10,9 @@ from services.common.children import Children
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Buckets of whatever answers wait for; 0.25 s is what the objectives are about."""
 _LAG_SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+_FROM_THE_START: Final = ("OK", "INTERNAL", "UNKNOWN")
+"""Codes that are counted from zero: a counter that begins with its first event has no rate then, and a first defect
+would raise no alert."""
 
 
 class CallMetrics:
@@ -62,7 +65,8 @@ class CallMetrics:
             method.name: seconds.labels(method.name) for method in service.methods if not method.client_streaming
         }
         for method in service.methods:
-            self._calls[method.name, "OK"]  # a counter that begins with its first event has no rate then
+            for code in _FROM_THE_START:
+                self._calls[method.name, code]
 
     def called(self, method: str, code: str, seconds: float) -> None:
         """Count a call, as `services.common.observing.CallRecord` says."""

@@ -1,5 +1,6 @@
 """Spans for an OpenTelemetry collector (OTLP over gRPC). Imported only when a process is told where to send them."""
 
+import threading
 from typing import Final, Self
 
 from opentelemetry.context import Context
@@ -16,7 +17,9 @@ from services.common.tracing import Attribute, Metadata
 _TEXT: Final = TraceContextTextMapPropagator()
 _CARRIED: Final = frozenset({"traceparent", "tracestate"})
 _SEND_EVERY_MS: Final = 1_000.0
-_FLUSH_MS: Final = 3_000
+_SEND_SECONDS: Final = 2.0
+_CLOSE_SECONDS: Final = 3.0
+"""For what was not sent yet. OpenTelemetry itself goes on trying for up to a minute, which no pod has to end in."""
 
 
 class OtlpSpan:
@@ -76,9 +79,8 @@ class OtlpTracing:
             resource=Resource.create({SERVICE_NAME: f"aisle-{service}"}),
             shutdown_on_exit=False,
         )
-        self._provider.add_span_processor(
-            BatchSpanProcessor(OTLPSpanExporter(endpoint), schedule_delay_millis=_SEND_EVERY_MS)
-        )
+        exporter = OTLPSpanExporter(endpoint, timeout=_SEND_SECONDS)
+        self._provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=_SEND_EVERY_MS))
         self._tracer = self._provider.get_tracer("aisle")
 
     def begin(self, name: str, metadata: Metadata) -> OtlpSpan | None:
@@ -90,5 +92,6 @@ class OtlpTracing:
 
     def close(self) -> None:
         """Send what was not sent yet; blocks, some seconds at most."""
-        self._provider.force_flush(_FLUSH_MS)
-        self._provider.shutdown()
+        closing = threading.Thread(target=self._provider.shutdown, name="last-spans", daemon=True)
+        closing.start()
+        closing.join(_CLOSE_SECONDS)

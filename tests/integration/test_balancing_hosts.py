@@ -20,7 +20,10 @@ from tests.support.snapshots import publish_snapshot
 
 MODELS = Path(__file__).parents[2] / "model_repository"
 PACE = Pace(ttl_seconds=1, connection_age_seconds=1.0, lookup_seconds=0.5, drain_seconds=2.5)
-PER_SECOND = 30.0
+PER_SECOND = 40.0
+LEAST_SHARE = 0.3
+"""Each call's replica is drawn by lot: of the 120 calls of three seconds, one of two fair ones has no more than this
+once in 70,000 times. The promised 0.4 takes more calls to tell; `make k8s-check` makes them."""
 
 pytestmark = pytest.mark.skipif(bool(refusal()), reason=f"no network namespaces: {refusal()}")
 
@@ -71,9 +74,9 @@ async def test_replicas_join_drain_and_leave_without_a_lost_photo(hosts: Shop) -
             hosts.publish(name, [first, second])
         await within(5, lambda: len(second.calls("Search")) > 5 and len(second.calls("ModelInfer")) > 5)
         joined_at = time.monotonic()
-        await asyncio.sleep(2)
+        await asyncio.sleep(3)
         for method in ("Search", "ModelInfer"):
-            assert min(shares([first, second], method, joined_at)) > 0.4, "within a fifth of the fair half"
+            assert min(shares([first, second], method, joined_at)) > LEAST_SHARE
         told_at = first.drain()  # it goes on taking calls for longer than that, if anybody makes them
         await asyncio.sleep(2.2)
         assert [at - told_at for at in first.calls("Search") if at > told_at + 1.0] == []

@@ -81,6 +81,11 @@ async def asked(shop: Shop, **metadata: str) -> tuple[pb.SearchResponse, Mapping
     return await call, dict(await call.trailing_metadata())
 
 
+def trailers_of(call: Any) -> Mapping[str, Any]:
+    """Return what came after a refusal; its stubs say less than it is."""
+    return dict(call.trailing_metadata())
+
+
 async def test_a_slow_shard_is_seen_in_the_trace(
     tmp_path: Path, snapshot: PublishedSnapshot, tiny_triton: TritonProcess
 ) -> None:
@@ -136,10 +141,11 @@ async def test_every_line_and_every_answer_has_the_request_s_id_and_no_secret(
         await stream.done_writing()
         answered = {response.request_id async for response in stream}
         it.gateway.signal(signal.SIGTERM)
-        assert await it.gateway.ended() == 0
+        async with asyncio.timeout(6):  # spans that nobody takes must not hold it
+            assert await it.gateway.ended() == 0
 
     assert answered == {"p-1", "p-2"}
-    assert ("x-request-id", "r-bad") in [tuple(pair) for pair in refused.value.trailing_metadata()]
+    assert trailers_of(refused.value)["x-request-id"] == "r-bad"
     log = [json.loads(line) for line in it.gateway.log]  # every line is JSON, whoever wrote it
     lines = {line["request_id"]: line for line in log if line["event"] == "request"}
     assert len(lines) == sum(line["event"] == "request" for line in log) == 5

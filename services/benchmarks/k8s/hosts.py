@@ -89,6 +89,7 @@ class Network:
         self._subnet = f"10.{128 + pid % 64}.{pid // 64 % 256}"
         self._numbers = itertools.count(2)
         self._namespaces: list[str] = []
+        self._links: list[str] = []
         self.address = f"{self._subnet}.1"
 
     def host(self, name: str) -> Host:
@@ -107,6 +108,7 @@ class Network:
         _ip("netns", "add", namespace)
         self._namespaces.append(namespace)
         _ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+        self._links.append(link)
         _ip("link", "set", link, "master", self._bridge, "up")
         _ip("-n", namespace, "address", "add", f"{address}/24", "dev", "eth0")
         for device in ("lo", "eth0"):
@@ -121,6 +123,8 @@ class Network:
 
     def end(self) -> None:
         """Remove everything; what runs on the hosts must have ended."""
+        for link in self._links:  # with its namespace it would only go some time later, and keep its name till then
+            _ip("link", "del", link)
         for namespace in self._namespaces:
             _ip("netns", "del", namespace)
             shutil.rmtree(_RESOLVERS / namespace)

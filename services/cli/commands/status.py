@@ -27,7 +27,7 @@ def status(
     Examples:
       aisle status
 
-      aisle status --target dns:///aisle-gateway.aisle.svc:50051 --watch
+      aisle status --target dns:///gateway.aisle.svc:50051 --watch
 
       aisle status --json | jq '.status.searchers[] | select(.state != "ready")'
     """

@@ -106,7 +106,7 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
         lambda o: container(o)["livenessProbe"].update(failureThreshold=1, periodSeconds=1),
     ),
     "killed at work": ("probes", lambda o: pod(o).update(terminationGracePeriodSeconds=40)),
-    "longer drain": ("probes", lambda o: settings(o).update(AISLE_GATEWAY_DRAIN_SECONDS="30")),
+    "longer drain": ("probes", lambda o: settings(o).update(AISLE_GATEWAY_DRAIN_SECONDS="60")),
     "no preStop": ("probes", lambda o: container(o, "searcher-bag").pop("lifecycle")),
     "rollout that takes first": (
         "availability",
