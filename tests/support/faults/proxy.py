@@ -10,7 +10,7 @@ import asyncio
 import json
 import random
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -52,7 +52,22 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in its
 
     def service(self, handler_call_details: Any) -> Any:
         """Return a handler that forwards bytes."""
-        return grpc.unary_unary_rpc_method_handler(self._forwarding(handler_call_details.method))
+        method = handler_call_details.method
+        if method.endswith("/Watch"):  # of health, which channels look at before they send a call
+            return grpc.unary_stream_rpc_method_handler(self._relaying(method))
+        return grpc.unary_unary_rpc_method_handler(self._forwarding(method))
+
+    def _relaying(self, method: str) -> Callable[[bytes, Any], AsyncIterator[bytes]]:
+        call: Any = self._channel.unary_stream(method, None, None)
+
+        async def relay(request: bytes, context: Any) -> AsyncIterator[bytes]:
+            try:
+                async for message in call(request):
+                    yield message
+            except grpc.aio.AioRpcError as error:
+                await context.abort(error.code(), error.details() or "", error.trailing_metadata() or ())
+
+        return relay
 
     def _forwarding(self, method: str) -> Callable[[bytes, Any], Awaitable[bytes]]:
         call: Any = self._channel.unary_unary(method, None, None)  # bytes as they are
