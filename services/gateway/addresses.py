@@ -24,10 +24,12 @@ class Change:
     Attributes:
         joined: addresses that no target had before.
         left: addresses that no target has any more.
+        renamed: addresses that another name stands for now than the one that they were known by.
     """
 
     joined: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    renamed: tuple[str, ...] = ()
 
 
 def name_of(target: str) -> Name | None:
@@ -80,6 +82,7 @@ class Addresses:
         self._of: dict[str, tuple[str, ...]] = {
             target: (target,) if name is None else () for target, name in names.items()
         }
+        self._known_by = {target: target for target, name in names.items() if name is None}
 
     def of(self, target: str) -> tuple[str, ...]:
         """Return the addresses of one target."""
@@ -91,20 +94,39 @@ class Addresses:
 
     def authority_of(self, address: str) -> str | None:
         """Return the `host:port` by which an address was found: the name in its certificate; None for none."""
-        found = (name for target, name in self.names.items() if address in self._of[target])
-        return next((f"{name.host}:{name.port}" for name in found), None)
+        name = self.names.get(self._known_by.get(address, ""))
+        return None if name is None else f"{name.host}:{name.port}"
 
     @property
     def all(self) -> tuple[str, ...]:
         """All addresses, each once, in order."""
-        return tuple(sorted(set(self.of_all(self._of))))
+        return tuple(sorted(self._known_by))
 
-    def learn(self, target: str, found: Sequence[str]) -> Change:
-        """Take in what a look-up of a name found, and return what that has changed."""
-        before = set(self.all)
-        self._of[target] = settled(self._of[target], found)
-        after = set(self.all)
-        return Change(joined=tuple(sorted(after - before)), left=tuple(sorted(before - after)))
+    def learn(self, target: str, found: Sequence[str]) -> Change | None:
+        """Take in what a look-up of a name found, and return what that has changed.
+
+        None when the name stands for what it did before; an empty change when it does not, but other targets had what
+        has joined it, or have what has left it. An address stays known by the name that it was found by first, for as
+        long as that stands for it.
+        """
+        before, after = self._of[target], settled(self._of[target], found)
+        if after == before:
+            return None
+        self._of[target] = after
+        joined = tuple(address for address in after if address not in self._known_by)
+        self._known_by.update(dict.fromkeys(joined, target))
+        left, renamed = list[str](), list[str]()
+        for address in before:
+            if address in after or self._known_by[address] != target:
+                continue
+            heir = next((other for other, known in self._of.items() if address in known), None)
+            if heir is None:
+                del self._known_by[address]
+                left.append(address)
+            else:
+                self._known_by[address] = heir
+                renamed.append(address)
+        return Change(joined, tuple(left), tuple(renamed))
 
 
 def _is_address(host: str) -> bool:

@@ -80,6 +80,11 @@ def query_from(request: pb.SearchRequest) -> Query:
     )
 
 
+def criticality_from(request: pb.SearchRequest) -> Criticality:
+    """Return who waits for a request, whatever else it says; a person where this release does not know."""
+    return _CRITICALITIES.get(request.criticality, Criticality.INTERACTIVE)
+
+
 def response_from(answer: Answer) -> pb.SearchResponse:
     """Convert an answer."""
     return pb.SearchResponse(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.common.errors import Unavailable
+from services.common.periodic import again_and_again
 from services.common.telemetry import get_logger
 from services.gateway.addresses import Addresses, Change
 from services.gateway.name_service import NameService
@@ -46,7 +47,7 @@ class NameWatch:
         Args:
             addresses: learn what is found.
             service: is asked.
-            on_change: told what has changed, once `addresses` know it.
+            on_change: told what has changed, once `addresses` know it; also when only the name's own have.
             is_ready: whether the replica at an address can be asked.
             rules: how often.
         """
@@ -57,12 +58,14 @@ class NameWatch:
         self._rules = rules
         self._unknown: set[str] = set()
         self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._all_due_at = 0.0
         self._watching: asyncio.Task[None] | None = None
 
     async def look(self) -> None:
         """Look up all names once and, from then on, again and again; what fails is logged."""
         await self._look_up(self._addresses.names)
         if self._addresses.names and self._watching is None:
+            self._all_due_at = asyncio.get_running_loop().time() + self._rules.period_seconds
             self._watching = asyncio.create_task(self._watch())
 
     async def close(self) -> None:
@@ -72,15 +75,17 @@ class NameWatch:
             await asyncio.gather(self._watching, return_exceptions=True)
 
     async def _watch(self) -> None:
-        loop = asyncio.get_running_loop()
-        all_due_at = loop.time() + self._rules.period_seconds
-        while True:
-            await asyncio.sleep(min(self._rules.missing_seconds, self._rules.period_seconds))
-            if loop.time() >= all_due_at:
-                all_due_at = loop.time() + self._rules.period_seconds
-                await self._look_up(self._addresses.names)
-            else:
-                await self._look_up([target for target in self._addresses.names if self._lacks_a_replica(target)])
+        pause_seconds = min(self._rules.missing_seconds, self._rules.period_seconds)
+        await asyncio.sleep(pause_seconds)
+        await again_and_again("name_watch", self._look_where_due, pause_seconds)
+
+    async def _look_where_due(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._all_due_at:
+            self._all_due_at = now + self._rules.period_seconds
+            await self._look_up(self._addresses.names)
+        else:
+            await self._look_up([target for target in self._addresses.names if self._lacks_a_replica(target)])
 
     def _lacks_a_replica(self, target: str) -> bool:
         known = self._addresses.of(target)
@@ -101,6 +106,7 @@ class NameWatch:
                 return
         self._unknown.discard(target)
         change = self._addresses.learn(target, found)
-        if change != Change():
-            _log.info("addresses_changed", target=target, joined=change.joined, left=change.left)
+        if change is not None:
+            now = self._addresses.of(target)
+            _log.info("addresses_changed", target=target, joined=change.joined, left=change.left, now=now)
             self._on_change(change)

@@ -6,13 +6,11 @@ from enum import Enum
 from services.common.errors import (
     CoverageTooLow,
     DeadlineExceeded,
-    FailedPrecondition,
     ImageTooLarge,
     InvalidArgument,
     NotFound,
-    PermissionDenied,
+    PolicyUnavailable,
     ResourceExhausted,
-    Unauthenticated,
     Unavailable,
 )
 
@@ -42,16 +40,14 @@ _OUTCOMES: tuple[tuple[type[BaseException], Outcome], ...] = (
     (asyncio.CancelledError, Outcome.GONE),
     (InvalidArgument, Outcome.REFUSED),
     (NotFound, Outcome.REFUSED),
-    (Unauthenticated, Outcome.REFUSED),
-    (PermissionDenied, Outcome.REFUSED),
+    (PolicyUnavailable, Outcome.REFUSED),
     (ImageTooLarge, Outcome.REFUSED),
     (CoverageTooLow, Outcome.LOST),
-    (FailedPrecondition, Outcome.REFUSED),
     (ResourceExhausted, Outcome.SHED),
     (DeadlineExceeded, Outcome.LATE),
     (Unavailable, Outcome.LOST),
 )
-"""The first class that fits decides; what is in none of them is a defect."""
+"""The first class that fits decides; what is in none of them is a defect: so are snapshots that do not fit."""
 
 
 def outcome_of(error: BaseException) -> Outcome:

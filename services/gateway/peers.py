@@ -51,7 +51,8 @@ class SearcherPeers:
         await self.channels.close()
 
     def _changed(self, change: Change) -> None:
-        self.channels.join(change.joined)
+        self.channels.leave(change.renamed)  # their channels show the name before, and ask for its certificate
+        self.channels.join((*change.joined, *change.renamed))
         self.replicas.add(change.joined)
         self.map.refresh()
         self.replicas.remove(change.left)
@@ -97,13 +98,14 @@ class TritonPeers:
         await self.tritons.close()
 
     def _changed(self, change: Change) -> None:
-        self.tritons.join(change.joined)
+        self.tritons.leave(change.renamed)
+        self.tritons.join((*change.joined, *change.renamed))
         for replicas in (self.embedding, self.classifying):
             replicas.add(change.joined)
             replicas.remove(change.left)
         if self._same_models is not None:
-            self._same_models.join(change.joined)
-            self._same_models.leave(change.left)
+            self._same_models.leave((*change.renamed, *change.left))
+            self._same_models.join((*change.joined, *change.renamed))
         self.tritons.leave(change.left)
 
     def _tried_next(self, target: str) -> None:

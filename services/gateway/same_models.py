@@ -4,14 +4,36 @@ Another embedder's vectors would fit the index by their length and find nothing 
 """
 
 import asyncio
-from collections import Counter, defaultdict
+import itertools
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from services.common.errors import DeadlineExceeded, FailedPrecondition, ModelUnavailable
 from services.common.telemetry import get_logger
 from services.models.client import TritonModels
 
 _log = get_logger()
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What is known of a Triton from when it joins until it leaves.
+
+    Attributes:
+        connection: number of its present connection, or of the loss of the last one; no two Tritons have the same.
+        seen: by model, over which connection it was looked at.
+        looking: by model, held by who looks.
+        watching: its connection.
+    """
+
+    connection: int
+    watching: asyncio.Task[None]
+    seen: dict[str, int] = field(default_factory=dict)
+    looking: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+
+    def has_seen(self, model: str) -> bool:
+        return self.seen.get(model) == self.connection
 
 
 class SameModels:
@@ -30,42 +52,44 @@ class SameModels:
         self._tritons = tritons
         self._sha256_of = sha256_of
         self._on_connected = on_connected
-        self._disconnections = Counter[str]()
-        self._seen: dict[tuple[str, str], int] = {}  # by target and model, at which disconnection
-        self._looking: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._watching: dict[str, asyncio.Task[None]] = {}
+        self._numbers = itertools.count(1)
+        self._watched: dict[str, _Watched] = {}
         self.join(tritons)
 
     def join(self, targets: Iterable[str]) -> None:
         """Watch more of them, each of which is looked at before it is asked."""
         for target in targets:
-            self._disconnections[target] += 1  # one that was here before may serve other models now
-            self._watching[target] = asyncio.create_task(self._watch(target))
+            watching = asyncio.create_task(self._watch(target))
+            self._watched[target] = _Watched(next(self._numbers), watching)
 
     def leave(self, targets: Iterable[str]) -> None:
-        """Watch some no longer."""
+        """Watch some no longer, and forget them: one that comes back may serve other models then."""
         for target in targets:
-            self._watching.pop(target).cancel()
+            self._watched.pop(target).watching.cancel()
 
     async def check(self, target: str, model: str, timeout_seconds: float) -> None:
         """Return at once when a Triton's model was looked at since it was connected; look at it first when not.
 
         Raises:
-            ModelUnavailable: it serves another one, or can't be reached.
+            ModelUnavailable: it serves another one, can't be reached, or has left.
             DeadlineExceeded: it did not say in time.
         """
-        if self._is_seen(target, model):
+        watched = self._watched.get(target)
+        if watched is None:
+            raise ModelUnavailable("a Triton has left")
+        if watched.has_seen(model):
             return
         try:
-            async with asyncio.timeout(timeout_seconds), self._looking[target, model]:
-                if not self._is_seen(target, model):
-                    await self._look(target, model, timeout_seconds)
+            async with asyncio.timeout(timeout_seconds), watched.looking[model]:
+                if not watched.has_seen(model):
+                    await self._look(target, watched, model, timeout_seconds)
         except TimeoutError:
             raise DeadlineExceeded(f"a Triton did not say in time which {model} it serves") from None
 
     def connection(self, target: str) -> int:
-        """Return the number of the connection to a Triton, which changes with it."""
-        return self._disconnections[target]
+        """Return the number of the connection to a Triton, which changes with it; 0 for one that has left."""
+        watched = self._watched.get(target)
+        return 0 if watched is None else watched.connection
 
     async def check_answer(self, target: str, model: str, connection: int, timeout_seconds: float) -> None:
         """Check a Triton's model once more if its answer may have come over another connection than it was asked over.
@@ -75,20 +99,19 @@ class SameModels:
         Raises:
             ModelUnavailable, DeadlineExceeded: as `check`.
         """
-        if connection != self._disconnections[target] and self._tritons[target].is_connected:
+        now = self.connection(target)
+        if now not in {0, connection} and self._tritons[target].is_connected:
             await self.check(target, model, timeout_seconds)
 
     async def close(self) -> None:
         """Watch no longer."""
-        for task in self._watching.values():
+        tasks = [watched.watching for watched in self._watched.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._watching.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _is_seen(self, target: str, model: str) -> bool:
-        return self._seen.get((target, model)) == self._disconnections[target]
-
-    async def _look(self, target: str, model: str, timeout_seconds: float) -> None:
-        connection = self._disconnections[target]
+    async def _look(self, target: str, watched: _Watched, model: str, timeout_seconds: float) -> None:
+        connection = watched.connection
         try:
             info = await self._tritons[target].describe(model, timeout_seconds)
         except FailedPrecondition as unlike:
@@ -96,11 +119,11 @@ class SameModels:
         if info.sha256 != self._sha256_of[model]:
             _log.error("other_model", target=target, model=model, version=info.version, sha256=info.sha256)
             raise ModelUnavailable(f"a Triton serves another {model} than this gateway began with")
-        self._seen[target, model] = connection
+        watched.seen[model] = connection
 
     async def _watch(self, target: str) -> None:
         while True:
             await self._tritons[target].disconnected()
-            self._disconnections[target] += 1
+            self._watched[target].connection = next(self._numbers)
             await self._tritons[target].connected()
             self._on_connected(target)

@@ -160,6 +160,10 @@ class PhotoSearch:
         """Search this from the next photo on; those in work end with the snapshot that they began with."""
         self.catalog = catalog
 
+    def refused(self, error: AisleError, criticality: Criticality) -> None:
+        """Count a photo that never became a query, for what its request says can't be."""
+        self._record.failed(error, criticality)
+
     async def answer(self, query: Query, remaining_seconds: float | None) -> Answer:
         """Answer one photo.
 

@@ -23,8 +23,9 @@ from services.common.errors import (
 )
 from services.common.paging import MAX_PAGE_SIZE
 from services.common.recent_times import RecentTimes
+from services.common.requests import REQUEST_ID, current_request
 from services.common.status import failure_of, from_failure
-from services.common.tracing import span, trace_headers
+from services.common.tracing import Span, span, trace_headers
 from services.filters.conversion import message_from
 from services.gateway.hedging import Hedging, Reply, hedge_after
 from services.gateway.merging import ShardHits
@@ -96,7 +97,7 @@ class SearcherClient:
             try:
                 with span("shard", calls=True, shard=slug, replica=target) as traced:
                     response = await self._channels.stub(target).Search(
-                        request, timeout=max(0.0, deadline - self._clock()), metadata=trace_headers(traced)
+                        request, timeout=max(0.0, deadline - self._clock()), metadata=_metadata(traced)
                     )
             except grpc.aio.AioRpcError as call:
                 error = _error_of(slug, call)
@@ -198,6 +199,13 @@ class SearcherClient:
         if (np.abs(similarities) > _MOST_SIMILAR).any() or len(set(found.product_ids)) != len(similarities):
             raise Internal(f"shard {slug} answered with similarities beyond 1, or the same product twice")
         return ShardHits(*columns, exhausted=found.exhausted)
+
+
+def _metadata(traced: Span | None) -> tuple[tuple[str, str], ...]:
+    """Return what ties a searcher's lines and spans to the photo's: its request's id, and its trace."""
+    request = current_request()
+    known_by = () if request is None else ((REQUEST_ID, request.id),)
+    return (*known_by, *(trace_headers(traced) or ()))
 
 
 def _error_of(slug: str, call: grpc.aio.AioRpcError) -> AisleError:

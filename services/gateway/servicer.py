@@ -9,13 +9,20 @@ import grpc.aio
 from aisle.search.v1 import search_pb2 as pb
 from aisle.search.v1 import search_pb2_grpc
 
-from services.common.errors import CoverageTooLow, InvalidArgument, NotServing
+from services.common.errors import AisleError, CoverageTooLow, InvalidArgument, NotServing
 from services.common.interceptors import as_aisle_error
 from services.common.paging import page_of
 from services.common.requests import part_of_stream
 from services.common.tracing import span
 from services.filters.conversion import attribute_messages
-from services.gateway.conversion import found_of, model_from, query_from, response_from, stream_error_from
+from services.gateway.conversion import (
+    criticality_from,
+    found_of,
+    model_from,
+    query_from,
+    response_from,
+    stream_error_from,
+)
 from services.gateway.search import PhotoSearch
 from services.gateway.streaming import answers_of
 
@@ -89,14 +96,24 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
             attributes=attribute_messages(catalog.attributes),
         )
 
-    async def _answer(self, request: pb.SearchRequest, remaining_seconds: float | None) -> pb.SearchResponse:
-        return response_from(await self._serving().answer(query_from(request), remaining_seconds))
+    async def _answer(
+        self, request: pb.SearchRequest, remaining_seconds: float | None, *, id_in_stream: str | None = None
+    ) -> pb.SearchResponse:
+        search = self._serving()
+        try:
+            if id_in_stream is not None:
+                _check_request_id(id_in_stream)
+            query = query_from(request)
+        except AisleError as bad:
+            search.refused(bad, criticality_from(request))
+            raise
+        return response_from(await search.answer(query, remaining_seconds))
 
     async def _answer_one_of_many(self, request: pb.SearchStreamRequest, context: Context) -> pb.SearchStreamResponse:
         with part_of_stream(request.request_id) as photo, span("photo", request_id=photo.id):
             try:
-                _check_request_id(request.request_id)
-                response = await self._answer(request.request, context.time_remaining())
+                remaining_seconds = context.time_remaining()
+                response = await self._answer(request.request, remaining_seconds, id_in_stream=request.request_id)
             except Exception as error:  # noqa: BLE001 - one bad photo must not end the stream for the others
                 known = as_aisle_error(error, where="SearchStream")
                 photo.failed(known.code, known.reason)

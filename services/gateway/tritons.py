@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
+from services.common.periodic import again_and_again
 from services.common.security.dialling import Dialler
 from services.models.client import TritonModels
 
@@ -41,7 +43,9 @@ class Tritons(Mapping[str, TritonModels]):
         """Know more of them, and ask them whether they are ready, again and again."""
         for address in addresses:
             self._tritons[address] = TritonModels(address, self._dialler, authority=self._authority_of(address))
-            self._asking[address] = asyncio.create_task(self._ask(address))
+            self._asking[address] = asyncio.create_task(
+                again_and_again("triton_readiness", partial(self._ask, address), _POLL_SECONDS)
+            )
 
     def leave(self, addresses: Iterable[str]) -> None:
         """Forget some, once calls to them had their time."""
@@ -76,13 +80,11 @@ class Tritons(Mapping[str, TritonModels]):
         return len(self._tritons)
 
     async def _ask(self, address: str) -> None:
-        while True:
-            # Only its own word counts: one that is late is busy, and one that can't be reached is not connected.
-            if await self._tritons[address].says_ready(_ANSWER_SECONDS) is False:
-                self._refusing.add(address)
-            else:
-                self._refusing.discard(address)
-            await asyncio.sleep(_POLL_SECONDS)
+        # Only its own word counts: one that is late is busy, and one that can't be reached is not connected.
+        if await self._tritons[address].says_ready(_ANSWER_SECONDS) is False:
+            self._refusing.add(address)
+        else:
+            self._refusing.discard(address)
 
     async def _close_later(self, address: str, triton: TritonModels) -> None:
         try:

@@ -27,7 +27,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Record(Protocol):
-    """Hears of every search."""
+    """Hears of every search that got a thread, whatever became of it."""
 
     def searched(self, shard: str, criticality: Criticality, *, waited: float, seconds: float) -> None:
         """Count a search.
@@ -36,7 +36,7 @@ class Record(Protocol):
             shard: its slug.
             criticality: who waits.
             waited: for a thread, seconds.
-            seconds: in the thread.
+            seconds: in the thread, until it was done or failed.
         """
         ...
 
@@ -56,7 +56,7 @@ class ShardServicer(shard_pb2_grpc.ShardServiceServicer):
         Args:
             pool: where searches run.
             shelf: what is searched.
-            record: hears of every search; None when nobody would read it.
+            record: hears of searches; None when nobody would read it.
             clock: seconds, monotonic.
         """
         self._pool = pool
@@ -76,22 +76,28 @@ class ShardServicer(shard_pb2_grpc.ShardServiceServicer):
         predicate = predicate_of(request, shard.attributes)
 
         began = came = self._clock()
+        ended: float | None = None
 
         def search() -> shard_pb2.SearchResponse:  # the message is made in the thread too: it may hold 100,000 hits
-            nonlocal began
+            nonlocal began, ended
             began = self._clock()
-            hits = shard.search(query_vectors, top_k, effort, predicate)
-            return search_response(hits, loaded.snapshot_id)
+            try:
+                hits = shard.search(query_vectors, top_k, effort, predicate)
+                return search_response(hits, loaded.snapshot_id)
+            finally:
+                ended = self._clock()  # here: how late the event loop hears of it is no part of the search
 
         criticality = Criticality.BATCH if request.batch else Criticality.INTERACTIVE
         # What an exact search takes, or to find out what a new filter passes, says nothing of what others take.
         is_usual = not request.exact and (predicate is None or shard.remembers(predicate))
-        with span("search", shard=request.shard) as traced:
-            response = await self._pool.run(search, context.time_remaining(), criticality, is_usual=is_usual)
-            if traced is not None:
-                traced.tell("aisle.waited_seconds", began - came)
-        if self._record is not None:
-            self._record.searched(request.shard, criticality, waited=began - came, seconds=self._clock() - began)
+        try:
+            with span("search", shard=request.shard) as traced:
+                response = await self._pool.run(search, context.time_remaining(), criticality, is_usual=is_usual)
+                if traced is not None:
+                    traced.tell("aisle.waited_seconds", began - came)
+        finally:
+            if self._record is not None and ended is not None:
+                self._record.searched(request.shard, criticality, waited=began - came, seconds=ended - began)
         return response
 
     async def Describe(  # noqa: N802 - named by the proto

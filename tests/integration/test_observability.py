@@ -143,6 +143,8 @@ async def test_every_line_and_every_answer_has_the_request_s_id_and_no_secret(
         it.gateway.signal(signal.SIGTERM)
         async with asyncio.timeout(6):  # spans that nobody takes must not hold it
             assert await it.gateway.ended() == 0
+        it.slow.signal(signal.SIGTERM)
+        assert await it.slow.ended() == 0
 
     assert answered == {"p-1", "p-2"}
     assert trailers_of(refused.value)["x-request-id"] == "r-bad"
@@ -154,6 +156,8 @@ async def test_every_line_and_every_answer_has_the_request_s_id_and_no_secret(
     assert (lines["p-1"]["code"], lines["p-2"]["code"]) == ("OK", "INVALID_ARGUMENT")
     assert all(len(line["trace_id"]) == 32 for line in lines.values())
     assert SECRET not in "".join(it.gateway.log)
+    searched = {line["request_id"] for line in map(json.loads, it.slow.log) if line.get("method") == "Search"}
+    assert searched >= {trailers["x-request-id"], "p-1"}, "a searcher's lines are found by the photo's id"
 
 
 @pytest.mark.parametrize("endpoint", ["collector:4317", "ftp://collector", "http://"])

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import grpc
 import grpc.aio
 import pytest
 from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
@@ -157,6 +158,41 @@ async def test_a_certificate_that_is_refused_is_not_taken(trust: Trust) -> None:
         codes.append(await outcome(stub.Search(shard_pb2.SearchRequest(), timeout=5)))
         assert served.callers() == {}  # nobody asks who calls where there is no access file
     assert codes == ["OK"] * 3
+
+
+async def test_a_refused_certificate_is_not_taken_when_the_connection_before_ends_of_age(trust: Trust) -> None:
+    """Each connection ends after a while, and the next one by the old certificate stands in a moment."""
+    shown = trust.certificate("gateway")
+    assert shown.tls_certificate is not None
+    async with guarded(**trust.mutual_tls, connection_age_seconds=1.0) as served, served.open(shown) as channel:
+        assert isinstance(channel, RenewableChannel)
+        stub: Any = shard_pb2_grpc.ShardServiceStub(channel)
+        codes = [await outcome(stub.Search(shard_pb2.SearchRequest(), timeout=5))]
+        before = channel.current
+        Authority().issue(shown.tls_certificate.parent, "gateway")
+        await served.logged("new_credentials_refused")
+        await asyncio.sleep(3.5)
+        codes.append(await outcome(stub.Search(shard_pb2.SearchRequest(), timeout=5)))
+        assert channel.current is before
+        assert [line["event"] for line in served.log].count("new_credentials_refused") == 1
+        assert served.value("aisle_searcher_tls_handshakes_total") > 3
+    assert codes == ["OK"] * 2
+
+
+async def test_a_connection_that_is_taken_instead_is_a_change_of_state(trust: Trust) -> None:
+    """Both are ready, but it may lead to another process: whoever knows something of the one before looks again."""
+    shown = trust.certificate("gateway")
+    assert shown.tls_certificate is not None
+    async with guarded(**trust.mutual_tls) as served, served.open(shown) as channel:
+        assert isinstance(channel, RenewableChannel)
+        await channel.channel_ready()
+        before = channel.current
+        changing = asyncio.create_task(channel.wait_for_state_change(grpc.ChannelConnectivity.READY))
+        await asyncio.sleep(0)
+        trust.authority.issue(shown.tls_certificate.parent, "gateway")
+        async with asyncio.timeout(10):
+            await changing
+        assert channel.current is not before
 
 
 async def test_everything_changes_under_load(tmp_path: Path) -> None:

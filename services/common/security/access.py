@@ -114,7 +114,7 @@ class Access(_Closed):
 
         try:
             fields = yaml.safe_load(text)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, ValueError) as error:  # 2024-99-99 is a date to it, and no YAMLError
             mark = getattr(error, "problem_mark", None)
             where = f", line {mark.line + 1}" if mark else ""
             raise SettingsInvalid(f"{source}{where}: neither YAML nor JSON", field="access_file") from None

@@ -14,6 +14,10 @@ Metadata = tuple[tuple[str, str], ...]
 _GRACE_SECONDS: Final = 65.0
 """How long calls of the connection before may last: servers end theirs after a minute, too (`server_options`)."""
 _PATIENCE_SECONDS: Final = 1.0
+"""How long a new connection may take before it is said that it was refused."""
+_AWAY_SECONDS: Final = 3.0
+"""How long the present one is away, without a break, before it counts as lost: servers end each of theirs now and then
+(`server_options`), and the next one stands in a moment."""
 
 _READY: Final = grpc.ChannelConnectivity.READY
 
@@ -44,16 +48,19 @@ class RenewableChannel(grpc.aio.Channel):
         self.current = dial()
 
     def renew(self) -> None:
-        """Make a new connection, and take it once it stands, or at once when the present one does not."""
+        """Make a new connection, and take it once it stands, or when the present one is lost."""
         if self._renewing is not None:
             self._renewing.cancel()
         self._renewing = asyncio.create_task(self._renew())
 
     async def _renew(self) -> None:
         fresh = self._dial()
+        is_said = False
         try:
-            while self.current.get_state() is _READY and not await _is_ready(fresh):
-                say("warning", "new_credentials_refused", goes_on_with="the connection made before")
+            while not await _is_ready(fresh, _PATIENCE_SECONDS) and await _is_ready(self.current, _AWAY_SECONDS):
+                if not is_said:
+                    say("warning", "new_credentials_refused", goes_on_with="the connection made before")
+                is_said = True
         except asyncio.CancelledError:
             await fresh.close(None)
             raise
@@ -86,9 +93,10 @@ class RenewableChannel(grpc.aio.Channel):
         return self.current.get_state(try_to_connect)
 
     async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
-        """Wait until the connection that new calls take is in another state."""
-        while not self._is_closed and self.current.get_state() is last_observed_state:
-            changed = asyncio.ensure_future(self.current.wait_for_state_change(last_observed_state))
+        """Wait until the connection that new calls take is in another state, or another connection."""
+        observed = self.current
+        while not self._is_closed and self.current is observed and observed.get_state() is last_observed_state:
+            changed = asyncio.ensure_future(observed.wait_for_state_change(last_observed_state))
             renewed = asyncio.ensure_future(self._renewed.wait())
             try:
                 await asyncio.wait((changed, renewed), return_when=asyncio.FIRST_COMPLETED)
@@ -140,9 +148,10 @@ class _Callable:
         return self._call(*args, metadata=self._channel.with_metadata(metadata), **kwargs)
 
 
-async def _is_ready(channel: grpc.aio.Channel) -> bool:
+async def _is_ready(channel: grpc.aio.Channel, patience_seconds: float) -> bool:
+    """Return whether there is a connection, or comes to be one in that time."""
     try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with asyncio.timeout(patience_seconds):
             await channel.channel_ready()
     except TimeoutError:
         return False

@@ -6,6 +6,7 @@ from typing import Final
 import grpc.aio
 
 from services.common.channels import ChannelOptions
+from services.common.periodic import again_and_again
 from services.common.security.channel import Metadata, RenewableChannel
 from services.common.security.credentials import PLAIN, Credentials, Held
 from services.common.security.files import Reloading
@@ -38,7 +39,7 @@ class Dialler:
         channel = RenewableChannel(lambda: self._dial(target, options), self._metadata, self._closed)
         self._channels.add(channel)
         if self._looking is None:
-            self._looking = asyncio.create_task(self._look())
+            self._looking = asyncio.create_task(again_and_again("credentials", self._look, _LOOK_SECONDS))
         return channel
 
     def _dial(self, target: str, options: ChannelOptions) -> grpc.aio.Channel:
@@ -59,12 +60,10 @@ class Dialler:
             self._looking = None
 
     async def _look(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            before = self._held.value
-            if await asyncio.to_thread(self._held.look) and _other_certificates(before, self._held.value):
-                for channel in self._channels:
-                    channel.renew()
+        before = self._held.value
+        if await asyncio.to_thread(self._held.look) and _other_certificates(before, self._held.value):
+            for channel in self._channels:
+                channel.renew()
 
 
 def _other_certificates(before: Held, after: Held) -> bool:

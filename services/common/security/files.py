@@ -10,7 +10,7 @@ from services.common.security.saying import say
 
 T = TypeVar("T")
 
-_Stamp = tuple[tuple[int, int, int] | None, ...]
+_Stamp = tuple[tuple[int, ...] | None, ...]
 
 
 def read_file(path: Path, *, field: str) -> bytes:
@@ -69,8 +69,10 @@ class Reloading(Generic[T]):
             files = [str(path) for path in self._paths]
             try:
                 value = self._read()
-            except SettingsInvalid as unusable:
-                say("warning", "files_refused", files=files, error=unusable.message, goes_on_with="those read before")
+            except Exception as unusable:  # noqa: BLE001 - whatever it is, those read before are in order
+                # What an unforeseen error says may quote the file, and that a secret.
+                error = unusable.message if isinstance(unusable, SettingsInvalid) else type(unusable).__name__
+                say("warning", "files_refused", files=files, error=error, goes_on_with="those read before")
                 return False
             if value == self.value:
                 return False
@@ -85,9 +87,10 @@ def _stamp_of(paths: Sequence[Path]) -> _Stamp:
     return tuple(_stamp_of_one(path) for path in paths)
 
 
-def _stamp_of_one(path: Path) -> tuple[int, int, int] | None:
+def _stamp_of_one(path: Path) -> tuple[int, ...] | None:
     try:
         found = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    # The time of the last change of rights, too: a file that could not be read may be readable now.
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import grpc.aio
 
 from services.common.errors import SettingsInvalid
+from services.common.periodic import again_and_again
 from services.common.security.access import Access
 from services.common.security.files import Reloading, read_file
 from services.common.security.gatekeeper import AccessRecord, Gatekeeper
@@ -103,7 +104,7 @@ class ServerGuard:
 
     def start(self) -> None:
         """Look for changes from now on; certificates are looked at by each handshake."""
-        self._looking = asyncio.create_task(self._look())
+        self._looking = asyncio.create_task(again_and_again("security_files", self._look, _LOOK_SECONDS))
 
     async def close(self) -> None:
         """Look for changes no more."""
@@ -112,12 +113,10 @@ class ServerGuard:
             await asyncio.gather(self._looking, return_exceptions=True)
 
     async def _look(self) -> None:
-        while True:
-            if self._tls is not None:
-                self._record.certificate(self._tls.not_after.timestamp())
-            await asyncio.sleep(_LOOK_SECONDS)
-            if self._access is not None:
-                await asyncio.to_thread(self._access.look)
+        if self._access is not None:
+            await asyncio.to_thread(self._access.look)
+        if self._tls is not None:
+            self._record.certificate(self._tls.not_after.timestamp())
 
 
 def bound(bind: Callable[[str], int], host: str, port: int, *, field: str) -> int:

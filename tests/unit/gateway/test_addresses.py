@@ -61,7 +61,7 @@ def test_changes_add_up_to_what_was_found_last(look_ups: Sequence[tuple[str, lis
     followed = list(addresses.all)
     last: dict[str, list[str]] = {"a:1": [], "b:1": []}
     for target, found in look_ups:
-        change = addresses.learn(target, found)
+        change = addresses.learn(target, found) or Change()
         assert set(change.left) <= set(followed)
         assert not set(change.joined) & set(followed)
         followed = [address for address in followed if address not in change.left] + list(change.joined)
@@ -75,13 +75,19 @@ def test_one_address_of_two_names_leaves_with_the_second() -> None:
     addresses = Addresses(["a:1", "b:1"])
     assert addresses.learn("a:1", ["10.0.0.1:1"]) == Change(joined=("10.0.0.1:1",))
     assert addresses.learn("b:1", ["10.0.0.1:1"]) == Change()
-    assert addresses.learn("a:1", ["10.0.0.2:1"]) == Change(joined=("10.0.0.2:1",))
+    assert addresses.learn("b:1", ["10.0.0.1:1"]) is None
+    assert addresses.learn("a:1", ["10.0.0.2:1"]) == Change(joined=("10.0.0.2:1",), renamed=("10.0.0.1:1",))
     assert addresses.learn("b:1", ["10.0.0.2:1"]) == Change(left=("10.0.0.1:1",))
 
 
 def test_an_address_is_known_by_the_name_that_it_was_found_by() -> None:
     """Its certificate has that name; an address that was given as one is known by itself."""
-    addresses = Addresses(["dns:///shoes.aisle.svc:1", "10.0.0.9:1"])
+    addresses = Addresses(["dns:///shoes.aisle.svc:1", "10.0.0.9:1", "bags:1"])
     addresses.learn("dns:///shoes.aisle.svc:1", ["10.0.0.1:1"])
     assert addresses.authority_of("10.0.0.1:1") == "shoes.aisle.svc:1"
     assert addresses.authority_of("10.0.0.9:1") is None
+    addresses.learn("bags:1", ["10.0.0.1:1", "10.0.0.9:1"])
+    assert addresses.authority_of("10.0.0.1:1") == "shoes.aisle.svc:1", "it still stands for it"
+    assert addresses.authority_of("10.0.0.9:1") is None
+    addresses.learn("dns:///shoes.aisle.svc:1", ["10.0.0.2:1"])
+    assert addresses.authority_of("10.0.0.1:1") == "bags:1"

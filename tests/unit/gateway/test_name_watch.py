@@ -21,11 +21,14 @@ class FakeNames:
     def __init__(self, hosts: Mapping[str, Sequence[str]]) -> None:
         self.hosts = dict(hosts)
         self.asked = Counter[str]()
+        self.defective: str | None = None
 
     async def addresses(self, name: Name) -> Sequence[str]:
         """Return them, or say that there are none."""
         self.asked[name.host] += 1
         await asyncio.sleep(0)
+        if name.host == self.defective:
+            raise ValueError(name.host)
         if name.host not in self.hosts:
             raise Unavailable(f"{name.host}: not found")
         return [f"{host}:{name.port}" for host in self.hosts[name.host]]
@@ -99,6 +102,28 @@ def test_when_dns_fails_the_last_answer_holds_and_the_log_says_so_once() -> None
     assert scene.addresses.of("a:1") == ("10.0.0.1:1",)
     (said,) = [line for line in log if line["event"] == "name_unknown"]
     assert (said["target"], said["error"], said["kept"]) == ("a:1", "a: not found", ("10.0.0.1:1",))
+
+
+def test_a_defect_does_not_end_the_watch() -> None:
+    """It is said; what moves after that is found."""
+
+    def fails_then_moves(scene: Scene) -> None:
+        scene.names.defective = "b"
+        loop = asyncio.get_running_loop()
+        loop.call_later(11.0, setattr, scene.names, "defective", None)
+        loop.call_later(11.0, scene.names.hosts.update, {"b": ["10.0.0.4"]})
+
+    hosts = {"a": ["10.0.0.1"], "b": ["10.0.0.3"]}
+    with structlog.testing.capture_logs() as log:
+        scene = scene_after(lambda: Scene(FakeNames(hosts)), 21.0, fails_then_moves)
+    assert scene.addresses.of("b:1") == ("10.0.0.4:1",)
+    assert {line["work"] for line in log if line["event"] == "background_work_failed"} == {"name_watch"}
+
+
+def test_an_address_that_another_name_has_already_is_told_too() -> None:
+    """Nobody has joined, but the second name stands for something now."""
+    scene = scene_after(lambda: Scene(FakeNames({"a": ["10.0.0.1"], "b": ["10.0.0.1"]})), 11.0)
+    assert scene.changes == [Change(joined=("10.0.0.1:1",)), Change()]
 
 
 def test_without_names_nothing_is_looked_up() -> None:

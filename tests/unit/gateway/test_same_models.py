@@ -143,3 +143,18 @@ async def test_one_that_does_not_say_is_waited_for_until_the_deadline(triton: Fa
     async with asyncio.timeout(0.3):
         outcomes = await asyncio.gather(*checks, return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} == {DeadlineExceeded}
+
+
+async def test_one_that_has_left_is_forgotten_and_asked_no_more(triton: FakeTriton, models: SameModels) -> None:
+    """Addresses come and go with every rollout of Triton; what its answers may have come over is no question then."""
+    await models.check("a", "embedder", 1.0)
+    connection = models.connection("a")
+    models.leave(["a"])
+    assert (models._watched, models.connection("a")) == ({}, 0)
+    await models.check_answer("a", "embedder", connection, 1.0)
+    with pytest.raises(ModelUnavailable, match="has left"):
+        await models.check("a", "embedder", 1.0)
+    models.join(["a"])
+    assert models.connection("a") != connection
+    await models.check("a", "embedder", 1.0)
+    assert triton.described == {"embedder": 2}

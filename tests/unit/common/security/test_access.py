@@ -65,6 +65,7 @@ def test_what_is_not_known_to_be_a_search_asks_for_more(method: str, right: Righ
     ("text", "says"),
     [
         ("callers: [", r"access\.yaml, line 1: neither YAML nor JSON"),
+        ("callers: [{name: 2024-99-99}]", r"access\.yaml: neither YAML nor JSON"),
         ("- shop", r"access\.yaml: .*dictionary"),
         ("{}", r"access\.yaml: callers: Field required"),
         ("callers: []", r"callers: .*at least 1"),

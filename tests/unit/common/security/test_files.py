@@ -1,5 +1,6 @@
 """Files that change while a process runs: what is sound is taken, what is not changes nothing."""
 
+import stat
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,37 @@ def test_what_is_unusable_changes_nothing(tmp_path: Path, spoiled: str | None) -
     path.write_text("333")
     assert number.look()
     assert number.value == 333
+
+
+def test_an_error_that_nobody_foresaw_changes_nothing_either(tmp_path: Path) -> None:
+    """It is said by its kind alone: its words may quote a secret."""
+    path = tmp_path / "number"
+    path.write_text("1")
+    number = Reloading((path,), lambda: int(path.read_text()))
+    path.write_text("secret")
+    with capture_logs() as log:
+        assert not number.look()
+    assert [(line["event"], line["error"]) for line in log] == [("files_refused", "ValueError")]
+    path.write_text("22")
+    assert (number.look(), number.value) == (True, 22)
+
+
+def test_a_file_that_may_be_read_again_is(tmp_path: Path) -> None:
+    """Its rights have changed, and nothing else of it."""
+    path = tmp_path / "number"
+    path.write_text("1")
+
+    def read() -> int:
+        if not path.stat().st_mode & stat.S_IRUSR:  # root could read it
+            raise SettingsInvalid("it can't be read")
+        return int(path.read_text())
+
+    number = Reloading((path,), read)
+    path.write_text("22")
+    path.chmod(0)
+    assert not number.look()
+    path.chmod(0o600)
+    assert (number.look(), number.value) == (True, 22)
 
 
 def test_a_link_that_leads_elsewhere_is_a_change(tmp_path: Path) -> None:
