@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from services.common.requests import Level, Request, said_of
+from services.common.security.allowance import Allowance
 from services.common.telemetry import get_logger
 
 _log = get_logger()
@@ -24,9 +25,7 @@ class RequestLog:
     def __init__(self, which: Which, clock: Callable[[], float] = time.monotonic) -> None:
         """Create it; `clock` gives seconds, monotonic."""
         self._which = which
-        self._clock = clock
-        self._tokens = _BURST
-        self._filled_at = clock()
+        self._allowance = Allowance(_A_SECOND, _BURST, clock)
         self._left_out = 0
 
     def write(self, request: Request) -> None:
@@ -53,14 +52,9 @@ class RequestLog:
         )
 
     def _has_room(self) -> bool:
-        now = self._clock()
-        self._tokens = min(_BURST, self._tokens + (now - self._filled_at) * _A_SECOND)
-        self._filled_at = now
-        if self._tokens < 1.0:
-            self._left_out += 1
-            return False
-        self._tokens -= 1.0
-        return True
+        is_full = self._allowance.take() > 0.0
+        self._left_out += is_full
+        return not is_full
 
 
 def _level(request: Request) -> Level:

@@ -1,10 +1,10 @@
-"""How many calls a caller may make: a token bucket, filled at a steady rate up to a burst. Pure."""
+"""How often something may happen, a call or a line of the log: a token bucket, filled steadily up to a burst. Pure."""
 
 from collections.abc import Callable
 
 
 class Allowance:
-    """The calls that one caller may make now."""
+    """What may happen now: the calls of one caller, say."""
 
     def __init__(self, per_second: float, burst: float, clock: Callable[[], float]) -> None:
         """Create it, full.
