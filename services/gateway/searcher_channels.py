@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import grpc
@@ -10,6 +11,7 @@ from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
 
 from services.common.channels import channel_options, watching_health
 from services.common.errors import Unavailable
+from services.common.retiring import Retiring
 from services.common.security.dialling import Dialler
 
 _SERVICE: Final = shard_pb2.DESCRIPTOR.services_by_name["ShardService"].full_name
@@ -37,7 +39,7 @@ class SearcherChannels:
         self._authority_of = authority_of
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._stubs: dict[str, Any] = {}  # its stubs know only the blocking calls
-        self._closing = set[asyncio.Task[None]]()
+        self._retiring = Retiring(_GRACE_SECONDS)
 
     def join(self, addresses: Iterable[str]) -> None:
         """Open channels; they connect when somebody wants to know whether they are ready."""
@@ -51,9 +53,7 @@ class SearcherChannels:
         """Send nothing more; calls in flight may end."""
         for address in addresses:
             del self._stubs[address]
-            closing = asyncio.create_task(_close_later(self._channels.pop(address)))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+            self._retiring.retire(partial(self._channels.pop(address).close, None))
 
     def is_ready(self, address: str) -> bool:
         """Return whether the searcher is connected and says SERVING; False for one that has left."""
@@ -87,15 +87,5 @@ class SearcherChannels:
 
     async def close(self) -> None:
         """Close every channel."""
-        for closing in self._closing:
-            closing.cancel()
-        await asyncio.gather(*self._closing, return_exceptions=True)
+        await self._retiring.close()
         await asyncio.gather(*(channel.close(None) for channel in self._channels.values()))
-
-
-async def _close_later(channel: grpc.aio.Channel) -> None:
-    """Close a channel once its calls had their time, or at once when that is cancelled."""
-    try:
-        await asyncio.sleep(_GRACE_SECONDS)
-    finally:
-        await channel.close(None)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from services.common.periodic import again_and_again
+from services.common.retiring import Retiring
 from services.common.security.dialling import Dialler
 from services.models.client import TritonModels
 
@@ -37,7 +38,7 @@ class Tritons(Mapping[str, TritonModels]):
         self._leaving: dict[str, TritonModels] = {}
         self._refusing = set[str]()
         self._asking: dict[str, asyncio.Task[None]] = {}
-        self._closing = set[asyncio.Task[None]]()
+        self._retiring = Retiring(_GRACE_SECONDS)
 
     def join(self, addresses: Iterable[str]) -> None:
         """Know more of them, and ask them whether they are ready, again and again."""
@@ -53,9 +54,7 @@ class Tritons(Mapping[str, TritonModels]):
             self._asking.pop(address).cancel()
             self._refusing.discard(address)
             triton = self._leaving[address] = self._tritons.pop(address)
-            closing = asyncio.create_task(self._close_later(address, triton))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+            self._retiring.retire(partial(self._forget, address, triton))
 
     def is_ready(self, address: str) -> bool:
         """Return whether a Triton is connected and does not say otherwise; False for one that has left."""
@@ -64,11 +63,11 @@ class Tritons(Mapping[str, TritonModels]):
 
     async def close(self) -> None:
         """Close every client."""
-        tasks = [*self._asking.values(), *self._closing]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*(triton.close() for triton in (*self._tritons.values(), *self._leaving.values())))
+        for asking in self._asking.values():
+            asking.cancel()
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+        await self._retiring.close()
+        await asyncio.gather(*(triton.close() for triton in self._tritons.values()))
 
     def __getitem__(self, address: str) -> TritonModels:
         return self._tritons.get(address) or self._leaving[address]
@@ -86,10 +85,7 @@ class Tritons(Mapping[str, TritonModels]):
         else:
             self._refusing.discard(address)
 
-    async def _close_later(self, address: str, triton: TritonModels) -> None:
-        try:
-            await asyncio.sleep(_GRACE_SECONDS)
-        finally:
-            if self._leaving.get(address) is triton:
-                del self._leaving[address]
-            await triton.close()
+    async def _forget(self, address: str, triton: TritonModels) -> None:
+        if self._leaving.get(address) is triton:
+            del self._leaving[address]
+        await triton.close()

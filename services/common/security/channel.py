@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Self
 
 import grpc
 import grpc.aio
 
+from services.common.retiring import Retiring
 from services.common.security.saying import say
 
 Metadata = tuple[tuple[str, str], ...]
@@ -43,7 +45,7 @@ class RenewableChannel(grpc.aio.Channel):
         self._on_close = on_close
         self._renewed = asyncio.Event()
         self._renewing: asyncio.Task[None] | None = None
-        self._closing = set[asyncio.Task[None]]()
+        self._retiring = Retiring(_GRACE_SECONDS)
         self._is_closed = False
         self.current = dial()
 
@@ -67,9 +69,7 @@ class RenewableChannel(grpc.aio.Channel):
         before, self.current = self.current, fresh
         self._renewed.set()
         self._renewed = asyncio.Event()
-        closing = asyncio.create_task(_close_later(before))
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
+        self._retiring.retire(partial(before.close, None))
 
     def with_metadata(self, metadata: Any) -> Any:
         """Add what goes along with each call to what goes along with one."""
@@ -82,10 +82,10 @@ class RenewableChannel(grpc.aio.Channel):
         """Close all connections; safe to repeat."""
         self._is_closed = True
         self._on_close(self)
-        pending = [task for task in (self._renewing, *self._closing) if task is not None]
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
+        await self._retiring.close()
         await self.current.close(grace)
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:  # noqa: FBT001, FBT002 - gRPC's
@@ -156,11 +156,3 @@ async def _is_ready(channel: grpc.aio.Channel, patience_seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-async def _close_later(channel: grpc.aio.Channel) -> None:
-    """Close a channel once its calls had their time: a grace given to `close` finds no calls that other tasks await."""
-    try:
-        await asyncio.sleep(_GRACE_SECONDS)
-    finally:
-        await channel.close(None)
