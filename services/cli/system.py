@@ -18,7 +18,7 @@ from services.common.cores import available_cores
 from services.common.errors import FailedPrecondition, SettingsInvalid
 from services.common.settings import Settings
 from services.common.telemetry import get_logger
-from services.gateway.topology import Topology
+from services.gateway.peers.topology import Topology
 from services.models.environment import ensure_environment
 from services.models.metadata import EMBEDDER
 from services.models.repository import read_repository

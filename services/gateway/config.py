@@ -12,14 +12,14 @@ from services.common.concurrency_limit import LimitRules
 from services.common.cores import available_cores
 from services.common.lifecycle import ServerSettings
 from services.common.security.credentials import Credentials, credentials_for
-from services.gateway.addresses import name_of
-from services.gateway.agreement import AgreementRules
-from services.gateway.budget import BudgetRules
-from services.gateway.gathering import GatherRules
-from services.gateway.ladder import LadderRules
-from services.gateway.name_watch import WatchRules
-from services.gateway.query import Rung
-from services.gateway.search import SearchRules
+from services.gateway.answering.agreement import AgreementRules
+from services.gateway.answering.budget import BudgetRules
+from services.gateway.answering.gathering import GatherRules
+from services.gateway.answering.ladder import LadderRules
+from services.gateway.answering.query import Rung
+from services.gateway.answering.search import SearchRules
+from services.gateway.peers.addresses import name_of
+from services.gateway.peers.name_watch import WatchRules
 from services.photo.header import PhotoLimits
 
 

@@ -10,9 +10,18 @@ from services.common.criticality import Criticality
 from services.common.errors import AisleError, CoverageTooLow, InvalidArgument
 from services.common.status import wire_text
 from services.filters.conversion import predicate_from
-from services.gateway.coverage import Coverage, ShardState
-from services.gateway.merging import Hit
-from services.gateway.query import DEFAULT_TOP_K, MAX_CATEGORIES, Answer, ModelVersion, Policy, Query, Rung, Verdict
+from services.gateway.answering.coverage import Coverage, ShardState
+from services.gateway.answering.merging import Hit
+from services.gateway.answering.query import (
+    DEFAULT_TOP_K,
+    MAX_CATEGORIES,
+    Answer,
+    ModelVersion,
+    Policy,
+    Query,
+    Rung,
+    Verdict,
+)
 from services.photo.intake import PhotoReport
 from services.photo.region import Region
 

@@ -9,8 +9,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from services.common.errors import NotServing
 from services.gateway.conversion import model_from, rung_from
-from services.gateway.overview import Overview, Seen, SeenReplica
-from services.gateway.recent_answers import PERIOD_SECONDS, Recent
+from services.gateway.watching.overview import Overview, Seen, SeenReplica
+from services.gateway.watching.recent_answers import PERIOD_SECONDS, Recent
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -16,32 +16,32 @@ from services.common.observing import CallRecord
 from services.common.process_metrics import ProcessMetrics
 from services.common.security.dialling import Dialler
 from services.common.telemetry import get_logger
-from services.gateway.agreement import AgreementCheck
-from services.gateway.beginning import first_catalog
-from services.gateway.catalog import Catalog
+from services.gateway.answering.agreement import AgreementCheck
+from services.gateway.answering.catalog import Catalog
+from services.gateway.answering.decoder import ThreadedDecoder
+from services.gateway.answering.ladder import Ladder
+from services.gateway.answering.query import ModelVersion
+from services.gateway.answering.search import Models, NoRecord, PhotoSearch, Record
 from services.gateway.config import GatewaySettings
-from services.gateway.decoder import ThreadedDecoder
-from services.gateway.extra_calls import ExtraCalls, ExtraRules
-from services.gateway.hedging import Hedging
-from services.gateway.joining import join
-from services.gateway.ladder import Ladder
-from services.gateway.meeting import meet
-from services.gateway.metrics import AgreementMetrics, ServiceMetrics, SnapshotMetrics
-from services.gateway.model_metrics import MeasuredModels
-from services.gateway.model_replicas import ModelReplicas
-from services.gateway.name_service import Dns
+from services.gateway.following.beginning import first_catalog
+from services.gateway.following.joining import join
+from services.gateway.following.roll_call import RollCall
+from services.gateway.following.rollout import Rollout
 from services.gateway.operator_servicer import OperatorServicer
-from services.gateway.overview import Overview
-from services.gateway.peers import SearcherPeers, TritonPeers
-from services.gateway.photo_metrics import PhotoMetrics
-from services.gateway.query import ModelVersion
-from services.gateway.recent_answers import RecentAnswers
-from services.gateway.roll_call import RollCall
-from services.gateway.rollout import Rollout
-from services.gateway.search import Models, NoRecord, PhotoSearch, Record
-from services.gateway.searcher_client import SearcherClient
+from services.gateway.peers.meeting import meet
+from services.gateway.peers.membership import SearcherPeers, TritonPeers
+from services.gateway.peers.model_replicas import ModelReplicas
+from services.gateway.peers.name_service import Dns
+from services.gateway.peers.searcher_client import SearcherClient
+from services.gateway.peers.topology import read_topology
+from services.gateway.replicas.extra_calls import ExtraCalls, ExtraRules
+from services.gateway.replicas.hedging import Hedging
 from services.gateway.servicer import SearchServicer
-from services.gateway.topology import read_topology
+from services.gateway.watching.metrics import AgreementMetrics, ServiceMetrics, SnapshotMetrics
+from services.gateway.watching.model_metrics import MeasuredModels
+from services.gateway.watching.overview import Overview
+from services.gateway.watching.photo_metrics import PhotoMetrics
+from services.gateway.watching.recent_answers import RecentAnswers
 from services.models.metadata import ModelInfo
 from services.snapshot.following import Following
 from services.snapshot.store import SnapshotStore

@@ -15,6 +15,7 @@ from services.common.paging import page_of
 from services.common.requests import part_of_stream
 from services.common.tracing import span
 from services.filters.conversion import attribute_messages
+from services.gateway.answering.search import PhotoSearch
 from services.gateway.conversion import (
     criticality_from,
     found_of,
@@ -23,7 +24,6 @@ from services.gateway.conversion import (
     response_from,
     stream_error_from,
 )
-from services.gateway.search import PhotoSearch
 from services.gateway.streaming import answers_of
 
 STREAM_IN_FLIGHT = 16

@@ -12,7 +12,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from services.common.errors import AisleError
 from services.common.status import failure_of
-from services.gateway import searcher_client
+from services.gateway.peers import searcher_client
 from services.models.launcher import running_triton
 from services.models.process import TritonProcess
 from tests.support import tiny_models

@@ -10,9 +10,9 @@ import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from services.common.errors import Unavailable
-from services.gateway.addresses import Name
-from services.gateway.name_service import Dns
-from services.gateway.tritons import Tritons
+from services.gateway.peers.addresses import Name
+from services.gateway.peers.name_service import Dns
+from services.gateway.peers.tritons import Tritons
 
 
 @pytest.fixture

@@ -16,16 +16,16 @@ from services.common.admission import Admission, AdmissionRules
 from services.common.concurrency_limit import LimitRules
 from services.common.criticality import Criticality
 from services.common.errors import AisleError, DeadlineExceeded
-from services.gateway.agreement import Routed
-from services.gateway.budget import BudgetRules
-from services.gateway.catalog import Catalog, SnapshotKey
-from services.gateway.gathering import GatherRules
-from services.gateway.hedging import Reply
-from services.gateway.ladder import Ladder, LadderRules
-from services.gateway.merging import ShardHits
-from services.gateway.query import Answer, ModelVersion, Policy, Query
-from services.gateway.scatter import ShardQuery
-from services.gateway.search import ModelInputs, PhotoSearch, SearchRules
+from services.gateway.answering.agreement import Routed
+from services.gateway.answering.budget import BudgetRules
+from services.gateway.answering.catalog import Catalog, SnapshotKey
+from services.gateway.answering.gathering import GatherRules
+from services.gateway.answering.ladder import Ladder, LadderRules
+from services.gateway.answering.merging import ShardHits
+from services.gateway.answering.query import Answer, ModelVersion, Policy, Query
+from services.gateway.answering.scatter import ShardQuery
+from services.gateway.answering.search import ModelInputs, PhotoSearch, SearchRules
+from services.gateway.replicas.hedging import Reply
 from services.photo.intake import PhotoReport, Pixels
 from services.photo.region import Region
 from services.relevance.scoring import PriorFusion, SimilarityMap

@@ -19,7 +19,7 @@ from services.client import AisleClient
 from services.common.errors import AisleError
 from services.common.security.credentials import Credentials
 from services.common.security.tokens import digest_of, new_token
-from services.gateway.topology import Topology
+from services.gateway.peers.topology import Topology
 from services.models.child_processes import tied_to_parent
 from services.snapshot.store import SnapshotStore
 

@@ -18,7 +18,7 @@ from services.benchmarks.k8s.replica import calls_of
 from services.benchmarks.starting import started
 from services.cli.processes import Kind, ProcessSpec
 from services.cli.specs import gateway_spec
-from services.gateway.topology import Topology
+from services.gateway.peers.topology import Topology
 from services.models.child_processes import tied_to_parent
 from services.snapshot.store import SnapshotStore
 

@@ -21,7 +21,7 @@ from services.client.conversion import to_request
 from services.client.types import Policy, SearchOptions
 from services.common.errors import Internal
 from services.common.status import failure_of, from_failure
-from services.gateway.topology import Topology
+from services.gateway.peers.topology import Topology
 from services.loadtest.synthetic import synthetic_jpeg
 from services.loadtest.target import Target, channel_to, search_call
 from services.loadtest.usage import use_of

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from services.benchmarks.scale.photos import ServedModels
 from services.benchmarks.speed.runtime import open_model, run
 from services.common.cores import available_cores
-from services.gateway.catalog import Catalog
+from services.gateway.answering.catalog import Catalog
+from services.gateway.answering.merging import Hit, ShardHits, merge_top_k
+from services.gateway.answering.plan import Plan, RankedShard
+from services.gateway.answering.query import DEFAULT_TOP_K, Query
+from services.gateway.answering.routing import plan_with_classifier
 from services.gateway.config import GatewaySettings
-from services.gateway.merging import Hit, ShardHits, merge_top_k
-from services.gateway.plan import Plan, RankedShard
-from services.gateway.query import DEFAULT_TOP_K, Query
-from services.gateway.routing import plan_with_classifier
 from services.photo.intake import Pixels, read_photo
 from services.searcher.loading import load_shard
 from services.searcher.shard import Shard

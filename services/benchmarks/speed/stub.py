@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
 from services.common.lifecycle import ServerSettings, main
-from services.gateway.query import DEFAULT_TOP_K
+from services.gateway.answering.query import DEFAULT_TOP_K
 from services.models.metadata import CLASSIFIER, EMBEDDER, parse_model_config
 from services.snapshot.manifest import Manifest
 from services.snapshot.store import SnapshotStore

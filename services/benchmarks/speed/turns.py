@@ -13,7 +13,7 @@ from services.benchmarks.speed.ratios import between, blocks_of, ratio_of
 from services.benchmarks.speed.served import BASELINE, CASCADE, DemoPhotos
 from services.common.errors import Internal
 from services.evaluation.observation import Observation, Way
-from services.gateway.merging import Hit
+from services.gateway.answering.merging import Hit
 from services.loadtest.schema import Report
 
 _BLOCK = 25

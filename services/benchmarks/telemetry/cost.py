@@ -25,7 +25,7 @@ from services.cli.specs import gateway_spec, searcher_spec, triton_spec
 from services.client import AisleClient
 from services.common.errors import Internal
 from services.evaluation.run import Run
-from services.gateway.topology import Topology
+from services.gateway.peers.topology import Topology
 from services.snapshot.store import SnapshotStore
 
 _BLOCK: Final = 10

@@ -21,10 +21,10 @@ from services.common.errors import (
 )
 from services.common.status import trailing_metadata, wire_text
 from services.filters.predicate import Equals
+from services.gateway.answering.coverage import ShardCoverage, ShardState, cover
+from services.gateway.answering.merging import Hit
+from services.gateway.answering.query import Answer, ModelVersion, Policy, Query, Rung, Verdict
 from services.gateway.conversion import found_of, query_from, response_from, stream_error_from
-from services.gateway.coverage import ShardCoverage, ShardState, cover
-from services.gateway.merging import Hit
-from services.gateway.query import Answer, ModelVersion, Policy, Query, Rung, Verdict
 from services.photo.intake import PhotoReport
 from services.photo.region import Region
 

@@ -8,7 +8,7 @@ from aisle.search.v1 import search_pb2 as pb
 
 from services.common.criticality import Criticality
 from services.common.errors import AisleError, InvalidArgument
-from services.gateway.search import PhotoSearch
+from services.gateway.answering.search import PhotoSearch
 from services.gateway.servicer import SearchServicer
 
 CONTEXT = cast("Any", SimpleNamespace(time_remaining=lambda: 1.0))

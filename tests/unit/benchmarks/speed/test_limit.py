@@ -7,7 +7,7 @@ import pytest
 
 from services.benchmarks.scale.photos import ServedModels, served_models
 from services.benchmarks.speed.limit import Limit
-from services.gateway.merging import Hit
+from services.gateway.answering.merging import Hit
 from services.relevance.waves import Waves
 from tests.support import tiny_models
 from tests.support.cluster import FUSION, TrueHit, photo, probabilities_of, publish, true_hits

@@ -12,7 +12,7 @@ from services.benchmarks.speed.turns import Turns
 from services.client import Policy
 from services.common.errors import Internal
 from services.evaluation.observation import Observation, Query, Way
-from services.gateway.merging import Hit
+from services.gateway.answering.merging import Hit
 from services.loadtest.schema import Knee, Report
 from tests.support.load import reply, report_of
 
