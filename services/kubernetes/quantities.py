@@ -7,18 +7,11 @@ from services.common.errors import SettingsInvalid
 
 MEBIBYTE: Final = 2**20
 _UNITS: Final = {
-    "": 1.0,
-    "m": 0.001,
-    "k": 1e3,
-    "M": 1e6,
-    "G": 1e9,
-    "T": 1e12,
-    "Ki": 2.0**10,
-    "Mi": 2.0**20,
-    "Gi": 2.0**30,
-    "Ti": 2.0**40,
+    **{unit: 10.0**exponent for unit, exponent in zip(("n", "u", "m", ""), range(-9, 1, 3), strict=True)},
+    **{unit: 10.0**exponent for unit, exponent in zip("kMGTPE", range(3, 19, 3), strict=True)},
+    **{f"{unit}i": 2.0**exponent for unit, exponent in zip("KMGTPE", range(10, 61, 10), strict=True)},
 }
-_QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?)([a-zA-Z]*)")
+_QUANTITY: Final = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,2}(?!\d))?)([a-zA-Z]*)", re.ASCII)
 _LARGE_UNITS: Final = (("Gi", 2**30), ("Mi", 2**20))
 
 

@@ -1,6 +1,7 @@
-"""Writes an overlay's searchers: a file per searcher, the shard map, and the kustomization that names them."""
+"""Writes an overlay's searchers: a file per searcher, the shard map, and the kustomization of that folder."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -8,20 +9,24 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from pydantic import ValidationError
 
 from services.common.errors import SettingsInvalid
-from services.common.replacing import replaced_in_one_step, write_in_one_step
+from services.common.replacing import replaced_in_one_step
+from services.gateway.peers.topology import Topology
 from services.kubernetes.images import check_image
+from services.kubernetes.kustomization import FOLDER, KUSTOMIZATION, check_overlay
 from services.kubernetes.objects import searcher_objects
 from services.kubernetes.planning import SearcherPlan, plan_searchers, shard_map
+from services.kubernetes.quantities import amount
+from services.kubernetes.sizing import NEAR_SHARE
 from services.kubernetes.wishes import read_wishes
 from services.snapshot.manifest import Manifest
 
-FOLDER: Final = "searchers"
-KUSTOMIZATION: Final = "kustomization.yaml"
 SHARD_MAP: Final = "shards.json"
 _HEADER: Final = "# Written by `aisle k8s render`; do not edit: change ../searchers.yaml and render again.\n"
-_BASE: Final = "../../base"
+_MEMORY: Final = re.compile(r"^ +memory: (\d+[MG]i)$", re.MULTILINE)
+"""The memory of a searcher, in the file that this module writes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class Rendering:
         appeared: searchers that were not there before.
         vanished: searchers that are not there any more.
         changed: searchers whose objects are others than before.
+        moved: by slug, the searcher that served a shard before, where it is another one now.
+        tight: searchers whose shards fill the memory that they had before, with the share that they take of it.
     """
 
     folder: Path
@@ -41,10 +48,12 @@ class Rendering:
     appeared: Sequence[str]
     vanished: Sequence[str]
     changed: Sequence[str]
+    moved: Mapping[str, str]
+    tight: Mapping[str, float]
 
 
 def render(manifest: Manifest, overlay: Path, image: str = "") -> Rendering:
-    """Write `<overlay>/searchers/`, which nobody else writes to, and the overlay's kustomization where there is none.
+    """Write `<overlay>/searchers/`, which nobody else writes to.
 
     Args:
         manifest: the snapshot's.
@@ -54,11 +63,11 @@ def render(manifest: Manifest, overlay: Path, image: str = "") -> Rendering:
 
     Raises:
         SnapshotInvalid: the snapshot can't be served by a cluster.
-        SettingsInvalid: what the overlay asks for can't be, or the folder holds something else.
+        SettingsInvalid: it is no overlay, what it asks for can't be, or the folder holds something else.
     """
+    check_overlay(overlay)
     wishes = read_wishes(overlay)
     named = check_image(image or wishes.image or f"aisle/searcher:{version('aisle')}")
-    _check_images(overlay)
     searchers = plan_searchers(manifest, wishes)
     folder = overlay / FOLDER
     before = _written(folder)
@@ -66,9 +75,10 @@ def render(manifest: Manifest, overlay: Path, image: str = "") -> Rendering:
     with replaced_in_one_step(folder) as fresh:
         for name, text in after.items():
             (fresh / name).write_text(text, encoding="utf-8")
-    if not (overlay / KUSTOMIZATION).exists():
-        write_in_one_step(overlay / KUSTOMIZATION, _overlay_kustomization(overlay))
-    return Rendering(folder, searchers, *_differences(before, after))
+    appeared, vanished, changed = _differences(before, after)
+    tight = _tight(searchers, {name: before[f"{name}.yaml"] for name in changed})
+    moved = _moved(searchers, before.get(SHARD_MAP, ""))
+    return Rendering(folder, searchers, appeared, vanished, changed, moved, tight)
 
 
 def _contents(searchers: Sequence[SearcherPlan], image: str) -> dict[str, str]:
@@ -108,7 +118,7 @@ def _written(folder: Path) -> dict[str, str]:
         return {}
     texts = {}
     for path in sorted(folder.iterdir()):
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         if not text.startswith(_HEADER) and path.name != SHARD_MAP:
             raise SettingsInvalid(
                 f"{path} was not written by `aisle k8s render`, and {folder} would be replaced as a whole: "
@@ -129,31 +139,23 @@ def _differences(
     return appeared, vanished, sorted(name for name in both if before[ours[name]] != after[ours[name]])
 
 
-def _overlay_kustomization(overlay: Path) -> str:
-    resources = [*([_BASE] if (overlay / _BASE / KUSTOMIZATION).exists() else []), FOLDER]
-    overlaid = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": resources}
-    return yaml.safe_dump(overlaid, sort_keys=False)
-
-
-def _check_images(overlay: Path) -> None:
-    """Check the `images` of the overlay's kustomization, which have the last word.
-
-    Raises:
-        SettingsInvalid: one of them would take the tag away, or has one that moves; names it.
-    """
-    path = overlay / KUSTOMIZATION
+def _moved(searchers: Sequence[SearcherPlan], map_before: str) -> Mapping[str, str]:
+    """Return who served the shards that another searcher serves now; nobody where no map was written before."""
     try:
-        kustomization = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except FileNotFoundError:
-        return
-    except (OSError, yaml.YAMLError) as error:
-        raise SettingsInvalid(f"{path}: {error}", field="images") from None
-    for each in kustomization.get("images") or ():
-        name = each.get("newName") or each.get("name", "")
-        if "newTag" not in each and "digest" not in each:
-            raise SettingsInvalid(
-                f"{path}: images: {name!r} has no newTag and no digest, so which release runs would be left to the "
-                "base: give it a release's tag",
-                field="images",
-            )
-        check_image(f"{name}@{each['digest']}" if each.get("digest") else f"{name}:{each['newTag']}")
+        known = Topology.model_validate_json(map_before).shards if map_before else {}
+    except ValidationError:
+        return {}
+    served = {slug: target.partition(":")[0] for slug, targets in known.items() for target in targets}
+    names = {slug: searcher.name for searcher in searchers for slug in searcher.slugs}
+    return {slug: before for slug, before in sorted(served.items()) if names.get(slug, before) != before}
+
+
+def _tight(searchers: Sequence[SearcherPlan], before: Mapping[str, str]) -> Mapping[str, float]:
+    """Return which searchers run with too little until what was rendered is applied, by what was rendered before."""
+    had = {name: _MEMORY.search(text) for name, text in before.items()}
+    shares = {
+        searcher.name: searcher.need.taken_bytes / amount(memory[1])
+        for searcher in searchers
+        if (memory := had.get(searcher.name)) is not None
+    }
+    return {name: share for name, share in shares.items() if share > NEAR_SHARE}

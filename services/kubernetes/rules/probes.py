@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from services.kubernetes.findings import Finding, Object, where
-from services.kubernetes.workloads import Workload, of_kind, workloads
+from services.kubernetes.environment import ConfigMaps, config_maps, environment_of
+from services.kubernetes.findings import Finding, Object
+from services.kubernetes.workloads import Workload, pause_seconds, workloads
 
 _RULE: Final = "probes"
 _KINDS: Final = ("startupProbe", "readinessProbe", "livenessProbe")
@@ -15,15 +16,16 @@ _END_SECONDS: Final = 5
 """For what comes after the grace: closing channels, unmapping files, the kernel."""
 _DEFAULTS: Final = {"DRAIN_SECONDS": 0.2, "GRACE_SECONDS": 10.0}
 """As `services.common.lifecycle` has them; a test holds the two together."""
+_TRITON_SECONDS: Final = 30.0
 
 
 def findings(objects: Sequence[Object]) -> Iterator[Finding]:
     """Yield probes that are missing or mean the wrong thing, and pods that would be killed at work."""
-    settings = {each["metadata"]["name"]: each.get("data") or {} for each in of_kind(objects, "ConfigMap")}
+    maps = config_maps(objects)
     for workload in workloads(objects):
         if workload.serves:
-            for message in (*_of_probes(workload), *_of_end(workload, settings)):
-                yield Finding(where(workload.source), _RULE, message)
+            for message in (*_of_probes(workload), *_of_end(workload, maps)):
+                yield Finding(workload.where, _RULE, message)
 
 
 def _of_probes(workload: Workload) -> Iterator[str]:
@@ -55,30 +57,27 @@ def _problem(workload: Workload, container: Object, kind: str) -> str:
 
 def _speaks_tls_only(container: Object) -> bool:
     """Return whether no gRPC probe could ask it, for they speak no TLS: a Triton, which has one gRPC port."""
-    return container["name"] == "triton" and "--grpc-use-ssl=true" in (container.get("args") or ())
+    return container["name"] == "triton" and "--grpc-use-ssl=true" in container.get("args", ())
 
 
 def _asked(probe: Mapping[str, Any]) -> int | str:
-    port: int | str = (probe.get("grpc") or probe.get("httpGet") or {}).get("port", 0)
-    return port
+    ports: Iterator[int | str] = (probe[kind]["port"] for kind in ("grpc", "httpGet", "tcpSocket") if kind in probe)
+    return next(ports, 0)
 
 
 def _service(container: Object, kind: str) -> str:
-    return str(((container.get(kind) or {}).get("grpc") or {}).get("service") or "")
+    return str(container.get(kind, {}).get("grpc", {}).get("service", ""))
 
 
 def _patience(container: Object, kind: str) -> int:
-    probe = container.get(kind) or {}
+    probe = container.get(kind, {})
     return int(probe.get("periodSeconds", 10)) * int(probe.get("failureThreshold", 3))
 
 
-def _of_end(workload: Workload, settings: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+def _of_end(workload: Workload, maps: ConfigMaps) -> Iterator[str]:
     given = int(workload.pod.get("terminationGracePeriodSeconds", 30))
     for container in workload.containers:
-        pause = (((container.get("lifecycle") or {}).get("preStop") or {}).get("sleep") or {}).get("seconds")
-        if not pause:
-            yield f"container {container['name']}: no preStop sleep: it would end before callers have heard of it"
-        needed = float(pause or 0) + seconds_to_end(container, settings) + _END_SECONDS
+        needed = pause_seconds(container) + seconds_to_end(container, maps) + _END_SECONDS
         if given < needed:
             yield (
                 f"container {container['name']}: terminationGracePeriodSeconds is {given}, but preStop, drain and "
@@ -86,27 +85,23 @@ def _of_end(workload: Workload, settings: Mapping[str, Mapping[str, str]]) -> It
             )
 
 
-def seconds_to_end(container: Object, settings: Mapping[str, Mapping[str, str]]) -> float:
-    """Return how long a container may take to end once it was told to.
+def seconds_to_end(container: Object, maps: ConfigMaps) -> float:
+    """Return how long a container may take to end once it was told to; what is no number counts as the default.
 
     Args:
         container: of a gateway, a searcher or a Triton.
-        settings: the data of each ConfigMap, by name.
+        maps: the data of each ConfigMap, by name.
     """
     if container["name"] not in _OURS:
-        arguments = dict(argument.partition("=")[::2] for argument in container.get("args") or ())
-        return float(arguments.get("--exit-timeout-secs", 30))
-    variables = environment_of(container, settings)
+        arguments = dict(argument.partition("=")[::2] for argument in container.get("args", ()))
+        return _seconds(arguments.get("--exit-timeout-secs"), _TRITON_SECONDS)
+    variables = environment_of(container, maps)
     prefix = f"AISLE_{container['name'].upper()}_"
-    return sum(float(variables.get(prefix + name, default)) for name, default in _DEFAULTS.items())
+    return sum(_seconds(variables.get(prefix + name), default) for name, default in _DEFAULTS.items())
 
 
-def environment_of(container: Object, settings: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """Return a container's variables whose values are known, those of its ConfigMaps included."""
-    variables: dict[str, Any] = {}
-    for source in container.get("envFrom") or ():
-        variables |= settings.get((source.get("configMapRef") or {}).get("name", ""), {})
-    for each in container.get("env") or ():
-        if "value" in each:
-            variables[each["name"]] = each["value"]
-    return variables
+def _seconds(told: str | None, default: float) -> float:
+    try:
+        return default if told is None else float(told)
+    except ValueError:
+        return default  # the rule about settings says so

@@ -1,13 +1,11 @@
 """Everything that an object names is there: ports, selectors, configuration, accounts, volumes, Services. Pure."""
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from services.kubernetes.environment import ConfigMaps, config_maps, environment_of
 from services.kubernetes.findings import Finding, Object, where
-from services.kubernetes.objects import SHARDS_ANNOTATION
-from services.kubernetes.rules.probes import environment_of
 from services.kubernetes.workloads import Workload, of_kind, selects, workloads
 
 _RULE: Final = "references"
@@ -29,7 +27,7 @@ def findings(objects: Sequence[Object]) -> Iterator[Finding]:
         for message in _of_service(service, pods):
             yield Finding(where(service), _RULE, message)
     for each in of_kind(objects, "PodDisruptionBudget", "NetworkPolicy"):
-        selector = each["spec"].get("selector" if each["kind"] == "PodDisruptionBudget" else "podSelector") or {}
+        selector = each["spec"].get("selector" if each["kind"] == "PodDisruptionBudget" else "podSelector", {})
         if selector and not any(selects(selector, workload.labels) for workload in pods):
             yield Finding(where(each), _RULE, "it is about no pod that there is")
     there = {where(workload.source) for workload in pods}
@@ -37,7 +35,6 @@ def findings(objects: Sequence[Object]) -> Iterator[Finding]:
         target = "{kind}/{name}".format_map(scaler["spec"]["scaleTargetRef"])
         if target not in there:
             yield Finding(where(scaler), _RULE, f"it scales {target}, which is not there")
-    yield from _of_shard_map(objects, pods)
 
 
 def _twice(objects: Sequence[Object]) -> Iterator[Finding]:
@@ -55,40 +52,43 @@ def _of_namespaces(objects: Sequence[Object]) -> Iterator[Finding]:
 
 
 def _of_configuration(workload: Workload, objects: Sequence[Object]) -> Iterator[str]:
-    settings = {each["metadata"]["name"]: each.get("data") or {} for each in of_kind(objects, "ConfigMap")}
+    maps = config_maps(objects)
     for container in workload.all_containers:
-        for source in container.get("envFrom") or ():
-            name = (source.get("configMapRef") or {}).get("name")
-            if name is not None and name not in settings:
+        for source in container.get("envFrom", ()):
+            name = source.get("configMapRef", {}).get("name")
+            if name is not None and name not in maps:
                 yield f"container {container['name']}: there is no ConfigMap {name}"
-        for variable in container.get("env") or ():
-            key = (variable.get("valueFrom") or {}).get("configMapKeyRef")
-            if key is not None and key["key"] not in settings.get(key["name"], {}):
-                yield f"container {container['name']}: there is no key {key['key']} in a ConfigMap {key['name']}"
-        for message in _of_addresses(container, settings, objects):
+        for variable in container.get("env", ()):
+            key = variable.get("valueFrom", {}).get("configMapKeyRef")
+            if key is not None and key["key"] not in maps.get(key.get("name", ""), {}):
+                has = ", ".join(maps.get(key.get("name", ""), {})) or "nothing"
+                yield (
+                    f"container {container['name']}: there is no key {key['key']} in a ConfigMap {key.get('name')}, "
+                    f"which has {has}"
+                )
+        for message in _of_addresses(container, maps, objects):
             yield f"container {container['name']}: {message}"
-    for volume in workload.pod.get("volumes") or ():
-        name = (volume.get("configMap") or {}).get("name")
-        if name is not None and name not in settings:
+    for volume in workload.pod.get("volumes", ()):
+        name = volume.get("configMap", {}).get("name")
+        if name is not None and name not in maps:
             yield f"volume {volume['name']}: there is no ConfigMap {name}"
 
 
-def _of_addresses(
-    container: Object, settings: Mapping[str, Mapping[str, str]], objects: Sequence[Object]
-) -> Iterator[str]:
-    variables = environment_of(container, settings)
+def _of_addresses(container: Object, maps: ConfigMaps, objects: Sequence[Object]) -> Iterator[str]:
+    variables = environment_of(container, maps)
     for variable in _ADDRESSES:
         if variable in variables:
             for target in variables[variable].split(","):
-                if not _is_served(target.removeprefix("dns:///"), objects):
+                if not is_served(target.removeprefix("dns:///"), objects):
                     yield f"{variable} is {target}, but no Service has that name and port"
 
 
-def _is_served(target: str, objects: Sequence[Object]) -> bool:
+def is_served(target: str, objects: Sequence[Object]) -> bool:
+    """Return whether a Service has the name and port of a target, such as `searcher-bag:50052`."""
     host, _, port = target.rpartition(":")
     return any(
         service["metadata"]["name"] == host.partition(".")[0]
-        and any(str(each["port"]) == port for each in service["spec"]["ports"])
+        and any(str(each["port"]) == port for each in service["spec"].get("ports", ()))
         for service in of_kind(objects, "Service")
     )
 
@@ -102,13 +102,13 @@ def _of_names(workload: Workload, objects: Sequence[Object]) -> Iterator[str]:
         yield f"there is no ServiceAccount {pod.get('serviceAccountName')}"
     if pod.get("priorityClassName") not in there("PriorityClass"):
         yield f"there is no PriorityClass {pod.get('priorityClassName')}"
-    volumes = pod.get("volumes") or ()
+    volumes = pod.get("volumes", ())
     for volume in volumes:
-        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+        claim = volume.get("persistentVolumeClaim", {}).get("claimName")
         if claim is not None and claim not in there("PersistentVolumeClaim"):
             yield f"volume {volume['name']}: there is no PersistentVolumeClaim {claim}"
     named = {volume["name"] for volume in volumes}
-    mounted = {mount["name"] for each in workload.all_containers for mount in each.get("volumeMounts") or ()}
+    mounted = {mount["name"] for each in workload.all_containers for mount in each.get("volumeMounts", ())}
     for name in sorted(mounted - named):
         yield f"volume {name} is mounted, but there is none"
     for name in sorted(named - mounted):
@@ -125,29 +125,7 @@ def _of_service(service: Object, pods: Sequence[Workload]) -> Iterator[str]:
     if len(found) != 1:
         yield f"it finds the pods of {len(found)} workloads; let its selector be about one"
     for workload in found:
-        for port in service["spec"]["ports"]:
+        for port in service["spec"].get("ports", ()):
             target: Any = port.get("targetPort", port["port"])
             if workload.port_number(target) is None:
                 yield f"port {port['port']} leads to {target}, which {workload.where} does not declare"
-
-
-def _of_shard_map(objects: Sequence[Object], pods: Sequence[Workload]) -> Iterator[Finding]:
-    """Compare the gateway's shard map with what searchers say that they serve."""
-    serving: dict[str, str] = {}
-    for workload in pods:
-        annotations = workload.source["metadata"].get("annotations") or {}
-        for slug in filter(None, annotations.get(SHARDS_ANNOTATION, "").split(",")):
-            serving[slug] = workload.source["metadata"]["name"]
-    for each in of_kind(objects, "ConfigMap"):
-        text = (each.get("data") or {}).get("shards.json")
-        if text is None:
-            continue
-        known = json.loads(text)["shards"]
-        for slug, targets in known.items():
-            for target in targets:
-                if not _is_served(target, objects):
-                    yield Finding(where(each), _RULE, f"shard {slug}: no Service has the name and port of {target}")
-            if [target.partition(":")[0] for target in targets] != [serving.get(slug)]:
-                yield Finding(where(each), _RULE, f"shard {slug} is not served by {', '.join(targets)}: render again")
-        for slug in sorted(serving.keys() - known.keys()):
-            yield Finding(where(each), _RULE, f"shard {slug} is served by {serving[slug]}, but not in the map")

@@ -28,18 +28,15 @@ def findings(objects: Sequence[Object]) -> Iterator[Finding]:
 
 def _of_containers(workload: Workload) -> Iterator[str]:
     for container in workload.all_containers:
-        name, resources = container["name"], container.get("resources") or {}
-        requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
+        name, resources = container["name"], container.get("resources", {})
+        requests, limits = resources.get("requests", {}), resources.get("limits", {})
         for resource in _NEEDED:
             if resource not in limits:
                 yield f"container {name}: no limit of {resource}"
         for resource in sorted(requests.keys() | limits.keys()):
             asked, most = requests.get(resource, 0), limits.get(resource, 0)
-            try:
-                if amount(asked) != amount(most):
-                    yield f"container {name}: {resource} is {asked} asked for and {most} at most: let them be equal"
-            except SettingsInvalid as invalid:
-                yield f"container {name}: {resource}: {invalid.message}"
+            if amount(asked) != amount(most):
+                yield f"container {name}: {resource} is {asked} asked for and {most} at most: let them be equal"
         cores = amount(limits.get("cpu", 1))
         if cores != int(cores):
             yield f"container {name}: {limits['cpu']} cores: FAISS and ONNX Runtime need whole ones"
@@ -49,27 +46,33 @@ def _of_containers(workload: Workload) -> Iterator[str]:
 
 
 def _follows_limit(container: Object, variable: str) -> bool:
-    for each in container.get("env") or ():
+    for each in container.get("env", ()):
         if each["name"] == variable:
-            source = (each.get("valueFrom") or {}).get("resourceFieldRef") or {}
+            source = each.get("valueFrom", {}).get("resourceFieldRef", {})
             return source.get("resource") == "limits.cpu" and str(source.get("divisor")) == "1"
     return False
 
 
 def _of_volumes(workload: Workload) -> Iterator[str]:
-    for volume in workload.pod.get("volumes") or ():
-        if "emptyDir" in volume and "sizeLimit" not in (volume["emptyDir"] or {}):
+    for volume in workload.pod.get("volumes", ()):
+        is_scratch = "emptyDir" in volume or volume.keys() == {"name"}  # a volume of no kind becomes an emptyDir
+        if is_scratch and "sizeLimit" not in volume.get("emptyDir", {}):
             yield f"volume {volume['name']}: an emptyDir without sizeLimit may fill the node's disk"
 
 
 def _of_memory(workload: Workload) -> Iterator[str]:
-    annotations = workload.source["metadata"].get("annotations") or {}
+    annotations = workload.source["metadata"].get("annotations", {})
     need = annotations.get(NEED_ANNOTATION)
     if need is None:
         return
+    try:
+        needed = amount(need)
+    except SettingsInvalid as invalid:
+        yield f"annotation {NEED_ANNOTATION}: {invalid.message}"
+        return
     for container in workload.containers:
-        given = (container.get("resources") or {}).get("limits", {}).get("memory", 0)
-        if amount(given) < amount(need):
+        given = container.get("resources", {}).get("limits", {}).get("memory", 0)
+        if amount(given) < needed:
             yield (
                 f"container {container['name']}: {given} of memory, but its shards "
                 f"({annotations.get(SHARDS_ANNOTATION)}) need {need}: ask for that, or take the patch out"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
+from services.kubernetes.images import check_image
 from tests.support.images import DOCKERFILE, IMAGES, ROOT, distributions_of, extras_of_stages
 
 STAGES = ("gateway", "searcher", "indexer", "loadtest")
@@ -47,6 +48,16 @@ def test_each_process_has_a_stage_without_root_and_without_installer() -> None:
         assert f'ENTRYPOINT ["python", "-m", "services.{stage}"]' in body
         assert "RUN" not in body
         assert "USER root" not in body
+
+
+def test_there_is_one_base_to_pin() -> None:
+    """By one argument, which has a tag by default and takes a digest."""
+    text = DOCKERFILE.read_text()
+    sources = re.findall(r"^FROM (\S+)", text, re.MULTILINE)
+    stages = re.findall(r"^FROM \S+ AS (\S+)$", text, re.MULTILINE)
+    assert set(sources) - set(stages) == {"${BASE}"}
+    (base,) = re.findall(r"^ARG \S+=(\S+)$", text, re.MULTILINE)
+    assert check_image(base) == base
 
 
 def test_what_the_build_copies_is_not_ignored() -> None:

@@ -10,7 +10,19 @@ from services.kubernetes.quantities import MEBIBYTE, amount, memory_words, round
 
 @pytest.mark.parametrize(
     ("quantity", "number"),
-    [("512Mi", 512 * 2**20), ("2", 2), (4, 4), ("1500m", 1.5), ("1G", 1e9), ("1.5Gi", 1.5 * 2**30)],
+    [
+        ("512Mi", 512 * 2**20),
+        ("2", 2),
+        (4, 4),
+        ("1500m", 1.5),
+        ("1G", 1e9),
+        ("1.5Gi", 1.5 * 2**30),
+        ("1e3", 1e3),
+        ("5E", 5e18),
+        ("2Pi", 2**51),
+        ("250u", 0.00025),
+        (".5", 0.5),
+    ],
 )
 def test_a_quantity_is_a_number_and_a_unit(quantity: str | int, number: float) -> None:
     """Binary and decimal units differ."""

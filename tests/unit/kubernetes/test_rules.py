@@ -8,11 +8,15 @@ import pytest
 
 from services.common import health
 from services.common.lifecycle import ServerSettings
+from services.gateway.config import GatewaySettings
 from services.kubernetes.checking import findings, policy_findings, schema_findings
-from services.kubernetes.rules import probes
+from services.kubernetes.rules import availability, probes
 from tests.support.overlays import K8S, OVERLAYS, Objects, needs_kubectl, objects_of, one, workload
 
 pytestmark = needs_kubectl
+
+DNS_SECONDS = 30
+"""How long most clusters' caches of DNS keep an address."""
 
 Spoil = Callable[[Objects], Any]
 
@@ -42,6 +46,16 @@ def scaler(objects: Objects, name: str = "gateway") -> dict[str, Any]:
     return one(objects, "HorizontalPodAutoscaler", name)["spec"]  # type: ignore[no-any-return]
 
 
+def rollout(objects: Objects, name: str = "gateway") -> dict[str, Any]:
+    """Return how a Deployment is rolled."""
+    return workload(objects, name).source["spec"]["strategy"]["rollingUpdate"]  # type: ignore[no-any-return]
+
+
+def monitor(objects: Objects) -> dict[str, Any]:
+    """Return what is scraped."""
+    return one(objects, "PodMonitor", "aisle")["spec"]  # type: ignore[no-any-return]
+
+
 def without(objects: Objects, kind: str, name: str) -> None:
     """Take an object away."""
     objects.remove(one(objects, kind, name))
@@ -61,6 +75,63 @@ def test_a_schema_knows_every_field() -> None:
     assert (found.where, "terminationGracePeriod" in found.message) == ("Deployment/gateway", True)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "spoil", "message"),
+    [
+        (
+            "PodMonitor",
+            "aisle",
+            lambda spec: spec.update(sampelLimit=1),
+            "spec.sampelLimit: there is no such field; did you mean sampleLimit?",
+        ),
+        ("PodMonitor", "aisle", lambda spec: spec["podMetricsEndpoints"][0].update(interval="15"), "interval: String"),
+        (
+            "PrometheusRule",
+            "aisle-alerts",
+            lambda spec: spec["groups"][0]["rules"][0].pop("alert"),
+            "alert or a record",
+        ),
+        ("Certificate", "gateway", lambda spec: spec.pop("issuerRef"), "spec.issuerRef: it is missing"),
+        ("NetworkPolicy", "object-storage", lambda spec: spec["egress"][0].update(to=[None]), "spec.egress.0.to: an"),
+        (
+            "NetworkPolicy",
+            "object-storage",
+            lambda spec: spec["egress"][0]["to"][0]["ipBlock"].update(cidr="10.0.0.0/40"),
+            "'10.0.0.0/40' is no range of addresses",
+        ),
+        (
+            "Deployment",
+            "gateway",
+            lambda spec: spec["template"]["spec"]["containers"][0]["resources"]["limits"].update(memory="1GB"),
+            "container gateway: resources.limits.memory: '1GB' is no quantity",
+        ),
+    ],
+)
+def test_what_an_api_server_would_refuse_is_found(kind: str, name: str, spoil: Spoil, message: str) -> None:
+    """Operators' objects, too, and what Kubernetes' schemas leave open."""
+    each = one(objects_of("production"), kind, name)
+    spoil(each["spec"])
+    assert [message in found.message for found in findings([each])] == [True]
+
+
+def test_a_null_is_as_nothing() -> None:
+    """As it is to an API server."""
+    objects = objects_of("production")
+    pod(objects)["hostNetwork"] = None
+    container(objects)["args"] = None
+    assert findings(objects) == []
+
+
+def test_object_storage_may_be_in_the_cluster() -> None:
+    """The policy names its pods then, and its port by number or name."""
+    for port in (9000, "minio"):
+        objects = objects_of("production")
+        inside = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "minio"}}}
+        pods = {"podSelector": {"matchExpressions": [{"key": "app", "operator": "In", "values": ["minio"]}]}}
+        policy(objects, "object-storage")["egress"] = [{"to": [inside | pods], "ports": [{"port": port}]}]
+        assert findings(objects) == []
+
+
 SPOILT: dict[str, tuple[str, Spoil]] = {
     "root": ("security", lambda o: pod(o)["securityContext"].pop("runAsNonRoot")),
     "seccomp": ("security", lambda o: pod(o)["securityContext"].pop("seccompProfile")),
@@ -71,7 +142,12 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
     "writable root": ("security", lambda o: container(o)["securityContext"].pop("readOnlyRootFilesystem")),
     "capabilities": ("security", lambda o: container(o)["securityContext"].pop("capabilities")),
     "init container": ("security", lambda o: pod(o, "triton")["initContainers"][0].pop("securityContext")),
-    "image without tag": ("security", lambda o: container(o).update(image="aisle/gateway")),
+    "image without tag": ("images", lambda o: container(o).update(image="aisle/gateway")),
+    "one image by its digest": ("images", lambda o: container(o).update(image=f"registry/gateway@sha256:{'0' * 64}")),
+    "searchers of two releases": (
+        "images",
+        lambda o: container(o, "searcher-bag").update(image="registry.example.com/aisle/searcher:0.2.0"),
+    ),
     "namespace": ("security", lambda o: one(o, "Namespace", "aisle")["metadata"].pop("labels")),
     "secret in the environment": (
         "security",
@@ -107,17 +183,45 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
     ),
     "killed at work": ("probes", lambda o: pod(o).update(terminationGracePeriodSeconds=40)),
     "longer drain": ("probes", lambda o: settings(o).update(AISLE_GATEWAY_DRAIN_SECONDS="60")),
-    "no preStop": ("probes", lambda o: container(o, "searcher-bag").pop("lifecycle")),
+    "no preStop": ("availability", lambda o: container(o, "searcher-bag").pop("lifecycle")),
+    "end before anybody has heard of the next": (
+        "availability",
+        lambda o: container(o)["lifecycle"]["preStop"]["sleep"].update(seconds=30),
+    ),
+    "scratch that holds its node": (
+        "availability",
+        lambda o: pod(o, "searcher-bag")["volumes"].append({"name": "more", "emptyDir": {"sizeLimit": "1Mi"}}),
+    ),
+    "many that end at a time": ("availability", lambda o: workload(o, "triton").source["spec"].pop("minReadySeconds")),
     "rollout that takes first": (
         "availability",
-        lambda o: workload(o, "gateway").source["spec"]["strategy"]["rollingUpdate"].update(maxUnavailable=1),
+        lambda o: rollout(o).update(maxUnavailable=1),
     ),
     "no budget": ("availability", lambda o: without(o, "PodDisruptionBudget", "searcher-bag")),
     "budget of the last": (
         "availability",
         lambda o: one(o, "PodDisruptionBudget", "searcher-bag")["spec"].update(maxUnavailable=3),
     ),
+    "budget of nobody": (
+        "availability",
+        lambda o: one(o, "PodDisruptionBudget", "searcher-bag")["spec"].update(maxUnavailable=0),
+    ),
     "all on one node": ("availability", lambda o: pod(o).pop("topologySpreadConstraints")),
+    "spread as it comes": (
+        "availability",
+        lambda o: [each.update(whenUnsatisfiable="ScheduleAnyway") for each in pod(o)["topologySpreadConstraints"]],
+    ),
+    "rollout that waits for a GPU": (
+        "availability",
+        lambda o: rollout(o, "triton").update(maxSurge=1, maxUnavailable=0),
+    ),
+    "rollout that takes GPUs": ("availability", lambda o: rollout(o, "triton").update(maxUnavailable=2)),
+    "rollout that takes the only GPU": ("availability", lambda o: scaler(o, "triton").update(minReplicas=1)),
+    "GPUs strictly spread": (
+        "availability",
+        lambda o: pod(o, "triton")["topologySpreadConstraints"][0].update(whenUnsatisfiable="DoNotSchedule"),
+    ),
+    "GPUs that keep Tritons off": ("availability", lambda o: pod(o, "triton").pop("tolerations")),
     "no anti-affinity": ("availability", lambda o: pod(o).pop("affinity")),
     "no autoscaler": ("availability", lambda o: without(o, "HorizontalPodAutoscaler", "triton")),
     "nervous autoscaler": (
@@ -127,6 +231,7 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
     "two who scale": ("availability", lambda o: workload(o, "gateway").source["spec"].update(replicas=2)),
     "no priority": ("availability", lambda o: pod(o).pop("priorityClassName")),
     "unknown setting": ("settings", lambda o: settings(o).update(AISLE_GATEWAY_DRAIN="1")),
+    "argument without value": ("settings", lambda o: container(o, "searcher-bag")["args"].append("--shards")),
     "impossible setting": ("settings", lambda o: settings(o).update(AISLE_GATEWAY_MAX_IN_FLIGHT="many")),
     "service of nobody": (
         "references",
@@ -153,6 +258,22 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
             {"shards.json": settings(o, "shard-map")["shards.json"].replace("searcher-bag:", "searcher-coat:")}
         ),
     ),
+    "map that is none": ("references", lambda o: settings(o, "shard-map").update({"shards.json": "{"})),
+    "certificate of nobody": ("references", lambda o: without(o, "Issuer", "authority")),
+    "authority without certificate": ("references", lambda o: without(o, "Certificate", "authority")),
+    "no certificate": ("references", lambda o: without(o, "Certificate", "searcher")),
+    "certificate of another name": (
+        "references",
+        lambda o: settings(o).update(AISLE_GATEWAY_TRITON_TLS_SERVER_NAME="tritons"),
+    ),
+    "monitor of nobody": ("monitoring", lambda o: monitor(o).update(selector={"matchLabels": {"app": "aisle"}})),
+    "monitor of another port": ("monitoring", lambda o: monitor(o)["podMetricsEndpoints"][0].update(port="http")),
+    "job of no label": ("monitoring", lambda o: monitor(o).update(jobLabel="app")),
+    "scraped twice": (
+        "monitoring",
+        lambda o: o.append(one(o, "PodMonitor", "aisle") | {"metadata": {"name": "again", "namespace": "aisle"}}),
+    ),
+    "alert of nothing": ("monitoring", lambda o: without(o, "PrometheusRule", "aisle-recording")),
     "twice": ("references", lambda o: o.append(o[-1])),
     "open both ways": ("network", lambda o: without(o, "NetworkPolicy", "default-deny")),
     "no DNS": ("network", lambda o: without(o, "NetworkPolicy", "dns")),
@@ -161,6 +282,16 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
     "no metrics": ("network", lambda o: without(o, "NetworkPolicy", "metrics")),
     "everybody may search": ("network", lambda o: policy(o, "gateway")["ingress"].append({})),
     "every port for Prometheus": ("network", lambda o: policy(o, "metrics")["ingress"][0].pop("ports")),
+    "no way for traces": ("network", lambda o: without(o, "NetworkPolicy", "tracing")),
+    "a way for no traces": ("network", lambda o: settings(o).pop("AISLE_GATEWAY_TRACE_ENDPOINT")),
+    "traces elsewhere": (
+        "network",
+        lambda o: settings(o).update(AISLE_GATEWAY_TRACE_ENDPOINT="http://jaeger.monitoring.svc:4317"),
+    ),
+    "storage that nothing is left of": (
+        "network",
+        lambda o: policy(o, "object-storage")["egress"][0]["to"][0]["ipBlock"].update({"except": ["0.0.0.0/0"]}),
+    ),
     "the cloud's metadata": (
         "network",
         lambda o: policy(o, "object-storage")["egress"][0]["to"][0]["ipBlock"].update({"except": []}),
@@ -183,6 +314,11 @@ def test_the_end_of_a_pod_is_that_of_the_code() -> None:
     bare = {"name": "searcher"}
     assert probes.seconds_to_end(bare, {}) == fields["drain_seconds"].default + fields["grace_seconds"].default
     assert probes.LIVENESS == health.LIVENESS
+
+
+def test_who_ends_waits_for_as_long_as_gateways_may_not_have_heard() -> None:
+    """For DNS's caches, and then until gateways look again."""
+    assert DNS_SECONDS + GatewaySettings.model_fields["lookup_seconds"].default < availability.HEARD_SECONDS
 
 
 @pytest.mark.parametrize(("name", "service"), [("gateway", "gateway"), ("searcher-bag", "searcher")])

@@ -26,12 +26,15 @@ def test_what_it_says_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("replica: {least: 2}", "replica: Extra inputs"),
+        ("replica: {least: 2}", "replica: there is no such field; did you mean replicas?"),
         ("memory: lots", "memory: 'lots' is no quantity"),
-        ("replicas: {least: 4, most: 2}", "replicas: replicas: most is 2, less than least, 4"),
+        ("replicas: {least: 4, most: 2}", "searchers.yaml: replicas: most is 2, less than least, 4"),
         ("image: aisle/searcher", "image: image 'aisle/searcher' has no tag"),
         ("shards: {bag: {cores: 1.5}}", "shards.bag.cores"),
-        ("shards: [", "searchers.yaml: "),
+        ("shards: {bag: {memroy: 4Gi}}", "shards.bag.memroy: there is no such field; did you mean memory?"),
+        ("replicas: {a: 1}", "replicas.a: there is no such field; known are least, most"),
+        ("- 1", "searchers.yaml: it is no keys with values"),
+        ("shards: [", "searchers.yaml, line 2: not YAML"),
     ],
 )
 def test_what_can_not_be_is_refused_with_file_and_field(tmp_path: Path, text: str, named: str) -> None:
