@@ -10,7 +10,7 @@ TRITON := .venv-triton/.stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test lint audit bench bench-inference bench-limit bench-quality bench-scale chaos k8s-check check-loadtest promtool protos lock train-setup audit-setup compare-setup openvino-setup clean
+.PHONY: help setup demo serve test lint audit bench bench-inference bench-limit bench-soak bench-quality bench-scale chaos k8s-check check-loadtest promtool protos lock train-setup audit-setup compare-setup openvino-setup clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,7 +54,10 @@ bench: setup ## What serving costs over the limit, a quarter of an hour: OPTIONS
 	@$(BIN)/python -m services.benchmarks.speed $(OPTIONS)
 
 bench-limit: setup ## The limit by itself: the demo's photos by function call in one process.
-	@$(BIN)/python -m services.benchmarks.speed --limit $(OPTIONS)
+	@$(BIN)/python -m services.benchmarks.speed --only limit $(OPTIONS)
+
+bench-soak: setup ## A long run by itself, 40 minutes: OPTIONS='--knee 120' where the knee is known.
+	@$(BIN)/python -m services.benchmarks.speed --only soak --out build/bench-soak $(OPTIONS)
 
 bench-inference: setup openvino-setup ## What the models cost on the CPU and find: make bench-inference DATASET=a-dataset-folder.
 	@test -n '$(DATASET)' || { echo 'make bench-inference DATASET=...: a dataset folder with labelled photos'; exit 1; }
@@ -92,6 +95,8 @@ openvino-setup: .venv-openvino/.stamp ## Install ONNX Runtime with OpenVINO, to 
 clean: ## Remove what was built and installed.
 	rm -rf build .venv .venv-audit .venv-triton .venv-train .venv-compare .venv-openvino
 
+# Compiled once, on all cores: where PYTHONDONTWRITEBYTECODE is set, as in many containers, each process would compile what
+# it imports at every start, and keep what that leaves in memory.
 $(SETUP): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
 		|| { echo "Aisle needs Python 3.11 or 3.12, not $$($(PYTHON) --version 2>&1): make PYTHON=python3.11 ..."; exit 1; }
@@ -101,6 +106,7 @@ $(SETUP): constraints.txt pyproject.toml
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-compile --no-deps --require-hashes -r constraints.txt
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-compile --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q -j 0 .venv/lib
 	@touch $@
 
 $(TRITON): $(SETUP) services/models/triton-requirements.txt

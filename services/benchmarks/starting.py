@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.cli.child import Child
-from services.cli.processes import ProcessSpec
+from services.cli.supervising.child import Child
+from services.cli.supervising.processes import ProcessSpec
 from services.common.errors import Internal
 
 _GRACE_SECONDS = 20.0

@@ -168,7 +168,7 @@ def warm_up_times(arrivals: Arrivals, seconds: float, seed: int, recorded: Seque
     """Return times before the start, negative, at the rate with which the schedule begins: they count for nothing."""
     pieces = pieces_of(arrivals)
     rate = pieces[0].start if pieces else len(recorded) / max(1.0, duration_seconds(arrivals, recorded))
-    return _inverted((Piece(seconds, rate, rate),), _unit_poisson(rate * seconds, seed)) - seconds
+    return _unit_poisson(rate * seconds, seed) / rate - seconds
 
 
 def recorded_times(text: str, where: str) -> tuple[float, ...]:

@@ -8,11 +8,11 @@ so the interval is stretched as Student's t is against the normal distribution. 
 for the seconds of two runs are no pairs.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isqrt
 from statistics import NormalDist
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,11 +93,33 @@ def remarks(first: Report, second: Report) -> list[str]:
         if not report.valid
     ]
     same: Mapping[str, Callable[[Report], object]] = {
-        "they were sent other photos, rates or searches": lambda report: {**report.scenario, "seed": 0},
-        "they ran on other machines": lambda report: (report.machine.cpu, report.machine.cores),
+        "they ran on other machines": lambda report: f"{report.machine.cpu} with {report.machine.cores} cores",
         "they searched other snapshots": lambda report: report.server.snapshot_id,
     }
-    return told + [words for words, of in same.items() if of(first) != of(second)]
+    told += [f"{words}: {of(first)}, and {of(second)}" for words, of in same.items() if of(first) != of(second)]
+    sent = _sent_otherwise(first.scenario, second.scenario)
+    return [*told, f"what was sent differs: {'; '.join(sent)}"] if sent else told
+
+
+def _sent_otherwise(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    """Return each key of two scenarios that differs, with both values; name and seed make no difference."""
+    one, two = (dict(_leaves({**each, "name": "", "seed": 0}, "")) for each in (first, second))
+    return [
+        f"{key} {one.get(key, 'missing')}, and {two.get(key, 'missing')}"
+        for key in {**one, **two}
+        if one.get(key) != two.get(key)
+    ]
+
+
+def _leaves(value: Any, path: str) -> Iterable[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            yield from _leaves(below, f"{path}.{key}" if path else key)
+    elif isinstance(value, list | tuple):
+        for place, below in enumerate(value, 1):
+            yield from _leaves(below, f"{path}[{place}]")
+    else:
+        yield path, value
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from services.loadtest.schema import Usage
-from services.loadtest.usage import Use
+from services.loadtest.schema import Others, Usage
+from services.loadtest.usage import MachineTime, Use
 
 _MB = 1e6
 
@@ -18,12 +18,14 @@ class Sample:
         at: seconds from the start.
         server, senders: by name; without those that have ended.
         own: processor seconds of the process that plans, listens and shows progress.
+        machine: what the whole machine had used; None where no kernel tells.
     """
 
     at: float
     server: Mapping[str, Use]
     senders: Mapping[str, Use]
     own: float
+    machine: MachineTime | None = None
 
     @property
     def server_seconds(self) -> float:
@@ -47,12 +49,8 @@ def cores(samples: Sequence[Sample], seconds_of: Callable[[Sample], float]) -> f
 
 
 def by_second(samples: Sequence[Sample], seconds_of: Callable[[Sample], float]) -> dict[int, float]:
-    """Return the cores that were used in each second that was seen."""
-    return {
-        round(before.at): max(0.0, seconds_of(after) - seconds_of(before)) / (after.at - before.at)
-        for before, after in _pairs(samples)
-        if after.at > before.at
-    }
+    """Return the cores that were used in each second; one that nobody looked into has the mean of those around it."""
+    return _spread(samples, lambda before, after: seconds_of(after) - seconds_of(before))
 
 
 def busiest_sender(samples: Sequence[Sample]) -> float:
@@ -76,9 +74,54 @@ def usages(samples: Sequence[Sample], pids: Mapping[str, int]) -> list[Usage]:
                     memory_mb_start=memory[0],
                     memory_mb_max=max(memory),
                     memory_mb_end=memory[-1],
+                    memory_mb=tuple(memory),
                 )
             )
     return told
+
+
+def others(samples: Sequence[Sample]) -> Others | None:
+    """Return what programs besides the server and the load generator used; None where one of the three is not known."""
+    pairs = list(_pairs(_whole(samples)))
+    total = sum(_grown(before, after, lambda machine: machine.total) for before, after in pairs)
+    if not total:
+        return None
+    # Second by second the kernel's two accounts differ by a few ticks either way, which must not add up.
+    used = max(0.0, sum(_by_others(before, after) for before, after in pairs))
+    return Others(cores=used / sum(after.at - before.at for before, after in pairs), machine_share=used / total)
+
+
+def others_by_second(samples: Sequence[Sample]) -> dict[int, float]:
+    """Return the cores that others used in each second; nothing where that is not known."""
+    return _spread(_whole(samples), _by_others)
+
+
+def _whole(samples: Iterable[Sample]) -> list[Sample]:
+    return [sample for sample in samples if sample.machine is not None and sample.server]
+
+
+def _by_others(before: Sample, after: Sample) -> float:
+    """Return the processor seconds that nobody known used: a process that has ended takes nobody's time with it."""
+    known = after.own - before.own
+    for earlier, later in ((before.server, after.server), (before.senders, after.senders)):
+        known += sum(later[name].cpu_seconds - earlier[name].cpu_seconds for name in earlier.keys() & later.keys())
+    return _grown(before, after, lambda machine: machine.taken) - known
+
+
+def _grown(before: Sample, after: Sample, seconds_of: Callable[[MachineTime], float]) -> float:
+    assert before.machine is not None
+    assert after.machine is not None
+    return seconds_of(after.machine) - seconds_of(before.machine)
+
+
+def _spread(samples: Sequence[Sample], used: Callable[[Sample, Sample], float]) -> dict[int, float]:
+    """Return the cores of each second, of the processor seconds that were used between two looks."""
+    return {
+        second: max(0.0, used(before, after)) / (after.at - before.at)
+        for before, after in _pairs(samples)
+        if after.at > before.at
+        for second in range(round(before.at), max(round(after.at), round(before.at) + 1))
+    }
 
 
 def _of_server(name: str) -> Callable[[Sample], float]:

@@ -51,14 +51,14 @@ class Display:
             at: seconds since its start; negative in the warm-up.
             known: what came back so far.
         """
-        cells = progress(what, at, known)
         if self._live is not None:
+            cells = progress(what, at, known)
             grid = Table.grid(padding=(0, 2))
             grid.add_row(*(f"[dim]{name}[/] {value}" if name else f"[bold]{value}[/]" for name, value in cells))
             self._live.update(grid, refresh=True)
         elif time.monotonic() - self._said >= _LINE_EVERY_SECONDS:
             self._said = time.monotonic()
-            self._console.print(", ".join(f"{name} {value}".strip() for name, value in cells), markup=False)
+            self._console.print(line(what, at, known), markup=False)
 
 
 def progress(what: str, at: float, known: Measured) -> list[tuple[str, str]]:
@@ -78,6 +78,11 @@ def progress(what: str, at: float, known: Measured) -> list[tuple[str, str]]:
         *((outcome.value, f"{totals[outcome]:,}") for outcome in Outcome if totals[outcome] or outcome is Outcome.OK),
         ("left", f"{left:.0f} s") if left > 0 else ("", "waiting for the last answers"),
     ]
+
+
+def line(what: str, at: float, known: Measured) -> str:
+    """Return the same in one line."""
+    return ", ".join(f"{name} {value}".strip() for name, value in progress(what, at, known))
 
 
 def _rate(recent: Tally, known: Measured, latest: int) -> float:

@@ -19,7 +19,7 @@ from services.loadtest.photos import Source
 from services.loadtest.plan import make_plan
 from services.loadtest.scenario import Scenario
 from services.loadtest.target import Target
-from services.loadtest.usage import use_of
+from services.loadtest.usage import machine_time, use_of
 
 _HEAD_START_SECONDS = 0.2
 """Between telling the senders the start and the first photo: they must have read it by then."""
@@ -94,13 +94,16 @@ class Bench:
         while True:
             at = time.monotonic() - start
             if -1.0 < at <= measured.seconds + 0.5:
-                used = await asyncio.to_thread(use_of, {**self.server_pids, **senders})
+                used, machine = await asyncio.to_thread(
+                    lambda: (use_of({**self.server_pids, **senders}), machine_time())
+                )
                 measured.samples.append(
                     Sample(
                         at,
                         {name: used[name] for name in self.server_pids if name in used},
                         {name: used[name] for name in senders if name in used},
                         time.process_time(),
+                        machine,
                     )
                 )
             watch(at, measured)

@@ -11,14 +11,30 @@ from services.loadtest.charts.axes import FLOOR, HEIGHT, LEFT, TOP
 from services.loadtest.charts.stages import ROW_HEIGHT
 from services.loadtest.histogram import Histogram
 from services.loadtest.schema import Report
-from services.loadtest.words import FIGURE_WORDS, OUTCOME_WORDS, QUANTILE_WORDS, STAGE_WORDS, headline, number, time
+from services.loadtest.words import (
+    MISSING_WORDS,
+    OUTCOME_WORDS,
+    QUANTILE_WORDS,
+    RUNG_WORDS,
+    STAGE_WORDS,
+    amount,
+    degraded,
+    figure,
+    headline,
+    mean_rate,
+    number,
+    time,
+)
 
 
 def render(report: Report) -> str:
     """Return the page."""
     return _template().render(
         report=report,
+        amount=amount,
         headline=headline(report),
+        degraded=degraded(report),
+        mean_rate=mean_rate(report),
         latency=charts.latency_chart(report.seconds),
         outcomes=charts.outcome_chart(report.seconds),
         cores=charts.cores_chart(report.seconds),
@@ -34,9 +50,10 @@ def render(report: Report) -> str:
             "right": WIDTH - MARGIN,
             "row": ROW_HEIGHT,
         },
-        figure_words=FIGURE_WORDS,
+        missing_words=MISSING_WORDS,
         outcome_words=OUTCOME_WORDS,
         quantile_words=QUANTILE_WORDS,
+        rung_words=RUNG_WORDS,
         stage_words=STAGE_WORDS,
     )
 
@@ -44,5 +61,5 @@ def render(report: Report) -> str:
 @cache
 def _template() -> Template:
     environment = templates("services.loadtest")
-    environment.filters |= {"number": number, "time": time}
+    environment.filters |= {"figure": figure, "number": number, "time": time}
     return environment.get_template("loadtest.html.j2")

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.evaluation.schema import Machine
 from services.loadtest import statistics
-from services.loadtest.consumption import Sample, busiest_sender, by_second, cores, usages
+from services.loadtest.consumption import Sample, busiest_sender, by_second, cores, others, others_by_second, usages
 from services.loadtest.measured import Measured
 from services.loadtest.schema import Client, Knee, KneeStep, Report, Second, Server, SloBound
 from services.loadtest.slo import Slo, kept
@@ -84,6 +84,7 @@ def make_report(
         knee=knee,
         server=_server(measured, total, setting),
         client=_client(measured.samples, total, setting),
+        others=others(measured.samples),
         machine=setting.machine,
         photos=setting.photos,
         scenario=dict(setting.scenario),
@@ -100,6 +101,7 @@ def self_doubts(measured: Measured, total: Tally, setting: Setting) -> list[str]
     """Return why the load generator does not vouch for a measurement; nothing when it does."""
     quantiles = [bound.quantile for bound in setting.slo if bound.quantile is not None]
     client = _client(measured.samples, total, setting)
+    disturbance = others(measured.samples)
     seen = Instrument(
         answers=total.answers,
         offered=measured.offered,
@@ -110,6 +112,7 @@ def self_doubts(measured: Measured, total: Tally, setting: Setting) -> list[str]
         busiest_sender=client.busiest_sender_cores,
         own_share=client.machine_share,
         gave_up=measured.ending.gave_up,
+        others_share=None if disturbance is None else disturbance.machine_share,
     )
     return doubts(seen, quantiles or [_USUALLY_NEEDED])
 
@@ -128,6 +131,7 @@ def knee_step(rate: float, measured: Measured, setting: Setting) -> KneeStep:
         seconds=measured.seconds,
         kept=kept(setting.slo, total),
         p99_ms=total.latency.quantile_ms(0.99) if total.answers else None,
+        slo=tuple(bounds(setting.slo, total)),
         goodput_rps=total.in_time / max(measured.seconds, 1e-9),
         outcomes=statistics.outcomes(total),
         invalid_reason="; ".join(reasons) or None,
@@ -151,6 +155,7 @@ def bounds(slo: Slo, total: Tally) -> list[SloBound]:
 def _over_time(measured: Measured) -> list[Second]:
     server = by_second(measured.samples, lambda sample: sample.server_seconds)
     client = by_second(measured.samples, lambda sample: sample.client_seconds)
+    besides = others_by_second(measured.samples)
     has_server = any(sample.server for sample in measured.samples)
     told = measured.by_second()
     return [
@@ -158,8 +163,7 @@ def _over_time(measured: Measured) -> list[Second]:
             at,
             told.get(at, Tally()),
             measured.plan.counted(min(at + 1, measured.seconds)) - measured.plan.counted(at),
-            server.get(at) if has_server else None,
-            client.get(at),
+            statistics.CoresInUse(server.get(at) if has_server else None, client.get(at), besides.get(at)),
         )
         for at in range(int(-(-measured.seconds // 1)))
     ]

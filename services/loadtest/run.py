@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from services.client.types import Catalog, Policy
 from services.common.cores import available_cores
@@ -31,7 +32,7 @@ _KNEE_SECONDS = 10.0
 _OVERLOAD_FACTOR, _CALM_FACTOR = 2.0, 0.5
 _OVERLOAD_SECONDS = 10
 _CALM_PARTS = 2  # each as long as the overload
-_TRIES = 2  # of a rate: a machine that was busy for a moment is not the client's limit
+_TRIES = 2  # of a rate: a machine that was busy for a moment is nobody's limit
 _PAUSE_SECONDS = 2.0  # between two rates, for what still waits somewhere to end
 
 Watch = Callable[[str, float, Measured], None]
@@ -86,16 +87,20 @@ class LoadTest:
             search.tell(is_kept=step.kept)
             if step.kept:
                 best = measured
-                if step.invalid_reason:  # the client's limit, not the server's: more would prove nothing
+                if step.invalid_reason:  # not the server's limit: more would prove nothing
                     break
         knee = await self._knee(search, steps, watch)
-        return make_report(best or measured, self.setting, knee=knee, doubts_of_knee=knee_doubts(search, steps))
+        shown = best or measured
+        shown.interrupted = self.bench.stop.is_set()  # whichever step it was that did not end
+        return make_report(shown, self.setting, knee=knee, doubts_of_knee=knee_doubts(search, steps))
 
     async def _knee(self, search: KneeSearch, steps: list[KneeStep], watch: Watch) -> Knee:
         overload, recovered = None, None
         if search.kept is not None and search.done and not self.bench.stop.is_set():
-            overload = _OVERLOAD_FACTOR * search.kept
             recovered = await self._recovery(search.kept, watch)
+            overload = _OVERLOAD_FACTOR * search.kept
+        if self.bench.stop.is_set():  # what was not watched to its end is neither seen nor missing
+            overload, recovered = None, None
         return Knee(
             rate=search.kept,
             missed_rate=search.missed,
@@ -129,9 +134,7 @@ def knee_doubts(search: KneeSearch, steps: list[KneeStep]) -> list[str]:
         return ["the search ended before the knee was known well enough"]
     missed = next(step for step in reversed(steps) if step.rate == search.missed)
     if missed.invalid_reason:
-        return [
-            f"at {missed.rate:.4g} a second the client itself may have missed the objective: {missed.invalid_reason}"
-        ]
+        return [f"at {missed.rate:.4g} a second the miss may not be the server's: {missed.invalid_reason}"]
     return []
 
 
@@ -144,7 +147,7 @@ async def prepare(settings: LoadtestSettings, command: str, stop: asyncio.Event)
         stop: set to end the test before its time.
 
     Raises:
-        SettingsInvalid: a setting or the scenario can't be; the message names it.
+        SettingsInvalid: a setting or the scenario can't be, or the report could not be written; the message names it.
         CatalogueInvalid, ImageUnreadable, ImageTooLarge: the photos can't be sent.
         Unavailable, FailedPrecondition: the gateway can't be reached, or is none.
         PolicyUnavailable: the snapshot lacks what a policy of the mix needs.
@@ -158,6 +161,7 @@ async def prepare(settings: LoadtestSettings, command: str, stop: asyncio.Event)
         bench.schedule(scenario.arrivals)  # too much to hold is better refused now
     catalog = await probe(target)
     _refuse_what_cannot_be(scenario, catalog)
+    _refuse_unwritable(settings.out)
     setting = Setting(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
@@ -181,6 +185,16 @@ def write_report(report: Report, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     write_in_one_step(out / REPORT_JSON, report.to_json())
     write_in_one_step(out / REPORT_HTML, render(report))
+
+
+def _refuse_unwritable(out: Path) -> None:
+    """Try to write into the report's folder now, and not when everything has been measured."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise SettingsInvalid(f"{out}: {error.strerror}; the report needs another folder: --out", field="out") from None
 
 
 def _first_rate(scenario: Scenario) -> float:

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from services.client.types import Criticality, Policy, SearchOptions
 from services.common.errors import SettingsInvalid
 from services.common.settings import Settings
+from services.common.yaml_documents import only_document
 from services.loadtest.arrivals import Arrivals
 
 _MOST_PHOTO_KB = 20_000
@@ -112,12 +112,7 @@ def read_scenario(text: str, where: str) -> Scenario:
     Raises:
         SettingsInvalid: it is no YAML, lacks something, or has a key or value that nobody knows; the message names it.
     """
-    try:
-        fields = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        place = where if line is None else f"{where}, line {line + 1}"
-        raise SettingsInvalid(f"{place}: not YAML: {getattr(error, 'problem', None) or error}") from None
+    fields = only_document(text.encode(), where)
     if not isinstance(fields, Mapping):
         raise SettingsInvalid(f"{where}: a scenario is keys and values, see docs/loadtest.md")
     return checked(Scenario, fields, where)

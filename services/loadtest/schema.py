@@ -5,6 +5,8 @@ docs/reports.md explains it to readers of the file; a change that breaks them ra
 
 from typing import Any, Final, Literal
 
+from pydantic import Field
+
 from services.evaluation.schema import Machine
 from services.evaluation.schema.base import Frozen
 
@@ -49,6 +51,8 @@ class Figures(Frozen):
     """By reason, most frequent first."""
     rungs: dict[str, int]
     """Answers by how far the service had degraded."""
+    missing_shards: dict[str, int] = Field(default_factory=dict)
+    """Shards that partial answers lack, by what became of them."""
     goodput_rps: float
     """Full answers within the deadline, a second."""
     goodput_share: float
@@ -101,6 +105,8 @@ class Second(Frozen):
     """Processor time of the server's processes a second; None when they are not known."""
     client_cores: float | None
     """The load generator's own."""
+    others_cores: float | None = None
+    """What neither of them used; None when the server's processes are not known."""
     latency_histogram: str
     """HdrHistogram V2, in microseconds."""
 
@@ -116,6 +122,8 @@ class Usage(Frozen):
     memory_mb_start: float
     memory_mb_max: float
     memory_mb_end: float
+    memory_mb: tuple[float, ...] = ()
+    """Second by second, as far as it was seen."""
 
 
 class Client(Frozen):
@@ -131,6 +139,15 @@ class Client(Frozen):
     """Of all processes of the load generator."""
     machine_share: float
     """The same as a share of this machine's cores."""
+
+
+class Others(Frozen):
+    """What used the server's machine besides server and load generator, steal by its hypervisor included."""
+
+    cores: float
+    """Processor time over the run's time."""
+    machine_share: float
+    """The same as a share of all cores of the machine."""
 
 
 class SloBound(Frozen):
@@ -154,6 +171,8 @@ class KneeStep(Frozen):
     kept: bool
     """Whether the objective was."""
     p99_ms: float | None
+    slo: tuple[SloBound, ...] = ()
+    """The objective's bounds at this rate."""
     goodput_rps: float
     outcomes: Outcomes
     invalid_reason: str | None
@@ -224,6 +243,8 @@ class Report(Figures):
     """Of `--find-knee`."""
     server: Server
     client: Client
+    others: Others | None = None
+    """None when the server's processes are not known: on another machine, say."""
     machine: Machine
     photos: str
     """Where the photos came from, how many, and their mean size."""

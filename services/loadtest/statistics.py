@@ -1,10 +1,20 @@
 """From tallies to the figures of a report. Pure."""
 
+from typing import NamedTuple
+
 from services.loadtest.histogram import Histogram
 from services.loadtest.schema import Figures, KindFigures, Latency, Outcomes, Second, StageTime
 from services.loadtest.slo import QUANTILES
 from services.loadtest.tally import RECALL_AT, Outcome, Tally
 from services.loadtest.verdict import enough
+
+
+class CoresInUse(NamedTuple):
+    """Who used how many cores in a second; None for what is not known."""
+
+    server: float | None
+    client: float | None
+    others: float | None
 
 
 def latency(histogram: Histogram) -> Latency | None:
@@ -38,6 +48,7 @@ def figures(tally: Tally, seconds: float) -> Figures:
         codes=dict(tally.codes.most_common()),
         error_reasons=dict(tally.reasons.most_common()),
         rungs=dict(tally.rungs.most_common()),
+        missing_shards=dict(tally.missing_shards.most_common()),
         goodput_rps=tally.in_time / seconds,
         goodput_share=tally.in_time / max(1, tally.photos),
         coverage=tally.coverage / answers if answers else None,
@@ -66,7 +77,7 @@ def stages(tally: Tally) -> dict[str, StageTime]:
     }
 
 
-def second(at: int, tally: Tally, offered: int, server_cores: float | None, client_cores: float | None) -> Second:
+def second(at: int, tally: Tally, offered: int, used: CoresInUse) -> Second:
     """Return one second's figures; its quantiles are of few answers, and only show where something happened."""
     times = tally.latency
     return Second(
@@ -81,7 +92,8 @@ def second(at: int, tally: Tally, offered: int, server_cores: float | None, clie
         coverage=tally.coverage,
         recall_queries=tally.judged[1],
         recall_at_1=tally.recall.get(1, 0.0),
-        server_cores=server_cores,
-        client_cores=client_cores,
+        server_cores=used.server,
+        client_cores=used.client,
+        others_cores=used.others,
         latency_histogram=times.encode(),
     )

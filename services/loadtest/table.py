@@ -10,7 +10,7 @@ from rich.text import Text
 from services.evaluation.words import count, percent
 from services.loadtest.comparison import Difference
 from services.loadtest.schema import Report
-from services.loadtest.words import OUTCOME_WORDS, headline, number, time, verdict
+from services.loadtest.words import OUTCOME_WORDS, amount, degraded, figure, headline, interval, time, verdict
 
 
 def table(report: Report) -> RenderableType:
@@ -18,6 +18,8 @@ def table(report: Report) -> RenderableType:
     parts: list[RenderableType] = [Text(headline(report), style="bold")]
     if not report.valid:
         parts.append(Text(f"Not to be believed: {report.invalid_reason}.", style="bold red"))
+    if words := degraded(report):
+        parts.append(Text(words, style="yellow"))
     if report.latency_ms is not None:
         latency = report.latency_ms
         quantiles = {"p50": latency.p50, "p90": latency.p90, "p95": latency.p95, "p99": latency.p99}
@@ -30,7 +32,8 @@ def table(report: Report) -> RenderableType:
     for bound in report.slo:
         style, words = ("green", "kept") if bound.kept else ("red", "missed")
         way = "at least" if bound.at_least else "at most"
-        parts.append(Text(f"{words}: {bound.name} {way} {bound.limit:g}, measured {number(bound.value)}", style=style))
+        limit, value = amount(bound.name, bound.limit), amount(bound.name, bound.value)
+        parts.append(Text(f"{words}: {figure(bound.name)} {way} {limit}, measured {value}", style=style))
     reasons = ", ".join(f"{reason} {count(number_)}" for reason, number_ in report.error_reasons.items())
     if reasons:
         parts.append(Text(f"of {count(photos)} photos without an answer: {reasons}", style="yellow"))
@@ -44,8 +47,9 @@ def comparison_table(differences: Sequence[Difference], remarks: Sequence[str]) 
         grid.add_column(heading, justify="left" if heading in {"figure", ""} else "right", no_wrap=True)
     for each in differences:
         style = ("green" if each.is_better else "red") if each.is_real else "dim"
-        interval = f"{each.low:+.3g} to {each.high:+.3g}"
-        grid.add_row(each.name, number(each.first), number(each.second), interval, Text(verdict(each), style=style))
+        values = amount(each.name, each.first), amount(each.name, each.second)
+        difference = interval(each.name, each.low, each.high)
+        grid.add_row(figure(each.name), *values, difference, Text(verdict(each), style=style))
     return Group(grid, *(Text(remark, style="yellow") for remark in remarks))
 
 

@@ -32,6 +32,7 @@ class Reply:
         code: name of the gRPC status code.
         reason: the error's reason; empty for an answer.
         rung: how far the service had degraded; empty for an error.
+        missing_shards: of a partial answer, by what became of them.
         coverage: the share of the probability mass that answered; 0 for an error.
         stages_seconds: the gateway's time per stage.
         recall: recall at each of `RECALL_AT` that the answer is long enough for; nothing without labels.
@@ -43,6 +44,7 @@ class Reply:
     code: str
     reason: str = ""
     rung: str = ""
+    missing_shards: Mapping[str, int] = field(default_factory=dict)
     coverage: float = 0.0
     stages_seconds: Mapping[str, float] = field(default_factory=dict)
     recall: Mapping[int, float] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class Tally:
 
     Attributes:
         outcomes, codes, reasons, rungs: photos by each.
+        missing_shards: of the partial answers, by what became of them.
         in_time: full answers within their deadlines.
         coverage: sum over the answers.
         judged, recall: by number of first hits: answers with labels, and the sum of their recalls.
@@ -67,6 +70,7 @@ class Tally:
     codes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     rungs: Counter[str] = field(default_factory=Counter)
+    missing_shards: Counter[str] = field(default_factory=Counter)
     in_time: int = 0
     coverage: float = 0.0
     judged: Counter[int] = field(default_factory=Counter)
@@ -101,6 +105,7 @@ class Tally:
             self.failure.record(reply.seconds)
             return
         self.rungs[reply.rung] += 1
+        self.missing_shards.update(reply.missing_shards)
         self.coverage += reply.coverage
         self.latency.record(reply.seconds)
         for stage, seconds in reply.stages_seconds.items():
@@ -141,6 +146,7 @@ class Tally:
             codes=Counter(fields["codes"]),
             reasons=Counter(fields["reasons"]),
             rungs=Counter(fields["rungs"]),
+            missing_shards=Counter(fields["missing_shards"]),
             in_time=fields["in_time"],
             coverage=fields["coverage"],
             judged=Counter({int(first): count for first, count in fields["judged"].items()}),
@@ -158,5 +164,5 @@ def merged(tallies: Iterable[Tally]) -> Tally:
     return total
 
 
-_COUNTERS: Final = ("outcomes", "codes", "reasons", "rungs", "judged")
+_COUNTERS: Final = ("outcomes", "codes", "reasons", "rungs", "missing_shards", "judged")
 _HISTOGRAMS: Final = ("latency", "failure", "lag")

@@ -7,12 +7,13 @@ import grpc.aio
 from aisle.search.v1 import search_pb2, search_pb2_grpc
 
 from services.client.conversion import from_catalog_pages
+from services.client.targets import checked_target, unreached
 from services.client.types import Catalog
 from services.common.channels import channel_options
 from services.common.errors import AisleError, FailedPrecondition, Unavailable
 from services.common.security.credentials import Credentials
 from services.common.security.dialling import Dialler
-from services.common.status import failure_of, from_failure
+from services.common.status import failure_of, from_failure, received
 
 # No retries: a photo that was sent twice would be counted once, and what it cost the server would be lost.
 _SERVICE_CONFIG: dict[str, object] = {"loadBalancingConfig": [{"round_robin": {}}]}
@@ -31,7 +32,7 @@ def channel_to(target: Target) -> grpc.aio.Channel:
     """Return a channel; make it in the event loop that uses it.
 
     Raises:
-        SettingsInvalid: a file of the target can't be read.
+        SettingsInvalid: a file of the target can't be read, or its token would leave this machine in clear.
     """
     return Dialler(target).open(target.address, channel_options(_SERVICE_CONFIG))
 
@@ -48,8 +49,11 @@ async def probe(target: Target, timeout_seconds: float = _PROBE_SECONDS) -> Cata
     Raises:
         Unavailable: nobody answers there, or not yet.
         FailedPrecondition: somebody answers who is no gateway of ours, or does not let us in.
+        Internal: the answer is no message.
+        InvalidArgument: the target has no port.
         SettingsInvalid: a file of the target can't be read.
     """
+    checked_target(target.address)
     channel = channel_to(target)
     try:
         stub: Any = search_pb2_grpc.SearchServiceStub(channel)
@@ -59,7 +63,7 @@ async def probe(target: Target, timeout_seconds: float = _PROBE_SECONDS) -> Cata
         raise _explained(error, target) from None
     finally:
         await channel.close(grace=None)
-    return from_catalog_pages([page])
+    return from_catalog_pages([received(page, target.address)])
 
 
 def _explained(error: grpc.aio.AioRpcError, target: Target) -> AisleError:
@@ -67,6 +71,9 @@ def _explained(error: grpc.aio.AioRpcError, target: Target) -> AisleError:
     failure = failure_of(error)
     if failure.reason:
         return from_failure(failure)  # one of ours, which knows best
+    no_connection = unreached(failure.message, target.address, is_secure=target.is_secure)
+    if no_connection is not None:
+        return no_connection
     tls = "by TLS" if target.is_secure else "without TLS"
     where = f"{target.address} ({tls})"
     match error.code():
@@ -80,8 +87,6 @@ def _explained(error: grpc.aio.AioRpcError, target: Target) -> AisleError:
             )
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return Unavailable(f"{where} does not answer within {_PROBE_SECONDS:g} s", field="target")
-        case grpc.StatusCode.UNAVAILABLE if "refused" in failure.message or "DNS" in failure.message:
-            return Unavailable(f"nobody serves at {where}: start it, or name another with --target", field="target")
         case _:
             return FailedPrecondition(
                 f"{where} does not speak as a gateway does; another protocol, or TLS on one side only? "

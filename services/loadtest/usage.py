@@ -1,4 +1,4 @@
-"""What processes of this machine use, their children included: processor time and memory, as the kernel tells."""
+"""What processes of this machine use, their children included, and the whole machine: as the kernel tells."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -10,6 +10,9 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 # Fields of /proc/<pid>/stat behind the name, which may itself hold spaces and brackets.
 _PARENT, _USER, _SYSTEM, _USER_OF_DEAD, _SYSTEM_OF_DEAD, _RESIDENT = 1, 11, 12, 13, 14, 21
+# Fields of the first line of /proc/stat behind its name: user, nice, system and stolen time is somebody's. The guests'
+# behind them is in user's already.
+_TAKEN, _ALL = (0, 1, 2, 7), slice(0, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,33 @@ class Use:
 
     cpu_seconds: float
     memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class MachineTime:
+    """Processor time of all cores together, seconds since the machine started.
+
+    Attributes:
+        taken: by programs, and by other machines on the same hardware (steal); interrupts are nobody's.
+        total: that there was, idle time included.
+    """
+
+    taken: float
+    total: float
+
+
+def machine_time(proc: Path = Path("/proc")) -> MachineTime | None:
+    """Return what the whole machine has used; None where no kernel tells.
+
+    Args:
+        proc: where the kernel tells.
+    """
+    try:
+        with (proc / "stat").open(encoding="ascii") as lines:
+            ticks = [int(word) for word in next(lines).split()[1:]]
+    except (OSError, StopIteration):
+        return None
+    return MachineTime(sum(ticks[place] for place in _TAKEN) / _TICKS, sum(ticks[_ALL]) / _TICKS)
 
 
 def use_of(pids: Mapping[str, int], proc: Path = Path("/proc")) -> dict[str, Use]:

@@ -1,4 +1,4 @@
-"""Whether a run can be believed: a load generator that was late, busy or brief says so itself. Pure."""
+"""Whether a run can be believed: a load generator that was late, busy, brief or not alone says so itself. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ larger counts."""
 _LEAST_ACHIEVED: Final = 0.98
 _MOST_SENDER_SHARE: Final = 0.9
 _MOST_MACHINE_SHARE: Final = 0.8
+_MOST_OTHERS_SHARE: Final = 0.25
+"""Of the machine: an idle one uses a hundredth, one that is lent out some more. What others take, the knee lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Instrument:
         busiest_sender: processor time of the busiest sender over the run's time; 1 is a whole core.
         own_share: processor time of all its processes over what the cores had to give.
         gave_up: why sending ended early; empty when it did not.
+        others_share: of the server's machine that other programs used; None where that is not known.
     """
 
     answers: int
@@ -41,6 +44,7 @@ class Instrument:
     busiest_sender: float
     own_share: float
     gave_up: str = ""
+    others_share: float | None = None
 
 
 def doubts(seen: Instrument, needed: Iterable[float]) -> list[str]:
@@ -50,7 +54,7 @@ def doubts(seen: Instrument, needed: Iterable[float]) -> list[str]:
         seen: what the load generator knows of itself.
         needed: the quantiles of latency that the run is about.
     """
-    return [*_unsent(seen), *_late(seen), *_busy(seen), *_brief(seen, needed)]
+    return [*_unsent(seen), *_late(seen), *_busy(seen), *_disturbed(seen), *_brief(seen, needed)]
 
 
 def enough(answers: int, quantile: float) -> bool:
@@ -90,6 +94,14 @@ def _busy(seen: Instrument) -> Iterable[str]:
         yield f"a sender was busy for {seen.busiest_sender:.0%} of the time: give it more senders"
     if seen.own_share > _MOST_MACHINE_SHARE:
         yield f"the client used {seen.own_share:.0%} of this machine's cores: run it on another one, or ask for less"
+
+
+def _disturbed(seen: Instrument) -> Iterable[str]:
+    if seen.others_share is not None and seen.others_share > _MOST_OTHERS_SHARE:
+        yield (
+            f"other programs used {seen.others_share:.0%} of the machine's cores: end them and test again, "
+            "or name them with --server-pid where they are the server's"
+        )
 
 
 def _brief(seen: Instrument, needed: Iterable[float]) -> Iterable[str]:

@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 
 from services.benchmarks.scale.photos import ServedModels, served_models
+from services.benchmarks.speed.answering import Answering
 from services.benchmarks.speed.ceiling import BeforeStubs, gateway_before_stubs, usual_photos
 from services.benchmarks.speed.limit import Limit
 from services.benchmarks.speed.ratios import ratio_of
+from services.benchmarks.speed.straight import Straight
 from services.benchmarks.starting import Started
 from services.common.errors import Internal
 from services.loadtest.synthetic import synthetic_jpeg
 from services.models.process import TritonProcess
 from services.photo.intake import read_photo
 from services.snapshot.manifest import EmbedderEntry
+from tests.support.cluster import photo, publish
 from tests.support.snapshots import publish_snapshot
 
 MODELS = Path(__file__).parents[2] / "model_repository"
@@ -78,11 +81,26 @@ async def test_a_photo_costs_no_multiple_of_the_limit(
     images, served_ms, limit_ms = usual_photos(), [], []
     behind = Started(triton.pid, triton.command.target, ready_seconds=0.0)
     async with gateway_before_stubs(tmp_path / "run", MODELS, root, behind) as served:
-        with Limit(models, root) as limit:
+        with Limit(models, Answering(models, root)) as limit:
             for _ in range(TURNS):
                 limit_ms.append((await asyncio.to_thread(limit.at_full_use, images)).cpu_ms)
                 served_ms.append(sum((await served.cost(images, in_flight=2, seconds=0.7)).cpu_ms.values()))
     assert 1.0 < ratio_of(served_ms, limit_ms).value < MOST_OF_LIMIT, f"{served_ms} to {limit_ms} ms"
+
+
+@pytest.mark.triton
+async def test_triton_called_straight_finds_what_the_limit_does(
+    tmp_path: Path, tiny_repository: Path, tiny_triton: TritonProcess
+) -> None:
+    """One photo at a time and several: else its figures would say nothing of the limit's."""
+    tiny, images = served_models(tiny_repository), [photo(seed) for seed in range(20)]
+    answering = Answering(tiny, publish(tmp_path).root)
+    async with Straight(tiny_triton.command.target, answering) as straight:
+        with Limit(tiny, answering) as limit:
+            expected = [[hit.product_id for hit in limit.answer(image)] for image in images]
+        assert [[hit.product_id for hit in await straight.answer(image)] for image in images] == expected
+        assert len(await straight.one_by_one(images)) == len(images)
+        assert await straight.at_full_use(images) > 0
 
 
 def _decoding_ms(models: ServedModels, images: Sequence[bytes]) -> float:
@@ -106,7 +124,7 @@ async def test_a_gateway_that_can_not_start_says_why(tmp_path: Path) -> None:
 
 async def test_another_runtime_than_triton_s_is_refused_in_a_line(tmp_path: Path) -> None:
     """Before anything is prepared, and without a stack trace."""
-    command = ("-m", "services.benchmarks.speed", "--limit", "--triton-environment", str(tmp_path))
+    command = ("-m", "services.benchmarks.speed", "--only", "limit", "--triton-environment", str(tmp_path))
     process = await asyncio.create_subprocess_exec(sys.executable, *command, stderr=asyncio.subprocess.PIPE)
     _, errors = await process.communicate()
     assert process.returncode == 1

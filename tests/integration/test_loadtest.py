@@ -1,7 +1,6 @@
 """The load test against a gateway in a process of its own: what it reads, what it says of itself, and bad input."""
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -9,9 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import grpc
 import numpy as np
@@ -24,84 +21,8 @@ from services.loadtest.config import LoadtestSettings
 from services.loadtest.run import prepare
 from services.loadtest.scenario import checked
 from services.loadtest.schema import Report
-from tests.support.stub_gateway import RunningStub, stub_gateway
-
-JUDGED = {ExitCode.OK, ExitCode.INVALID}
-"""A machine that is busy with other things makes a run invalid, and rightly so."""
-
-
-@dataclass
-class Command:
-    """A load test that runs.
-
-    Attributes:
-        process: it.
-        out: where its report will be.
-    """
-
-    process: asyncio.subprocess.Process
-    out: Path
-
-    async def ended(self) -> tuple[int, str]:
-        """Return its exit status, and what it wrote to stderr."""
-        _, errors = await self.process.communicate()
-        assert self.process.returncode is not None
-        return self.process.returncode, errors.decode()
-
-    def report(self) -> Report:
-        """Return its report."""
-        return Report.model_validate_json((self.out / "report.json").read_text())
-
-    async def senders(self) -> list[int]:
-        """Return the process ids of its senders, once they are there."""
-        while True:
-            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-            if children:
-                return [int(child) for child in children]
-            await asyncio.sleep(0.02)
-
-    async def sending(self) -> None:
-        """Return once it sends: its first line of progress says so."""
-        assert self.process.stderr is not None
-        assert await self.process.stderr.readline()
-
-
-@asynccontextmanager
-async def command(target: str, out: Path, *options: object, module: str = "services.cli") -> AsyncIterator[Command]:
-    """Start a load test with these options; whatever of it still runs is killed."""
-    words = ["loadtest"] if module == "services.cli" else []
-    words += ["--target", target, "--out", str(out), *map(str, options)]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        module,
-        *words,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield Command(process, out)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-async def outcome_of(
-    stub: RunningStub, out: Path, *options: object, module: str = "services.cli"
-) -> tuple[int, Report]:
-    """Run a load test to its end, and return its exit status and report."""
-    async with command(stub.target, out, *options, module=module) as running:
-        status, errors = await running.ended()
-        assert "Traceback" not in errors, errors
-        return status, running.report()
-
-
-def scenario(path: Path, **fields: Any) -> Path:
-    """Write a scenario with small made-up photos; JSON is YAML."""
-    quick = {"photos": {"synthetic_kb": 2}, "warm_up_seconds": 0.5, "mix": [{"deadline_ms": 10_000}]}
-    path.write_text(json.dumps({**quick, **fields}))
-    return path
+from tests.support.load_command import JUDGED, command, outcome_of, scenario
+from tests.support.stub_gateway import stub_gateway
 
 
 async def _stalled(tmp_path: Path, seconds: float, stall: float) -> Report:
@@ -233,24 +154,6 @@ async def test_refusals_are_told_from_errors(tmp_path: Path) -> None:
     assert report.error_reasons == {"OVERLOADED": report.outcomes.shed}
 
 
-async def test_ctrl_c_still_writes_the_report(tmp_path: Path) -> None:
-    """Of what was measured until then, with exit status 130."""
-    async with stub_gateway("--answer-ms", "5") as stub:
-        arrivals = {"kind": "ramp", "from_rate": 50, "to_rate": 60, "seconds": 600}
-        options = ("--scenario", scenario(tmp_path / "s.yaml", arrivals=arrivals))
-        async with command(stub.target, tmp_path / "out", *options) as running:
-            await running.sending()
-            await asyncio.sleep(2.0)
-            running.process.send_signal(signal.SIGINT)
-            status, errors = await running.ended()
-            report = running.report()
-    assert status == ExitCode.INTERRUPTED
-    assert "Traceback" not in errors
-    assert report.interrupted
-    assert 0.5 < report.duration_seconds < 20
-    assert report.outcomes.ok > 10
-
-
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """A certificate for "gateway", signed by itself, and its key."""
@@ -277,7 +180,7 @@ async def test_tls_and_a_token_open_the_door(
         status, report = await outcome_of(stub, tmp_path / "out", "--scenario", path)
         by_tls = {"target": stub.target, "tls_ca": signed, "tls_server_name": "gateway"}
         assert "does not let us in: no token that we know" in await refusal(**by_tls)
-        assert "does not speak as a gateway does" in await refusal(target=stub.target)
+        assert "it wants TLS" in await refusal(target=stub.target)
     assert status == ExitCode.INVALID  # 50 answers tell no p99
     assert report.outcomes.ok > 0
     assert "secret" not in report.to_json()
@@ -306,8 +209,9 @@ async def _another_protocol() -> AsyncIterator[str]:
 
 
 async def test_who_is_no_gateway_is_told_apart() -> None:
-    """A target that is down, one of another protocol, and a gRPC server that is not ours."""
+    """A target that is down or a name that is nobody's, one of another protocol, and a gRPC server that is not ours."""
     assert "nobody serves at 127.0.0.1:1 " in await refusal(target="127.0.0.1:1")
+    assert "nobody serves at gateway.invalid:1 " in await refusal(target="gateway.invalid:1")
     async with _another_protocol() as target:
         assert "another protocol" in await refusal(target=target)
     server = grpc.aio.server()
@@ -327,6 +231,15 @@ async def test_bad_input_gets_one_line(tmp_path: Path) -> None:
         assert status == ExitCode.UNUSABLE_INPUT
         assert len(errors.strip().splitlines()) == 1, errors
         assert "unknown key sead; did you mean seed?" in errors
+
+
+async def test_a_folder_that_can_t_take_the_report_is_refused_before_a_photo_is_sent(tmp_path: Path) -> None:
+    """Not after half an hour; a file in the folder's place is one of many ways."""
+    (tmp_path / "taken").touch()
+    async with stub_gateway() as stub:
+        assert "taken: File exists; the report needs another folder" in await refusal(
+            target=stub.target, out=tmp_path / "taken"
+        )
 
 
 @pytest.mark.slow

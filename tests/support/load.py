@@ -20,7 +20,7 @@ from services.loadtest.sender import Sender
 from services.loadtest.slo import parse_slo
 from services.loadtest.tally import Outcome, Reply, Tally
 from services.loadtest.target import Target
-from services.loadtest.usage import Use
+from services.loadtest.usage import MachineTime, Use
 from tests.support.virtual_time import VirtualLoop, run_virtually
 
 MACHINE = Machine(cpu="a processor", cores=2, memory_bytes=8_000_000_000, system="Linux", python="3.11", packages={})
@@ -64,9 +64,13 @@ def tally_of(replies: Iterable[Reply], lag_seconds: float = 0.0001) -> Tally:
 
 
 def measured_of(
-    by_second: Sequence[Sequence[Reply]], *, server_cores: float = 0.5, lag_seconds: float = 0.0001
+    by_second: Sequence[Sequence[Reply]],
+    *,
+    server_cores: float = 0.5,
+    others_cores: float = 0.02,
+    lag_seconds: float = 0.0001,
 ) -> Measured:
-    """Return a measurement with these replies second by second, whose server used so many cores."""
+    """Return a measurement with these replies second by second, whose server and others used so many of two cores."""
     times = np.concatenate([second + np.arange(len(each)) / max(1, len(each)) for second, each in enumerate(by_second)])
     measured = Measured(make_plan([times], [1.0], 1, 0), float(len(by_second)), ending=Ending("", float(times[-1])))
     for second, replies in enumerate(by_second):
@@ -77,6 +81,7 @@ def measured_of(
             {"gateway": Use(5.0 + server_cores * at, 100_000_000)},
             {"sender 0": Use(1.0 + 0.1 * at, 50_000_000)},
             0.01 * at,
+            MachineTime(50.0 + (server_cores + 0.11 + others_cores) * at, 800.0 + 2.0 * at),
         )
         for at in range(len(by_second) + 1)
     ]

@@ -12,9 +12,9 @@ from typing import Final
 
 from services.benchmarks.security.authority import Authority, Identity
 from services.benchmarks.starting import started
-from services.cli.machine import free_ports
-from services.cli.processes import Kind, ProcessSpec
-from services.cli.specs import gateway_spec
+from services.cli.supervising.machine import free_ports
+from services.cli.supervising.processes import Kind, ProcessSpec
+from services.cli.supervising.specs import gateway_spec
 from services.client import AisleClient
 from services.common.errors import AisleError
 from services.common.security.credentials import Credentials

@@ -16,8 +16,8 @@ from services.benchmarks.k8s.hosts import DOMAIN, Host, Network, network
 from services.benchmarks.k8s.name_server import Names, serving
 from services.benchmarks.k8s.replica import calls_of
 from services.benchmarks.starting import started
-from services.cli.processes import Kind, ProcessSpec
-from services.cli.specs import gateway_spec
+from services.cli.supervising.processes import Kind, ProcessSpec
+from services.cli.supervising.specs import gateway_spec
 from services.gateway.peers.topology import Topology
 from services.models.child_processes import tied_to_parent
 from services.snapshot.store import SnapshotStore

@@ -20,7 +20,7 @@ from services.benchmarks.scale.load import Load
 from services.benchmarks.scale.memory import MemoryWatch
 from services.benchmarks.scale.one_shard import usual_shard
 from services.benchmarks.scale.photos import ServedModels
-from services.cli.system import RunningSystem, SystemSettings, running_system
+from services.cli.supervising.system import RunningSystem, SystemSettings, running_system
 from services.client import AisleClient
 from services.common.errors import Internal
 from services.indexer.adding import add_to_snapshot

@@ -10,7 +10,7 @@ from numpy.lib.format import open_memmap
 from services.benchmarks.gallery import DrawnCategory, Vectors
 from services.benchmarks.scale.shop import Shop
 from services.snapshot.manifest import AttributeType
-from services.snapshot.tables import read_items, write_items
+from services.snapshot.tables import read_table, write_table
 
 LOT, BRAND = "lot", "brand"
 ATTRIBUTES: dict[str, AttributeType] = {LOT: "integer", BRAND: "string"}
@@ -48,9 +48,9 @@ def drawn(folder: Path, shop: Shop) -> Drawn:
             first_row += len(category.vectors)
         vectors.flush()
         unfinished = items_file.with_suffix(".unfinished")
-        write_items(unfinished, pa.concat_tables(tables))
+        write_table(unfinished, pa.concat_tables(tables))
         unfinished.replace(items_file)
-    return Drawn(np.load(vectors_file, mmap_mode="r"), read_items(items_file))
+    return Drawn(np.load(vectors_file, mmap_mode="r"), read_table(items_file))
 
 
 def _items(shop: Shop, number: int, category: DrawnCategory, first_row: int) -> pa.Table:

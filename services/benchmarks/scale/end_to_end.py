@@ -13,9 +13,9 @@ from services.benchmarks.scale.latency import Latency, latencies, turns
 from services.benchmarks.scale.memory import Resident, resident
 from services.benchmarks.scale.photos import ServedModels
 from services.benchmarks.scale.shop import Photos
-from services.cli.processes import Kind
-from services.cli.specs import searcher_name
-from services.cli.system import RunningSystem, SystemSettings, running_system
+from services.cli.supervising.processes import Kind
+from services.cli.supervising.specs import searcher_name
+from services.cli.supervising.system import RunningSystem, SystemSettings, running_system
 from services.client import AisleClient, Policy, SearchResult
 from services.snapshot.manifest import BASELINE_SLUG
 

@@ -17,7 +17,7 @@ from services.benchmarks.scale.photos import ServedModels, gallery_pictures, rea
 from services.benchmarks.scale.rivalry import Comparison, compared
 from services.benchmarks.scale.shop import Photos, shop_of
 from services.benchmarks.targets import Target
-from services.cli.system import TritonAloneSettings, running_triton
+from services.cli.supervising.system import TritonAloneSettings, running_triton
 from services.evaluation.machine import this_machine
 
 _SEED = 20

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from services.benchmarks.scale.shop import Photos
-from services.cli.system import TritonAloneSettings, running_triton
+from services.cli.supervising.system import TritonAloneSettings, running_triton
 from services.common.errors import SettingsInvalid
 from services.datasets.fashion_mnist import FashionOptions, prepare
 from services.datasets.labelled import read_dataset

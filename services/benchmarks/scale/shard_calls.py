@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from services.benchmarks.gallery import Vectors
 from services.benchmarks.scale.drawing import LOT
 from services.benchmarks.starting import started
-from services.cli.machine import free_ports
-from services.cli.specs import searcher_spec
+from services.cli.supervising.machine import free_ports
+from services.cli.supervising.specs import searcher_spec
 from services.common.channels import channel_options
 from services.snapshot.manifest import Manifest
 

@@ -35,15 +35,18 @@ class Authority:
         write_in_one_step(file, b"".join(certificates).decode())
         return file
 
-    def issue(self, folder: Path, name: str, *, not_after: datetime | None = None) -> Identity:
+    def issue(
+        self, folder: Path, name: str, *, not_before: datetime | None = None, not_after: datetime | None = None
+    ) -> Identity:
         """Issue a certificate, in the place of one with the same name.
 
         Args:
             folder: where to write it.
             name: the DNS name that it is for; loopback's address is in it, too.
+            not_before: when it begins to hold; None for always.
             not_after: when it expires; None for never.
         """
-        issued = self._authority.issue_cert(name, "127.0.0.1", not_after=not_after)
+        issued = self._authority.issue_cert(name, "127.0.0.1", not_before=not_before, not_after=not_after)
         identity = Identity(folder / f"{name}.pem", folder / f"{name}.key")
         chain = b"".join(part.bytes() for part in issued.cert_chain_pems)
         write_in_one_step(identity.key, issued.private_key_pem.bytes().decode())

@@ -10,8 +10,8 @@ import grpc.aio
 from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
 
 from services.benchmarks.starting import started
-from services.cli.machine import free_ports
-from services.cli.processes import Kind, ProcessSpec
+from services.cli.supervising.machine import free_ports
+from services.cli.supervising.processes import Kind, ProcessSpec
 from services.common.lifecycle import ServerSettings, main
 from services.models.child_processes import tied_to_parent
 

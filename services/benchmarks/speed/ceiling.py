@@ -14,9 +14,9 @@ from typing import Any
 import grpc.aio
 
 from services.benchmarks.starting import Started, started
-from services.cli.machine import free_ports
-from services.cli.processes import Kind, ProcessSpec
-from services.cli.specs import gateway_spec
+from services.cli.supervising.machine import free_ports
+from services.cli.supervising.processes import Kind, ProcessSpec
+from services.cli.supervising.specs import gateway_spec
 from services.client.conversion import to_request
 from services.client.types import Policy, SearchOptions
 from services.common.errors import Internal

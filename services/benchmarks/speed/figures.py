@@ -16,17 +16,21 @@ from services.loadtest.schema import Knee
 
 @dataclass(frozen=True, slots=True)
 class OneInFlight:
-    """Photos one by one, in turns with the limit.
+    """Photos one by one, in turns with the limit and with Triton called straight.
 
     Attributes:
         to_limit: p50 to the limit's.
+        straight_to_limit: the same of Triton called straight from the client.
         p50_ms: median of the turns.
+        straight_p50_ms: of Triton called straight.
         limit_p50_ms: the limit's.
         own_work_ms: the gateway's, p50 over all photos.
     """
 
     to_limit: Ratio
+    straight_to_limit: Ratio
     p50_ms: float
+    straight_p50_ms: float
     limit_p50_ms: float
     own_work_ms: float
 
@@ -37,14 +41,19 @@ class AtTheKnee:
 
     Attributes:
         to_limit: its rate to the limit's.
+        straight_to_limit: the photos a second of Triton called straight from the client, to the limit's.
+        photos_per_second: the median of the searches.
         knees: each search, as the load test tells it.
-        limits: photos a second, before and after each search.
+        limits, straights: photos a second, before and after each search.
         doubts: why the load generator does not vouch for a search; None where it does.
     """
 
     to_limit: Ratio
+    straight_to_limit: Ratio
+    photos_per_second: float
     knees: list[Knee]
     limits: list[float]
+    straights: list[float]
     doubts: list[str | None]
 
 
@@ -136,7 +145,7 @@ class Measured:
             promise.memory_target(self.gateway_bytes, self.large_shard.resident_bytes),
         ]
         if self.soak is not None:
-            rows.append(promise.soak_target(self.soak.memory_ratio, self.soak.p99_ratio, self.soak.errors))
+            rows.append(self.soak.target())
         return rows
 
     def further(self) -> dict[str, Any]:

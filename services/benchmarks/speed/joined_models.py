@@ -5,16 +5,16 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
 from services.benchmarks.speed.figures import OneBackbone
 from services.benchmarks.speed.ratios import blocks_of, ratio_of
 from services.benchmarks.speed.served import DemoPhotos, Served
-from services.benchmarks.speed.turns import Turns
+from services.benchmarks.speed.turns import System, Turns
 from services.cli.indexing import IndexJob, run_indexer
-from services.cli.system import SystemSettings, TritonAloneSettings, running_system, running_triton
+from services.cli.supervising.system import SystemSettings, TritonAloneSettings, running_system, running_triton
 from services.client import Policy
 from services.datasets.fashion_mnist import FashionOptions, prepare
 from services.datasets.labelled import read_dataset
@@ -111,24 +111,23 @@ class JoinedDemo:
         shutil.rmtree(apart)
 
 
-async def compared(apart: Served, joined: Served, photos: DemoPhotos, turns: Turns, blocks: int) -> OneBackbone:
+async def compared(apart: Turns, joined: Served, blocks: int) -> OneBackbone:
     """Count the processor time of the twin's photos, and then search the same photos here and there, several at a time.
 
     Args:
-        apart: the demo as it is.
+        apart: the demo as it is, in turns with the limit.
         joined: its twin with one model.
-        photos: the photos.
-        turns: of the twin, for its processor time.
         blocks: turns.
     """
+    turns = replace(apart, served=joined)
     # Before the load: after it, second waves are given up for some seconds.
     one_shard, adaptive = await turns.processor(2 * blocks, _ONE_SHARD), await turns.processor(blocks)
     turns.say("both models in one: photos a second, in turns with two models")
-    whole = blocks_of(range(len(photos.queries)), _BLOCK)
+    whole = blocks_of(range(len(turns.photos.queries)), _BLOCK)
     joined_rates, apart_rates = list[float](), list[float]()
     for number in range(blocks):
         block = whole[number % len(whole)]
-        apart_rates.append(await _rate(apart, block))
+        apart_rates.append(await _rate(apart.served, block))
         joined_rates.append(await _rate(joined, block))
     return OneBackbone(
         to_two_models=ratio_of(joined_rates, apart_rates),
@@ -139,7 +138,7 @@ async def compared(apart: Served, joined: Served, photos: DemoPhotos, turns: Tur
     )
 
 
-async def _rate(served: Served, block: Sequence[int]) -> float:
+async def _rate(served: System, block: Sequence[int]) -> float:
     began = time.perf_counter()
     await served.searched(block, _ONE_SHARD, _IN_FLIGHT)
     return len(block) / (time.perf_counter() - began)

@@ -17,8 +17,8 @@ from services.benchmarks.scale.shard_calls import ShardCalls
 from services.benchmarks.scale.shop import Photos, shop_of
 from services.benchmarks.speed.footprint import resident_without_index
 from services.benchmarks.starting import started
-from services.cli.machine import free_ports
-from services.cli.specs import searcher_spec
+from services.cli.supervising.machine import free_ports
+from services.cli.supervising.specs import searcher_spec
 from services.common.channels import channel_options
 
 _SHAPE = Shape(images=60_000, products=6_000, categories=1)

@@ -9,35 +9,21 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Self
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 
 from services.benchmarks.scale.photos import ServedModels
+from services.benchmarks.speed.answering import Answering
 from services.benchmarks.speed.runtime import open_model, run
 from services.common.cores import available_cores
-from services.gateway.answering.catalog import Catalog
-from services.gateway.answering.merging import Hit, ShardHits, merge_top_k
-from services.gateway.answering.plan import Plan, RankedShard
-from services.gateway.answering.query import DEFAULT_TOP_K, Query
-from services.gateway.answering.routing import plan_with_classifier
-from services.gateway.config import GatewaySettings
-from services.photo.intake import Pixels, read_photo
-from services.searcher.loading import load_shard
-from services.searcher.shard import Shard
-from services.snapshot.store import SnapshotStore
+from services.gateway.answering.merging import Hit
 
 _BATCHES = (1, 2, 4, 8)
 _TRIALS = 3
 _TRIAL_PHOTOS = 48
-_TOP_P_MASS: float = GatewaySettings.model_fields["top_p_mass"].default
-
-Found = list[tuple[RankedShard, ShardHits]]
-"""What was found for a photo, shard by shard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +57,18 @@ class LimitAlone:
 class Limit:
     """Answers photos as the whole system does, from this process's memory."""
 
-    def __init__(self, models: ServedModels, snapshot_root: str | Path, cores: int | None = None) -> None:
-        """Load models and shards; takes seconds.
+    def __init__(self, models: ServedModels, answering: Answering, cores: int | None = None) -> None:
+        """Load the models; takes a second.
 
         Args:
             models: of the repository that Triton serves, too.
-            snapshot_root: its current snapshot is searched.
+            answering: all but them.
             cores: photos worked on at once at full use; those that there are by default.
         """
-        store = SnapshotStore(snapshot_root)
-        manifest = store.manifest()
+        self._answering = answering
         self._embedder, self._classifier = (
             open_model(models.repository / model.name) for model in (models.embedder, models.classifier)
         )
-        self._sides = [(model.input_height, model.input_width) for model in (models.embedder, models.classifier)]
-        self._catalog = Catalog.join(manifest, models.classifier.labels, models.classifier.sha256)
-        self._shards: Mapping[str, Shard] = {
-            entry.slug: load_shard(store, manifest, entry) for entry in manifest.category_shards
-        }
         one_thread = partial(faiss.omp_set_num_threads, 1)  # as in a searcher
         self._workers = ThreadPoolExecutor(cores or available_cores(), initializer=one_thread)
         self._beside = ThreadPoolExecutor(1)
@@ -109,16 +89,16 @@ class Limit:
         Raises:
             ImageUnreadable, ImageTooLarge: it is no usable photo.
         """
-        for_embedder, for_classifier = self._decoded(image)
+        for_embedder, for_classifier = self._answering.decoded(image)
         classifying = self._beside.submit(run, self._classifier, for_classifier[None])
         vectors = run(self._embedder, for_embedder[None])
-        return self._found([image], vectors, classifying.result())[0]
+        return self._answering.found([image], vectors, classifying.result())[0]
 
     def answers(self, images: Sequence[bytes]) -> list[tuple[Hit, ...]]:
         """Return the same for several photos, one thing after the other in this thread, each model asked once."""
-        decoded = [self._decoded(image) for image in images]
+        decoded = [self._answering.decoded(image) for image in images]
         for_embedder, for_classifier = (np.stack(each) for each in zip(*decoded, strict=True))
-        return self._found(images, run(self._embedder, for_embedder), run(self._classifier, for_classifier))
+        return self._answering.found(images, run(self._embedder, for_embedder), run(self._classifier, for_classifier))
 
     def one_by_one(self, images: Sequence[bytes]) -> list[float]:
         """Return how long each photo took, seconds, when no other is in work."""
@@ -157,48 +137,3 @@ class Limit:
             self.answer(image)
             times.append(time.perf_counter() - began)
         return times
-
-    def _decoded(self, image: bytes) -> tuple[Pixels, Pixels]:
-        photo = read_photo(image, least_side=max(max(side) for side in self._sides))
-        for_embedder, for_classifier = (photo.pixels(*side) for side in self._sides)
-        return for_embedder, for_classifier
-
-    def _found(
-        self, images: Sequence[bytes], vectors: NDArray[np.float32], probabilities: NDArray[np.float32]
-    ) -> list[tuple[Hit, ...]]:
-        plans = [
-            plan_with_classifier(Query(image), self._catalog, self._catalog.rank(row), _TOP_P_MASS)
-            for image, row in zip(images, probabilities, strict=True)
-        ]
-        found: list[Found] = [[] for _ in plans]
-        self._search(vectors, {number: plan.first for number, plan in enumerate(plans)}, found)
-        weak = {number: plan.second for number, plan in enumerate(plans) if _is_weak(plan, found[number])}
-        if weak:
-            self._search(vectors, weak, found)
-        return [_merged(plan, each, DEFAULT_TOP_K) for plan, each in zip(plans, found, strict=True)]
-
-    def _search(
-        self, vectors: NDArray[np.float32], wanted: Mapping[int, Sequence[RankedShard]], found: Sequence[Found]
-    ) -> None:
-        """Search one wave, each shard once for all photos that want it."""
-        askers: dict[str, list[tuple[int, RankedShard]]] = {}
-        for number, shards in wanted.items():
-            for shard in shards:
-                askers.setdefault(shard.slug, []).append((number, shard))
-        for slug, those in askers.items():
-            hits = self._shards[slug].search(vectors[[number for number, _ in those]], DEFAULT_TOP_K)
-            for (number, shard), each in zip(those, hits, strict=True):
-                columns = (each.product_ids, each.image_ids, each.image_paths, each.categories)
-                similarities = np.array(each.similarities, np.float32)
-                found[number].append((shard, ShardHits(*columns, similarities, exhausted=each.exhausted)))
-
-
-def _is_weak(plan: Plan, found: Found) -> bool:
-    if not plan.second:
-        return False
-    best = _merged(plan, found, 1)
-    return plan.continues(best[0].score if best else None)
-
-
-def _merged(plan: Plan, found: Found, top_k: int) -> tuple[Hit, ...]:
-    return merge_top_k([(hits, plan.scoring.log_odds(shard, hits.similarities)) for shard, hits in found], top_k)

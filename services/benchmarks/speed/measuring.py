@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from services.benchmarks.scale.photos import served_models
+from services.benchmarks.speed.answering import Answering
 from services.benchmarks.speed.ceiling import gateway_before_stubs
 from services.benchmarks.speed.figures import GatewayAlone, Measured, OneBackbone
 from services.benchmarks.speed.footprint import resident_without_index
@@ -16,10 +17,13 @@ from services.benchmarks.speed.large_shard import measured_large_shard
 from services.benchmarks.speed.limit import Limit, LimitAlone
 from services.benchmarks.speed.runtime import same_version
 from services.benchmarks.speed.served import DemoPhotos, Served
-from services.benchmarks.speed.soak import soak_of
-from services.benchmarks.speed.turns import Turns
+from services.benchmarks.speed.soak import Soak, soak_of
+from services.benchmarks.speed.straight import Straight
+from services.benchmarks.speed.turns import Turns, rate_of
 from services.cli.demonstration import Demo
-from services.cli.system import SystemSettings, running_system
+from services.cli.stopping import signals_set
+from services.cli.supervising.system import SystemSettings, running_system
+from services.common.errors import Internal
 
 Tell = Callable[[str], None]
 
@@ -29,6 +33,9 @@ _STARTS = 5
 _STUB_SECONDS = 5.0
 _LIMIT_PHOTOS = 300
 _SOAK_SHARE = 0.8
+_SOAK_WARM_UP_SECONDS = 60.0
+_FIRST_RATE = 80.0
+"""Photos a second, where the search for the knee begins when nothing is known of the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,8 @@ class Bench:
         blocks: turns of 25 photos.
         knees: searches for the knee.
         soak_minutes: of a long run at 80 % of the knee; 0 for none.
+        knee: photos a second, where it is known already; None to look for it. For a long run alone.
+        shards_per_searcher: as of `aisle up`; 0 for its default.
     """
 
     folder: Path
@@ -52,6 +61,19 @@ class Bench:
     blocks: int
     knees: int
     soak_minutes: float
+    knee: float | None = None
+    shards_per_searcher: int = 0
+
+    def system(self, snapshot_root: str) -> SystemSettings:
+        """Return how the demo's system is run."""
+        return SystemSettings(
+            run_folder=self.folder / "run",
+            snapshot_root=snapshot_root,
+            model_repository=self.models,
+            triton_environment=self.triton_environment,
+            gateway_port=0,
+            shards_per_searcher=self.shards_per_searcher,
+        )
 
 
 async def measure_limit(bench: Bench, say: Tell) -> LimitAlone:
@@ -60,7 +82,8 @@ async def measure_limit(bench: Bench, say: Tell) -> LimitAlone:
     demo = await _demo(bench)
     photos = DemoPhotos.of(bench.demo / "dataset")
     say("the limit: one process, by function call")
-    with Limit(served_models(bench.models), demo.snapshot_root) as limit:
+    models = served_models(bench.models)
+    with Limit(models, Answering(models, demo.snapshot_root)) as limit:
         return await asyncio.to_thread(limit.alone, photos.images(range(_LIMIT_PHOTOS)))
 
 
@@ -74,11 +97,7 @@ async def measure(bench: Bench, tell: Tell) -> Measured:
     Raises:
         AisleError: something could not be had, built or started; the message says what.
     """
-    began = time.monotonic()
-
-    def say(what: str) -> None:
-        tell(f"{time.monotonic() - began:7.0f} s  {what}")
-
+    began, say = time.monotonic(), _clocked(tell)
     onnxruntime, models = same_version(bench.triton_environment), served_models(bench.models)
     demo = await _demo(bench)
     say("a gateway before stubs")
@@ -87,27 +106,23 @@ async def measure(bench: Bench, tell: Tell) -> Measured:
     large = await measured_large_shard(bench.folder / "large-shard", models, _STARTS, say)
     say("starting the demo's system")
     photos = DemoPhotos.of(bench.demo / "dataset")
-    settings = SystemSettings(
-        run_folder=bench.folder / "run",
-        snapshot_root=demo.snapshot_root,
-        model_repository=bench.models,
-        triton_environment=bench.triton_environment,
-        gateway_port=0,
-    )
-    async with running_system(settings) as system, Served(system, photos) as served:
-        with Limit(models, demo.snapshot_root) as limit:
-            say("the limit: one process, by function call")
-            alone = await asyncio.to_thread(limit.alone, photos.images(range(_LIMIT_PHOTOS)))
-            turns = Turns(served, limit, photos, say)
-            same = await turns.same_answers()
-            one_in_flight, processor = await turns.one_in_flight(bench.blocks), await turns.processor(bench.blocks)
-            at_the_knee = await turns.at_the_knee(bench.knees, bench.folder)
-            one_backbone = await _one_backbone(bench, served, limit, photos, say)
+    async with running_system(bench.system(demo.snapshot_root)) as system, Served(system, photos) as served:
+        answering = Answering(models, demo.snapshot_root)
+        async with Straight(served.triton, answering) as straight:
+            with Limit(models, answering) as limit:
+                say("the limit: one process, by function call")
+                alone = await asyncio.to_thread(limit.alone, photos.images(range(_LIMIT_PHOTOS)))
+                turns = Turns(served, straight, limit, photos, say)
+                same = await turns.same_answers()
+                one_in_flight, processor = await turns.one_in_flight(bench.blocks), await turns.processor(bench.blocks)
+                at_the_knee = await turns.at_the_knee(bench.knees, bench.folder)
+                one_backbone = await _one_backbone(bench, turns)
         soak = None
         if bench.soak_minutes:
-            rate = _SOAK_SHARE * median(knee.rate or 0.0 for knee in at_the_knee.knees)
-            say(f"{rate:.3g} photos a second for {bench.soak_minutes:g} minutes")
-            soak = soak_of(await served.steady(rate, 60 * bench.soak_minutes, bench.folder / "soak", say))
+            try:
+                soak = await _soak(bench, served, at_the_knee.photos_per_second, say)
+            except Internal as nothing:  # all else was measured, and is worth its report
+                say(nothing.message)
         gateway_bytes = await asyncio.to_thread(resident_without_index, served.gateway_pid)
     return Measured(
         onnxruntime=onnxruntime,
@@ -125,6 +140,46 @@ async def measure(bench: Bench, tell: Tell) -> Measured:
     )
 
 
+async def measure_soak(bench: Bench, tell: Tell) -> Soak:
+    """Bring up the demo's system for a long run and nothing else; arguments and errors as `measure`.
+
+    Its knee is looked for first, unless it is known; Ctrl-C and SIGTERM end the run, and what it measured is returned.
+    """
+    say = _clocked(tell)
+    demo = await _demo(bench)
+    say("starting the demo's system")
+    photos = DemoPhotos.of(bench.demo / "dataset")
+    async with running_system(bench.system(demo.snapshot_root)) as system, Served(system, photos) as served:
+        if bench.knee is not None:
+            return await _soak(bench, served, bench.knee, say)
+        say("looking for the knee")
+        return await _soak(bench, served, rate_of(await served.knee(_FIRST_RATE, bench.folder / "knee", say)), say)
+
+
+async def _soak(bench: Bench, served: Served, knee: float, say: Tell) -> Soak:
+    """Return how a long run ended.
+
+    Raises:
+        Internal: it was ended before it began, or has no answers.
+    """
+    rate = _SOAK_SHARE * knee
+    stop = asyncio.Event()
+    with signals_set(stop):
+        say(f"{rate:.3g} photos a second for a minute, which does not count: what grows at first has grown then")
+        await served.steady(rate, _SOAK_WARM_UP_SECONDS, bench.folder / "soak-warm-up", say, stop)
+        if stop.is_set():
+            raise Internal("the long run was ended before it began")
+        say(f"{rate:.3g} photos a second for {bench.soak_minutes:g} minutes")
+        report = await served.steady(rate, 60 * bench.soak_minutes, bench.folder / "soak", say, stop)
+    return soak_of(report, bench.soak_minutes)
+
+
+def _clocked(tell: Tell) -> Tell:
+    """Return the same, with the seconds since now before each step."""
+    began = time.monotonic()
+    return lambda what: tell(f"{time.monotonic() - began:7.0f} s  {what}")
+
+
 async def _demo(bench: Bench) -> Demo:
     """Prepare the demo and index it, as `aisle demo --serve` does; what an earlier run has made is used again."""
     demo = Demo(bench.demo, products=PRODUCTS, queries=QUERIES)
@@ -133,11 +188,11 @@ async def _demo(bench: Bench) -> Demo:
     return demo
 
 
-async def _one_backbone(bench: Bench, apart: Served, limit: Limit, photos: DemoPhotos, say: Tell) -> OneBackbone:
+async def _one_backbone(bench: Bench, apart: Turns) -> OneBackbone:
     demo = JoinedDemo(bench.folder / "one-backbone", bench.demo, bench.models, bench.triton_environment)
-    await demo.prepare(say)
-    async with demo.served(photos) as joined:
-        return await compared(apart, joined, photos, Turns(joined, limit, photos, say), bench.blocks)
+    await demo.prepare(apart.say)
+    async with demo.served(apart.photos) as joined:
+        return await compared(apart, joined, bench.blocks)
 
 
 async def _gateway_alone(folder: Path, models: Path, snapshot_root: str) -> GatewayAlone:

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from services.cli.processes import Kind
-from services.cli.system import RunningSystem
+from services.cli.supervising.processes import Kind
+from services.cli.supervising.system import RunningSystem
 from services.client import AisleClient, Policy
 from services.common.errors import Internal
 from services.datasets.labelled import read_dataset
 from services.evaluation.observation import Observation, Query, Way, queries_of
 from services.evaluation.run import Run
 from services.loadtest.config import LoadtestSettings
+from services.loadtest.display import line
+from services.loadtest.measured import Measured
 from services.loadtest.run import prepare, write_report
 from services.loadtest.schema import Report
 from services.loadtest.usage import use_of
@@ -22,6 +24,8 @@ from services.photo.labelled import read_photos
 CASCADE, BASELINE = Way(Policy.ADAPTIVE), Way(Policy.BASELINE)
 _SLO = "p99_ms=250,error_share=0.001"
 _TOP_K = 10
+_LINE_EVERY_SECONDS = 60.0
+"""That a long run is heard of."""
 _TIMEOUT_SECONDS = 30.0
 """None is judged by its deadline here, and the machine may be busy."""
 
@@ -78,6 +82,11 @@ class Served:
         await self._client.close()
 
     @property
+    def triton(self) -> str:
+        """Triton's `host:port`."""
+        return self._system.triton
+
+    @property
     def pids(self) -> Mapping[str, int]:
         """Its processes, by name."""
         return {status.name: status.pid for status in self._system.statuses if status.pid is not None}
@@ -119,21 +128,34 @@ class Served:
             out: for the load test's own report.
             tell: hears of every rate that is tried.
         """
-        return await self._load_test(out, tell, find_knee=True, rate=first_rate, slo=_SLO)
+        return await self._load_test(out, tell, asyncio.Event(), find_knee=True, rate=first_rate, slo=_SLO)
 
-    async def steady(self, rate: float, seconds: float, out: Path, tell: Callable[[str], None]) -> Report:
-        """Send so many photos a second for so long."""
-        return await self._load_test(out, tell, rate=rate, seconds=seconds)
+    async def steady(
+        self, rate: float, seconds: float, out: Path, tell: Callable[[str], None], stop: asyncio.Event
+    ) -> Report:
+        """Send so many photos a second for so long, or until it is told to stop."""
+        return await self._load_test(out, tell, stop, rate=rate, seconds=seconds)
 
-    async def _load_test(self, out: Path, tell: Callable[[str], None], **settings: object) -> Report:
-        given = {"target": self._system.gateway, "dataset": self._photos.dataset, "server_pids": self.pids, **settings}
-        test = await prepare(LoadtestSettings.model_validate(given), "make bench", asyncio.Event())
-        told = set[str]()
+    async def _load_test(
+        self, out: Path, tell: Callable[[str], None], stop: asyncio.Event, **settings: object
+    ) -> Report:
+        given = LoadtestSettings.model_validate(
+            {
+                "target": self._system.gateway,
+                "dataset": self._photos.dataset,
+                "server_pids": self.pids,
+                "out": out,
+                **settings,
+            }
+        )
+        test = await prepare(given, "make bench", stop)
+        told = set[tuple[str, int]]()
 
-        def watch(what: str, _at: float, _known: object) -> None:
-            if what not in told:
-                told.add(what)
-                tell(f"  {what}")
+        def watch(what: str, at: float, known: Measured) -> None:
+            step = what, int(max(at, 0.0) // _LINE_EVERY_SECONDS)
+            if step not in told:
+                told.add(step)
+                tell(f"  {line(what, at, known)}")
 
         report = await test.carry_out(watch)
         write_report(report, out)

@@ -19,7 +19,7 @@ from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 from services.common.lifecycle import ServerSettings, main
 from services.gateway.answering.query import DEFAULT_TOP_K
 from services.models.metadata import CLASSIFIER, EMBEDDER, parse_model_config
-from services.snapshot.manifest import Manifest
+from services.snapshot.manifest import Manifest, ShardEntry
 from services.snapshot.store import SnapshotStore
 
 _SURE = 0.97
@@ -79,7 +79,7 @@ class ShardsStub(shard_pb2_grpc.ShardServiceServicer):
 
     def serve(self, manifest: Manifest) -> None:
         """Pretend to serve every shard of a snapshot from now on."""
-        self._answers = {shard.slug: _found(manifest.snapshot_id, shard.slug) for shard in manifest.shards}
+        self._answers = {shard.slug: _found(manifest.snapshot_id, shard) for shard in manifest.shards}
         self._description = shard_pb2.DescribeResponse(
             shards=[shard_pb2.ShardDescription(shard=slug) for slug in self._answers],
             snapshot_id=manifest.snapshot_id,
@@ -147,13 +147,13 @@ def _answer(model: str, output: NDArray[np.float32]) -> Any:
     return service_pb2.ModelInferResponse(model_name=model, outputs=[tensor], raw_output_contents=[output.tobytes()])
 
 
-def _found(snapshot_id: str, slug: str) -> shard_pb2.SearchResponse:
-    ids = [f"{slug}-{place}" for place in range(DEFAULT_TOP_K)]
+def _found(snapshot_id: str, shard: ShardEntry) -> shard_pb2.SearchResponse:
+    ids = [f"{shard.slug}-{place}" for place in range(DEFAULT_TOP_K)]
     neighbours = shard_pb2.Neighbours(
         product_ids=ids,
         image_ids=ids,
         image_paths=[f"gallery/{each}.jpg" for each in ids],
-        categories=[slug] * len(ids),
+        categories=[shard.category] * len(ids),
         similarities=[_BEST - _STEP * place for place in range(len(ids))],
     )
     return shard_pb2.SearchResponse(neighbours=[neighbours], snapshot_id=snapshot_id)

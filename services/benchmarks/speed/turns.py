@@ -1,4 +1,7 @@
-"""The system in turns with the limit, for the machine is not always as fast: each ratio is of neighbours in time."""
+"""The system in turns with the limit, and with Triton called straight from the client.
+
+The machine is not always as fast, so each ratio is of neighbours in time.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -62,18 +65,40 @@ class InProcess(Protocol):
         ...
 
 
+class StraightToTriton(Protocol):
+    """The same work with the system's Triton, as `services.benchmarks.speed.straight.Straight`."""
+
+    async def one_by_one(self, images: Sequence[bytes]) -> list[float]:
+        """Return how long each photo took, seconds."""
+        ...
+
+    async def at_full_use(self, images: Sequence[bytes]) -> float:
+        """Answer photos, several at a time; return how many it were a second."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Photos a second of the limit, and of Triton called straight, one after the other."""
+
+    limit: float
+    straight: float
+
+
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """A system and the limit, over the same photos and snapshot.
+    """A system, its Triton called straight, and the limit, over the same photos and snapshot.
 
     Attributes:
         served: the system.
+        straight: its Triton, called straight from the client.
         limit: the limit.
         photos: the photos.
         say: hears of every step.
     """
 
     served: System
+    straight: StraightToTriton
     limit: InProcess
     photos: DemoPhotos
     say: Callable[[str], None]
@@ -94,14 +119,17 @@ class Turns:
 
     async def one_in_flight(self, blocks: int) -> OneInFlight:
         """Search photos one by one, a block here and the same block there."""
-        self.say("one photo in flight, in turns with the limit")
-        theirs, own, own_work = [], [], list[float]()
+        self.say("one photo in flight, in turns with the limit and with Triton called straight")
+        served, straight, limit, own_work = list[float](), list[float](), list[float](), list[float]()
         for block in self._blocks(blocks):
-            own.append(median(await asyncio.to_thread(self.limit.one_by_one, self.photos.images(block))))
+            images = self.photos.images(block)
+            limit.append(1000 * median(await asyncio.to_thread(self.limit.one_by_one, images)))
+            straight.append(1000 * median(await self.straight.one_by_one(images)))
             seen = await self.served.searched(block, CASCADE, in_flight=1)
-            theirs.append(median(each.latency_ms for each in seen) / 1000)
+            served.append(median(each.latency_ms for each in seen))
             own_work += [each.overhead_ms for each in seen if each.overhead_ms is not None]
-        return OneInFlight(ratio_of(theirs, own), 1000 * median(theirs), 1000 * median(own), median(own_work))
+        ratios = ratio_of(served, limit), ratio_of(straight, limit)
+        return OneInFlight(*ratios, median(served), median(straight), median(limit), median(own_work))
 
     async def processor(self, blocks: int, way: Way = CASCADE) -> Processor:
         """Measure what a photo costs by the cascade, in the way given, and by the baseline, in turns."""
@@ -114,7 +142,7 @@ class Turns:
         return Processor(ratio_of(cascade, baseline), median(cascade), median(baseline))
 
     async def at_the_knee(self, searches: int, folder: Path) -> AtTheKnee:
-        """Look for the knee, with a look at the limit before and after each search.
+        """Look for the knee, with a look at the limit and at Triton called straight before and after each search.
 
         Args:
             searches: how often.
@@ -123,20 +151,28 @@ class Turns:
         Raises:
             Internal: no rate at all keeps the objective.
         """
-        images = self._images(_FULL_PHOTOS)
-        limits, reports = [await asyncio.to_thread(self.limit.at_full_use, images)], []
+        looks, reports = [await self._full_use()], []
         for number in range(searches):
             self.say(f"looking for the knee, {number + 1} of {searches}")
-            rate = _FIRST_SHARE * limits[-1].photos_per_second
+            rate = _FIRST_SHARE * looks[-1].limit
             reports.append(await self.served.knee(rate, folder / f"knee-{number + 1}", self.say))
-            limits.append(await asyncio.to_thread(self.limit.at_full_use, images))
-        knees = [report.knee for report in reports if report.knee is not None]
-        rates = [knee.rate for knee in knees if knee.rate is not None]
-        if len(rates) != searches:
-            raise Internal("the system keeps p99 within 250 ms at no rate: is something else using the machine?")
-        photos_per_second = [limit.photos_per_second for limit in limits]
-        to_limit = ratio_of(rates, between(photos_per_second))
-        return AtTheKnee(to_limit, knees, photos_per_second, [report.invalid_reason for report in reports])
+            looks.append(await self._full_use())
+        rates = [rate_of(report) for report in reports]
+        limits, straights = [look.limit for look in looks], [look.straight for look in looks]
+        return AtTheKnee(
+            to_limit=ratio_of(rates, between(limits)),
+            straight_to_limit=ratio_of(straights, limits),
+            photos_per_second=median(rates),
+            knees=[report.knee for report in reports if report.knee is not None],
+            limits=limits,
+            straights=straights,
+            doubts=[report.invalid_reason for report in reports],
+        )
+
+    async def _full_use(self) -> _Look:
+        images = self._images(_FULL_PHOTOS)
+        limit = await asyncio.to_thread(self.limit.at_full_use, images)
+        return _Look(limit.photos_per_second, await self.straight.at_full_use(images))
 
     def _blocks(self, count: int) -> list[Sequence[int]]:
         whole = blocks_of(range(len(self.photos.queries)), _BLOCK)
@@ -144,3 +180,14 @@ class Turns:
 
     def _images(self, count: int) -> list[bytes]:
         return self.photos.images(range(min(count, len(self.photos.queries))))
+
+
+def rate_of(report: Report) -> float:
+    """Return the knee's rate, photos a second.
+
+    Raises:
+        Internal: no rate at all keeps the objective; a ratio of nothing would read as a missed promise.
+    """
+    if report.knee is None or report.knee.rate is None:
+        raise Internal("the system keeps p99 within 250 ms at no rate: is something else using the machine?")
+    return report.knee.rate

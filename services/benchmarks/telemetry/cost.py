@@ -19,9 +19,9 @@ from services.benchmarks.speed.served import CASCADE, DemoPhotos
 from services.benchmarks.starting import started
 from services.benchmarks.targets import Target
 from services.benchmarks.telemetry.collector import CountingCollector, collecting
-from services.cli.machine import free_ports
-from services.cli.processes import Kind, ProcessSpec
-from services.cli.specs import gateway_spec, searcher_spec, triton_spec
+from services.cli.supervising.machine import free_ports
+from services.cli.supervising.processes import Kind, ProcessSpec
+from services.cli.supervising.specs import gateway_spec, searcher_spec, triton_spec
 from services.client import AisleClient
 from services.common.errors import Internal
 from services.evaluation.run import Run

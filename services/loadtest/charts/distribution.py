@@ -9,6 +9,7 @@ import numpy as np
 from services.evaluation.charts.frame import MARGIN, WIDTH
 from services.loadtest.charts.axes import LEFT, Axis, path, upwards
 from services.loadtest.histogram import Histogram
+from services.loadtest.verdict import enough
 
 _LEAST_SLOWER: Final = 1e-5
 _MARKS: Final = ((0.5, "half"), (0.9, "90 %"), (0.99, "99 %"), (0.999, "99.9 %"), (0.9999, "99.99 %"))
@@ -16,7 +17,7 @@ _MARKS: Final = ((0.5, "half"), (0.9, "90 %"), (0.99, "99 %"), (0.999, "99.9 %")
 
 @dataclass(frozen=True, slots=True)
 class DistributionChart:
-    """A curve; `marks` is the place and words of each share, `dots` each reported quantile and its latency."""
+    """A curve; `marks` is the place and words of each share, `dots` the latency of those that enough answers tell."""
 
     y: Axis
     marks: tuple[tuple[float, str], ...]
@@ -43,7 +44,7 @@ def distribution_chart(histogram: Histogram) -> DistributionChart | None:
     dots = tuple(
         (_place(decades, share, least), y(time), time)
         for share, _ in _MARKS
-        if 1 - share >= least * (1 - 1e-9)
+        if enough(histogram.count, share)
         for time in (histogram.quantile_ms(share),)
     )
     return DistributionChart(y, marks, path(points), dots)

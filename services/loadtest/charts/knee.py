@@ -1,40 +1,76 @@
 """Latency against rate: the rates that kept the objective, those that missed it, and the knee between them. Pure."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from services.evaluation.charts.frame import MARGIN, WIDTH
 from services.loadtest.charts.axes import LEFT, Axis, path, upwards
 from services.loadtest.schema import Knee, KneeStep
 
+_WITHOUT: Final = "p99_ms"
+"""What is drawn where the objective bounds no latency."""
+
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One rate that was tried."""
+    """One rate that was tried, and its latency in milliseconds."""
 
     x: float
     y: float
+    latency: float
     step: KneeStep
 
 
 @dataclass(frozen=True, slots=True)
 class KneeChart:
-    """The tries by rate, a line through them, and the place of the knee; None where there is none."""
+    """The tries by rate, and a line through them.
+
+    Attributes:
+        x, y: photos a second, and milliseconds.
+        figure: the latency that is drawn: the first that the objective bounds.
+        limit: the place of its bound; None where the objective bounds no latency.
+        tries, line: in the order of their rates.
+        knee: its place; None where there is none.
+    """
 
     x: Axis
     y: Axis
+    figure: str
+    limit: float | None
     tries: tuple[Try, ...]
     line: str
     knee: float | None
 
 
 def knee_chart(knee: Knee | None) -> KneeChart | None:
-    """Return the p99 of each rate that was tried; None without one that was answered."""
-    told = sorted((step for step in knee.steps if step.p99_ms is not None), key=lambda step: step.rate) if knee else []
-    if not told or knee is None:
+    """Return the latency that decides, by rate; None without a rate that was answered."""
+    if knee is None:
         return None
-    latencies = [step.p99_ms or 0.0 for step in told]
-    x = Axis(0.0, told[-1].rate * 1.05, LEFT, WIDTH - MARGIN)
-    y = upwards(max(min(latencies) * 0.7, 0.01), max(latencies) * 1.4, logarithmic=True)
-    tries = tuple(Try(x(step.rate), y(latency), step) for step, latency in zip(told, latencies, strict=True))
-    line = path([(each.x, each.y) for each in tries])
-    return KneeChart(x, y, tries, line, None if knee.rate is None else x(knee.rate))
+    bounds = [bound for step in knee.steps for bound in step.slo if bound.name.endswith("_ms")]
+    figure, limit = (bounds[0].name, bounds[0].limit) if bounds else (_WITHOUT, None)
+    told = sorted(
+        ((step, value) for step in knee.steps if (value := _value(step, figure)) is not None),
+        key=lambda each: each[0].rate,
+    )
+    if not told:
+        return None
+    shown = [value for _, value in told] + ([] if limit is None else [limit])
+    x = Axis(0.0, told[-1][0].rate * 1.05, LEFT, WIDTH - MARGIN)
+    y = upwards(max(min(shown) * 0.7, 0.01), max(shown) * 1.4, logarithmic=True)
+    tries = tuple(Try(x(step.rate), y(value), value, step) for step, value in told)
+    return KneeChart(
+        x=x,
+        y=y,
+        figure=figure,
+        limit=None if limit is None else y(limit),
+        tries=tries,
+        line=path([(each.x, each.y) for each in tries]),
+        knee=None if knee.rate is None else x(knee.rate),
+    )
+
+
+def _value(step: KneeStep, figure: str) -> float | None:
+    """Return a latency of a step; None where nothing was answered."""
+    return next(
+        (bound.value for bound in step.slo if bound.name == figure), step.p99_ms if figure == _WITHOUT else None
+    )

@@ -64,12 +64,13 @@ def latency_chart(seconds: Sequence[Second]) -> LineChart | None:
 
 
 def cores_chart(seconds: Sequence[Second]) -> LineChart | None:
-    """Return the cores that server and load generator used; None when neither is known."""
+    """Return the cores that server, load generator and others used; None when none is known."""
     of: dict[str, Callable[[Second], float | None]] = {
         "server": lambda each: each.server_cores,
         "client": lambda each: each.client_cores,
+        "others": lambda each: each.others_cores,
     }
-    values = [value for each in seconds for value in (each.server_cores, each.client_cores) if value is not None]
+    values = [value for each in seconds for value_of in of.values() if (value := value_of(each)) is not None]
     return _lines(seconds, upwards(0.0, max(values) * 1.1), of.items()) if values else None
 
 

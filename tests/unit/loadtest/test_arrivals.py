@@ -115,3 +115,9 @@ def test_the_warm_up_comes_before(schedule: Arrivals, seed: int) -> None:
     assert np.all(times < 0)
     assert np.all(times >= -3)
     assert abs(len(times) - 3 * pieces_of(schedule)[0].start) <= 6 * np.sqrt(3 * 200) + 6
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(50.0, 0.0), (0.0, 2.0)])
+def test_no_time_or_no_rate_is_no_warm_up(rate: float, seconds: float) -> None:
+    """A scenario may do without; a ramp may begin with nothing."""
+    assert len(warm_up_times(Ramp(from_rate=rate, to_rate=100, seconds=10), seconds, 0)) == 0

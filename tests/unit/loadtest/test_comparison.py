@@ -72,17 +72,20 @@ def test_drawn_runs_are_as_long_as_the_run() -> None:
 
 
 def test_what_makes_runs_hard_to_compare_is_said() -> None:
-    """Another scenario, another snapshot, and a run that can't be believed; another seed is no reason."""
+    """Another rate, another snapshot, and a run that can't be believed; another name or seed is no reason."""
     first = run(1)
     second = first.model_copy(
         update={
             "valid": False,
             "invalid_reason": "the client was busy",
-            "scenario": {**first.scenario, "name": "other"},
+            "scenario": {**first.scenario, "arrivals": {"rate": 30}, "mix": [{"policy": "all"}]},
             "server": first.server.model_copy(update={"snapshot_id": "snapshot-2"}),
         }
     )
-    told = " ".join(remarks(first, second))
-    for words in ("the second run can't be vouched for: the client was busy", "other photos", "other snapshots"):
-        assert words in told
-    assert remarks(first, first.model_copy(update={"scenario": {**first.scenario, "seed": 21}})) == []
+    first = first.model_copy(update={"scenario": {**first.scenario, "arrivals": {"rate": 20}}})
+    assert remarks(first, second) == [
+        "the second run can't be vouched for: the client was busy",
+        "they searched other snapshots: snapshot-1, and snapshot-2",
+        "what was sent differs: arrivals.rate 20, and 30; mix[1].policy missing, and all",
+    ]
+    assert remarks(first, first.model_copy(update={"scenario": {**first.scenario, "seed": 21, "name": "b"}})) == []

@@ -43,13 +43,15 @@ def test_a_log_gets_lines() -> None:
 def test_the_terminal_s_summary_says_whether_to_believe_it() -> None:
     """With the headline, the tail and the outcomes."""
     console = Console(file=io.StringIO(), width=200)
-    console.print(table(report_of([SECOND] * 5, slo="p50_ms=10", lag_seconds=0.1)))
+    seconds = [*[SECOND] * 4, [*SECOND, reply(rung="no_extras")]]
+    console.print(table(report_of(seconds, slo="p50_ms=10", lag_seconds=0.1)))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     for words in (
         "every answer came within 400 ms",
         "Not to be believed: ",
-        "missed: p50_ms at most 10, measured 20",
+        "missed: latency p50 at most 10 ms, measured 20 ms",
         "UNAVAILABLE 5",
+        "for 1.0\N{NARROW NO-BREAK SPACE}% of its answers it gave something up",
     ):
         assert words in shown
 
@@ -60,5 +62,5 @@ def test_the_comparison_says_what_is_real() -> None:
     console = Console(file=io.StringIO(), width=200)
     console.print(comparison_table(compare(report_of([SECOND] * 30), report_of(slow)), ["another machine"]))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
-    for words in ("p50_ms", "worse", "another machine"):
+    for words in ("latency p50", "40 ms", "+20 to +20 ms", "+5.00 points", "worse", "another machine"):
         assert words in shown

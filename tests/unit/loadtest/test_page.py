@@ -6,15 +6,15 @@ from html.parser import HTMLParser
 import pytest
 
 from services.loadtest.page import render
-from services.loadtest.report import make_report
+from services.loadtest.report import bounds, make_report
 from services.loadtest.schema import Knee, KneeStep, Report
 from services.loadtest.tally import Outcome
-from tests.support.load import measured_of, reply, report_of, setting
+from tests.support.load import measured_of, reply, report_of, setting, tally_of
 
 EVIL = "<script>alert(1)</script>\"'&"
 SECOND = [
     *[reply(20.0, recall={1: 1.0})] * 120,
-    reply(300.0, Outcome.PARTIAL),
+    reply(300.0, Outcome.PARTIAL, rung="fewer_shards", missing_shards={"late": 2, "skipped": 1}),
     reply(2.0, Outcome.SHED, reason="OVERLOADED"),
 ]
 _VOID = {"meta", "link", "br", "circle"}
@@ -66,6 +66,7 @@ def _knee(rate: float | None) -> Report:
             seconds=12.0,
             kept=each < 100,
             p99_ms=each * 3,
+            slo=tuple(bounds(told.slo, tally_of([reply(each * 3)]))),
             goodput_rps=each,
             outcomes=report_of([SECOND]).outcomes,
             invalid_reason=None,
@@ -115,6 +116,9 @@ def test_the_knee_is_the_headline_of_a_search_for_it() -> None:
         in shown
     )
     assert "100 photos a second miss it" in shown
+    for decisive in ("by its latency p99", "at most 350 ms", "at most 1.00 %", "212 ms"):
+        assert decisive in shown
+    assert "122/s were due, drawn by chance around 70.7/s" in shown
     assert "No rate that was tried keeps the objective." in words(_knee(None))
 
 
@@ -127,6 +131,25 @@ def test_runs_of_any_length_make_a_page(length: int) -> None:
 def test_a_run_without_an_answer_makes_a_page() -> None:
     """The emptiest there is."""
     assert "None of 2 photos was answered." in words(report_of([[reply(1.0, Outcome.ERROR)] * 2]))
+
+
+def test_what_answers_lack_is_explained() -> None:
+    """That the gateway was degraded, each rung, and each state of a missing shard; cells stand together here."""
+    shown = words(report_of([SECOND] * 12))
+    assert "The gateway was degraded: for 0.8 % of its answers" in shown
+    assert "fewer_shards120.8 %besides, the shards beyond 80 %" in shown
+    assert "late24did not answer in time" in shown
+    assert "skipped12was not asked" in shown
+    well = words(report_of([[reply()] * 100] * 12))
+    assert "degraded" not in well
+    assert "What answers lack" not in well
+
+
+def test_what_others_used_is_shown() -> None:
+    """With its share of the machine; and that it is not known, where it is not."""
+    report = report_of([SECOND] * 12, others_cores=1.2)
+    assert "other programs used 1.20 cores, 60 % of this machine" in words(report)
+    assert "othersnot known" in words(report.model_copy(update={"others": None}))
 
 
 def test_names_are_text_whatever_is_in_them() -> None:

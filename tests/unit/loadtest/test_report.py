@@ -11,7 +11,7 @@ from tests.support.load import measured_of, reply, report_of, setting, tally_of
 SECOND = [
     *[reply(20.0, recall={1: 1.0, 5: 1.0})] * 97,
     reply(900.0, in_time=False, recall={1: 0.0, 5: 1.0}),
-    reply(10.0, Outcome.PARTIAL, coverage=0.5, rung="coarse"),
+    reply(10.0, Outcome.PARTIAL, coverage=0.5, rung="coarse", missing_shards={"late": 2, "failed": 1}),
     reply(3.0, Outcome.SHED, code="RESOURCE_EXHAUSTED", reason="OVERLOADED"),
 ]
 
@@ -29,6 +29,7 @@ def test_the_figures_are_those_of_the_run(report: Report) -> None:
     assert report.codes == {"OK": 990, "RESOURCE_EXHAUSTED": 10}
     assert report.error_reasons == {"OVERLOADED": 10}
     assert report.rungs == {"full": 980, "coarse": 10}
+    assert report.missing_shards == {"late": 20, "failed": 10}
     assert (report.goodput_rps, report.goodput_share) == (97.0, 0.97)
     assert report.coverage == pytest.approx((980 + 5) / 990)
     assert report.recall_queries == 980
@@ -68,6 +69,16 @@ def test_a_late_client_makes_the_run_invalid() -> None:
     assert not report.valid
     assert report.invalid_reason is not None
     assert "the client sent late" in report.invalid_reason
+
+
+def test_a_machine_that_others_use_makes_the_run_invalid() -> None:
+    """0.8 of two cores; and second by second, to see when."""
+    report = report_of([SECOND] * 11, others_cores=0.8)
+    assert report.invalid_reason is not None
+    assert "other programs used 40% of the machine's cores" in report.invalid_reason
+    assert report.others is not None
+    assert [report.others.cores, report.others.machine_share] == pytest.approx([0.8, 0.4])
+    assert [second.others_cores for second in report.seconds] == pytest.approx([0.8] * 11)
 
 
 def test_seconds_hold_what_was_due_in_them(report: Report) -> None:
@@ -126,3 +137,6 @@ def test_a_knee_step_says_why_it_can_t_be_believed() -> None:
     assert step.kept
     assert step.invalid_reason is not None
     assert "sent late" in step.invalid_reason
+    [bound] = step.slo
+    assert (bound.name, bound.kept) == ("p90_ms", True)
+    assert bound.value == pytest.approx(20, rel=0.01)

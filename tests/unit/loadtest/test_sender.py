@@ -44,6 +44,17 @@ def test_a_gateway_that_stands_still_for_a_second_can_t_hide_it() -> None:
     assert tally.latency.max_ms == pytest.approx(1010, rel=0.005)
 
 
+def test_an_answer_that_is_no_message_is_an_error() -> None:
+    """gRPC makes None of such bytes and raises nothing; the load test goes on, and counts it."""
+
+    async def no_message() -> Any:
+        return None
+
+    tally, gave_up = sent_virtually(np.arange(0, 1, 0.1), no_message)
+    assert (tally.outcomes, tally.codes, tally.in_time) == ({Outcome.ERROR: 10}, {"INTERNAL": 10}, 0)
+    assert gave_up == ""
+
+
 def test_a_client_that_is_late_says_so_and_counts_it() -> None:
     """Each call keeps the client busy for 20 ms where 10 ms lie between two: what callers wait grows, and is told."""
 

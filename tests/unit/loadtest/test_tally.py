@@ -12,6 +12,7 @@ REPLIES = st.lists(
         st.floats(0.1, 5000),
         st.sampled_from(Outcome),
         reason=st.sampled_from(["", "OVERLOADED"]),
+        missing_shards=st.sampled_from([{}, {"late": 1}, {"late": 2, "skipped": 3}]),
         recall=st.sampled_from([{}, {1: 1.0, 5: 1.0}, {1: 0.0}]),
     ),
     max_size=20,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from services.benchmarks.scale.comparison.display import Result, table
 from services.benchmarks.scale.comparison.ladder import Engine, Filter, chosen_effort, nearest, timed
 from services.benchmarks.scale.comparison.ours import Aisle
 from services.benchmarks.scale.comparison.rivals import Chroma, LanceDb, Usearch
@@ -39,14 +40,19 @@ def main(folder: Path) -> int:
         engines.append(make())
         seconds[engines[-1].name] = time.monotonic() - began
         print(f"{engines[-1].name}: built in {seconds[engines[-1].name]:.1f} s", flush=True)  # noqa: T201
-    rows = []
+    results = []
     for wanted in filters:
         truth = nearest(vectors, lots, queries, wanted)
         chosen = {engine.name: chosen_effort(engine, queries, truth, wanted) for engine in engines}
         latency = timed(engines, chosen, queries, wanted, rounds=_ROUNDS)
         for name, effort in chosen.items():
-            rows.append({"engine": name, "filter": wanted.name, **asdict(effort), **asdict(latency[name])})
-            print(f"{wanted.name}: {name} {rows[-1]}", flush=True)  # noqa: T201
+            results.append(Result(name, wanted.name, effort, latency[name]))
+            print(f"{name}: {wanted.name}: {results[-1]}", flush=True)  # noqa: T201
+    print(table(seconds, results), flush=True)  # noqa: T201
+    rows = [
+        {"engine": each.engine, "filter": each.filter, **asdict(each.chosen), **asdict(each.latency)}
+        for each in results
+    ]
     packages = {package: version(package) for package in _PACKAGES}
     result = {"images": len(vectors), "packages": packages, "build_seconds": seconds, "rows": rows}
     (folder / "comparison.json").write_text(json.dumps(result, indent=2) + "\n")

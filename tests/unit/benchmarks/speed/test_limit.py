@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.benchmarks.scale.photos import ServedModels, served_models
+from services.benchmarks.speed.answering import Answering
 from services.benchmarks.speed.limit import Limit
 from services.gateway.answering.merging import Hit
 from services.relevance.waves import Waves
@@ -36,7 +37,7 @@ def everywhere(tmp_path_factory: pytest.TempPathFactory) -> PublishedSnapshot:
 @pytest.fixture(scope="module")
 def limit(models: ServedModels, everywhere: PublishedSnapshot) -> Iterator[Limit]:
     """The limit over it."""
-    with Limit(models, everywhere.root, cores=2) as limit:
+    with Limit(models, Answering(models, everywhere.root), cores=2) as limit:
         yield limit
 
 
@@ -50,7 +51,7 @@ def test_two_waves_find_what_brute_force_over_all_categories_does(limit: Limit, 
 def test_one_wave_searches_the_likeliest_categories_only(models: ServedModels, tmp_path: Path) -> None:
     """Those that hold 60 % of the probability."""
     snapshot = publish(tmp_path)
-    with Limit(models, snapshot.root) as limit:
+    with Limit(models, Answering(models, snapshot.root)) as limit:
         for image in PHOTOS:
             searched, mass = list[str](), 0.0
             for category, probability in probabilities_of(image).items():

@@ -6,6 +6,11 @@ from services.benchmarks.speed import promise
 from services.benchmarks.targets import Target
 
 
+def _soak(memory_ratio: float, p99_ratio: float, errors: int, minutes: float = 30.0) -> Target:
+    memory = {"gateway": 1.0, "triton": memory_ratio}
+    return promise.soak_target(30.0, minutes, memory, p99_ratio, errors)
+
+
 @pytest.mark.parametrize(
     ("kept", "missed"),
     [
@@ -18,7 +23,10 @@ from services.benchmarks.targets import Target
         (promise.cascade_target(1.5, 1.05), promise.cascade_target(1.5, 1.06)),
         (promise.start_target(2.0, 3.0), promise.start_target(1.0, 3.1)),
         (promise.memory_target(200_000_000, 150_000_000), promise.memory_target(201_000_000, 1)),
-        (promise.soak_target(1.02, 1.1, 0), promise.soak_target(1.0, 1.0, 1)),
+        (_soak(1.02, 1.1, 0), _soak(1.0, 1.0, 1)),
+        (_soak(1.02, 1.1, 0), _soak(1.021, 1.0, 0)),
+        (_soak(1.02, 1.1, 0), _soak(1.0, 1.11, 0)),
+        (_soak(1.02, 1.1, 0), _soak(1.0, 1.0, 0, minutes=29.9)),
     ],
 )
 def test_a_figure_at_its_bound_keeps_the_promise_and_one_beyond_does_not(kept: Target, missed: Target) -> None:

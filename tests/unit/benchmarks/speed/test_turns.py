@@ -76,18 +76,39 @@ def photos(tmp_path: Path) -> DemoPhotos:
     return DemoPhotos(tmp_path, tmp_path, [Query(f"{number}.jpg", (), ("Bag",)) for number in range(PHOTOS)])
 
 
+@dataclass
+class Straight:
+    """Triton called straight, on the same machine.
+
+    Attributes:
+        machine: whose slow spells count, and whose diary is written.
+    """
+
+    machine: Machine
+
+    async def one_by_one(self, images: Sequence[bytes]) -> list[float]:
+        self.machine.diary.append(f"straight {int(images[0])}")
+        return [0.011 * self.machine.slowness[0]] * len(images)
+
+    async def at_full_use(self, images: Sequence[bytes]) -> float:
+        assert len(images) == PHOTOS
+        self.machine.diary.append("straight")
+        return 90.0
+
+
 def turns(machine: Machine, photos: DemoPhotos) -> Turns:
     """Return turns that tell nobody."""
-    return Turns(machine, machine, photos, lambda _: None)
+    return Turns(machine, Straight(machine), machine, photos, lambda _: None)
 
 
 async def test_every_block_is_measured_here_and_there_before_the_next(photos: DemoPhotos) -> None:
     """So a spell that slows a whole turn changes no ratio; blocks that are not whole are left out."""
     machine = Machine(slowness=[1.0, 1.0, 7.0, 1.0])
     seen = await turns(machine, photos).one_in_flight(3)
-    assert machine.diary == ["limit 0", "system 0", "limit 25", "system 25", "limit 0", "system 0"]
+    assert machine.diary == [f"{who} {first}" for first in (0, 25, 0) for who in ("limit", "straight", "system")]
     assert [seen.to_limit.value, seen.to_limit.most] == pytest.approx([1.2, 1.2])
-    assert seen.limit_p50_ms == pytest.approx(10.0)
+    assert [seen.straight_to_limit.value, seen.straight_to_limit.most] == pytest.approx([1.1, 1.1])
+    assert [seen.p50_ms, seen.straight_p50_ms, seen.limit_p50_ms] == pytest.approx([12.0, 11.0, 10.0])
     assert seen.own_work_ms == pytest.approx(9.0 - 6.0 - 2.0)
 
 
@@ -107,8 +128,10 @@ async def test_each_knee_is_compared_with_the_limit_around_it(photos: DemoPhotos
     """The machine slows down to a half between two looks: what lies between them saw the middle."""
     machine = Machine(slowness=[1.0, 1.0, 2.0])
     seen = await turns(machine, photos).at_the_knee(2, tmp_path)
-    assert machine.diary == ["limit", "knee knee-1", "limit", "knee knee-2", "limit"]
+    look = ["limit", "straight"]
+    assert machine.diary == [*look, "knee knee-1", *look, "knee knee-2", *look]
     assert seen.limits == [100.0, 100.0, 50.0]
+    assert [seen.straight_to_limit.least, seen.straight_to_limit.most] == pytest.approx([0.9, 1.8])
     assert [seen.to_limit.least, seen.to_limit.most] == pytest.approx([80 / 100, 80 / 75])
     assert seen.doubts == [None, None]
 
