@@ -62,5 +62,6 @@ def outcome_json(outcome: SearchOutcome) -> dict[str, Any]:
     if outcome.error is not None:
         error = outcome.error
         told = {"code": error.code, "reason": error.reason, "message": error.message, "field": error.field}
+        told["request_id"] = error.request_id
         return {"photo": outcome.request_id, "error": told}
     return {"photo": outcome.request_id, "result": asdict(outcome.unwrap())}

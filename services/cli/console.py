@@ -6,30 +6,40 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from services.common.errors import AisleError
+from services.common.visible_text import visible, visible_json
 
 T = TypeVar("T")
 
 
+class _SafeConsole(Console):
+    """Shows whatever a text holds, where rich hands most control characters on to the terminal."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible(segment.text))
+
+
 def results() -> Console:
     """Return the console for results, for people."""
-    return Console(highlight=False)
+    return _SafeConsole(highlight=False)
 
 
 def messages() -> Console:
     """Return the console for progress, hints and errors."""
-    return Console(stderr=True, highlight=False)
+    return _SafeConsole(stderr=True, highlight=False)
 
 
 def print_json(value: object) -> None:
     """Write one line of JSON to stdout, for programs."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.write(visible_json(json.dumps(value, ensure_ascii=False)) + "\n")
     sys.stdout.flush()
 
 
@@ -37,7 +47,7 @@ def say_error(error: AisleError) -> None:
     """Write an error as one clear message, with the field at fault and when to come back."""
     field = f" (field: {error.field})" if error.field and error.field not in error.message else ""
     later = f"; come back in {error.retry_after_seconds:g} s" if error.retry_after_seconds is not None else ""
-    _say(error.reason, f"{error.message}{field}{later}")
+    _say(error.reason, f"{error}{field}{later}")
 
 
 def say_os_error(error: OSError) -> None:

@@ -5,9 +5,12 @@ from pathlib import Path
 from services.cli.console import messages
 from services.cli.display import ProcessDisplay
 from services.cli.evaluating import EvaluationJob, evaluate_gateway
+from services.cli.indexed import digest_of_inputs
 from services.cli.indexing import IndexJob, run_indexer
 from services.cli.progress import steps
-from services.cli.system import SystemSettings, TritonAloneSettings, running_system, running_triton
+from services.cli.supervising.system import SystemSettings, TritonAloneSettings, running_system, running_triton
+from services.common.errors import SnapshotInvalid, SnapshotNotFound
+from services.common.replacing import write_in_one_step
 from services.datasets.fashion_mnist import FashionOptions, prepare
 from services.datasets.labelled import read_dataset
 from services.evaluation.evaluate import EvaluationOptions
@@ -36,6 +39,12 @@ class Demo:
         self._folder = folder
         self._options = FashionOptions(products=products, queries=queries)
         self._dataset = folder / "dataset"
+        self._indexed = folder / "indexed.txt"  # the digest of what was indexed last
+
+    @property
+    def dataset(self) -> Path:
+        """Its dataset folder."""
+        return self._dataset
 
     @property
     def snapshot_root(self) -> str:
@@ -81,11 +90,34 @@ class Demo:
         async with running_triton(self._triton()) as triton:
             await self._index(triton)
 
+    async def index_what_changed(self) -> None:
+        """Publish a snapshot when the dataset or the models are not those of the last one, or there is none.
+
+        Else what is current stays current, with whatever was added to it since.
+
+        Raises:
+            AisleError: as `index`.
+        """
+        if self._is_indexed():
+            _say("index", "as it was: neither the dataset nor the models have changed (`aisle demo` indexes anew)")
+        else:
+            await self.index()
+
     def example_photo(self) -> Path:
         """Return one of the photos to search with."""
         dataset = read_dataset(self._dataset)
         assert dataset.queries is not None
         return dataset.image_root / read_photos(dataset.queries, dataset.image_root)[0].photo_path
+
+    def _is_indexed(self) -> bool:
+        try:
+            SnapshotStore(self.snapshot_root).manifest()
+            return self._indexed.read_text(encoding="utf-8").strip() == self._digest()
+        except (OSError, SnapshotNotFound, SnapshotInvalid):
+            return False
+
+    def _digest(self) -> str:
+        return digest_of_inputs(self._dataset, self._triton().model_repository)
 
     def _triton(self) -> TritonAloneSettings:
         return TritonAloneSettings(run_folder=self._folder / "triton")
@@ -95,6 +127,7 @@ class Demo:
         dataset = read_dataset(self._dataset)
         job = IndexJob(dataset.catalogue, dataset.image_root, self.snapshot_root, dataset.name, dataset.val)
         await run_indexer(job, triton)
+        write_in_one_step(self._indexed, self._digest() + "\n")
         prune(self.snapshot_root, _KEPT_SNAPSHOTS, work_root=default_work_root())
         messages().print(relevance_words(SnapshotStore(self.snapshot_root).manifest().relevance), markup=False)
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from services.cli.processes import ProcessStatus, State
+from services.cli.supervising.processes import ProcessStatus, State
 
 _STYLES = {
     State.WAITING: "dim",

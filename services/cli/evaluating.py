@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.cli.credentials import credentials
+from services.cli.finding import explaining
 from services.cli.progress import steps
 from services.client import AisleClient
 from services.evaluation.evaluate import EvaluationOptions, evaluate
@@ -33,8 +34,8 @@ async def evaluate_gateway(job: EvaluationJob, gateway: str) -> Report:
     Raises:
         AisleError: as `services.evaluation.evaluate.evaluate`.
     """
-    async with AisleClient(gateway, credentials()) as client:
-        with steps() as progress:
+    with explaining(gateway), steps() as progress:
+        async with AisleClient(gateway, credentials()) as client:
             return await evaluate(
                 job.dataset_folder, client, job.out, command=job.command, options=job.options, progress=progress
             )

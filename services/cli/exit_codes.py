@@ -7,6 +7,7 @@ from services.common.errors import (
     DeadlineExceeded,
     ImageTooLarge,
     InvalidArgument,
+    Overtaken,
     ResourceExhausted,
     Unavailable,
 )
@@ -22,6 +23,7 @@ class ExitCode(IntEnum):
     PARTIAL = 4
     INVALID = 5
     MISSED = 6
+    OVERTAKEN = 7
     INTERRUPTED = 130
 
 
@@ -32,7 +34,9 @@ Exit status:
 
 3 nobody serves, or not in time: come back later; 4 done in part: shards or photos are missing;
 
-5 measured, but not to be believed; 6 measured, and the objective was missed; 130 interrupted
+5 measured, but not to be believed; 6 measured, and the objective was missed;
+
+7 not published, for another snapshot was meanwhile; 130 interrupted
 """
 
 
@@ -43,5 +47,7 @@ def exit_code(error: AisleError) -> ExitCode:
             return ExitCode.UNUSABLE_INPUT
         case Unavailable() | DeadlineExceeded() | ResourceExhausted():
             return ExitCode.UNAVAILABLE
+        case Overtaken():
+            return ExitCode.OVERTAKEN
         case _:
             return ExitCode.FAILED

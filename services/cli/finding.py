@@ -1,9 +1,14 @@
-"""Which gateway a command talks to."""
+"""Which gateway a command talks to, and why it does not get there."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from services.cli.state import running_system_state
+from services.cli.credentials import credentials
+from services.cli.supervising.state import running_system_state
 from services.client import DEFAULT_TARGET
+from services.client.targets import checked_target, unreached
+from services.common.errors import AisleError
 
 
 def running_gateway(run_folder: Path) -> str:
@@ -13,5 +18,25 @@ def running_gateway(run_folder: Path) -> str:
 
 
 def gateway_address(target: str, run_folder: Path) -> str:
-    """Return the gateway's `host:port`: the one that was named, else the running system's, else the default."""
-    return target or running_gateway(run_folder) or DEFAULT_TARGET
+    """Return the gateway's `host:port`: the one that was named, else the running system's, else the default.
+
+    Raises:
+        InvalidArgument: the one that was named has no port.
+    """
+    return checked_target(target) if target else running_gateway(run_folder) or DEFAULT_TARGET
+
+
+def explained(error: AisleError, gateway: str) -> AisleError:
+    """Return an error of a call in words for whoever named the gateway, where gRPC alone has spoken."""
+    if error.code != "UNAVAILABLE":
+        return error
+    return unreached(error.message, gateway, is_secure=credentials().is_secure) or error
+
+
+@contextmanager
+def explaining(gateway: str) -> Iterator[None]:
+    """Raise what calls to a gateway raise, `explained`."""
+    try:
+        yield
+    except AisleError as error:
+        raise explained(error, gateway) from None

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from services.cli.credentials import credentials
+from services.cli.finding import explained
 from services.client import SyncAisleClient
 from services.common.errors import AisleError, DeadlineExceeded
 
@@ -40,7 +41,7 @@ def seconds_until_served(
             try:
                 served = client.catalog().snapshot_id
             except AisleError as error:  # it may be starting
-                before = served = f"nothing ({error.message})"
+                before = served = f"nothing ({explained(error, target).message})"
             if served != before and _is_change_of(served, snapshot_id, parent_of):
                 return max(0.0, clock() - published_at)
             before = served

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.cli.exit_codes import ExitCode
-from services.cli.state import running_system_state
-from services.cli.system import TritonAloneSettings, running_triton
-from services.common.errors import AisleError, FailedPrecondition, Internal, InvalidArgument, Unavailable
+from services.cli.supervising.state import running_system_state
+from services.cli.supervising.system import TritonAloneSettings, running_triton
+from services.common.errors import AisleError, FailedPrecondition, Internal, InvalidArgument, Overtaken, Unavailable
 from services.models.child_processes import tied_to_parent
 
 
@@ -138,6 +138,8 @@ def failure(status: int) -> AisleError:
             return InvalidArgument(f"{nothing}: the line above says what to mend")
         case ExitCode.UNAVAILABLE:
             return Unavailable(goes_on)
+        case ExitCode.OVERTAKEN:
+            return Overtaken(f"{nothing}: the line above says what was meanwhile")
         case _ if status < 0 or status == ExitCode.INTERRUPTED:
             return FailedPrecondition(goes_on)
         case _:

@@ -1,13 +1,13 @@
 """Tests a gateway under load, with its progress on the terminal; Ctrl-C ends the sending, not the report."""
 
 import asyncio
-import signal
 from collections.abc import Mapping
 from pathlib import Path
 
 from services.cli.console import messages, print_json, results
 from services.cli.exit_codes import ExitCode
-from services.cli.state import running_system_state
+from services.cli.stopping import signals_set
+from services.cli.supervising.state import running_system_state
 from services.loadtest.config import LoadtestSettings
 from services.loadtest.display import Display
 from services.loadtest.run import REPORT_HTML, prepare, write_report
@@ -28,16 +28,10 @@ async def load_test(settings: LoadtestSettings, command: str, *, as_json: bool =
     """
     stop = asyncio.Event()
     test = await prepare(settings, command, stop)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    try:
+    with signals_set(stop):  # until the report is written
         with Display(messages()) as display:
             report = await test.carry_out(display.show)
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-    write_report(report, settings.out)
+        write_report(report, settings.out)
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:

@@ -9,8 +9,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from services.cli.display import process_table
+from services.cli.exit_codes import ExitCode, exit_code
 from services.cli.overview import catalogue_table, overview
-from services.cli.state import SystemState, running_system_state
+from services.cli.supervising.state import SystemState, running_system_state
 from services.client import Catalog, Health, SyncAisleClient
 from services.client.status import GatewayStatus
 from services.common.errors import AisleError
@@ -27,6 +28,7 @@ class Look:
         catalog: what can be searched; None when the gateway does not serve.
         status: what it sees behind it; None when it did not tell.
         problem: why it did not, and what to do; empty when it did.
+        exit_status: what a program is to make of it.
     """
 
     gateway: str
@@ -35,6 +37,7 @@ class Look:
     catalog: Catalog | None = None
     status: GatewayStatus | None = None
     problem: str = ""
+    exit_status: ExitCode = ExitCode.OK
 
     @property
     def as_json(self) -> dict[str, Any]:
@@ -69,22 +72,27 @@ def look(client: SyncAisleClient, gateway: str, run_folder: Path | None) -> Look
     system = None if run_folder is None else running_system_state(run_folder)
     health = client.health()
     if health is not Health.SERVING:
-        return Look(gateway, health, system, problem=_NOT_SERVING[health])
+        return Look(gateway, health, system, problem=_NOT_SERVING[health], exit_status=ExitCode.UNAVAILABLE)
+    catalog = None
     try:
         catalog = client.catalog()
-    except AisleError as error:
-        return Look(gateway, health, system, problem=_what_to_do(error))
-    try:
         return Look(gateway, health, system, catalog, client.status())
     except AisleError as error:
-        return Look(gateway, health, system, catalog, problem=_what_to_do(error))
+        problem, exit_status = _what_to_do(error)
+        return Look(gateway, health, system, catalog, problem=problem, exit_status=exit_status)
 
 
 def catalogue_lines(catalog: Catalog) -> Text:
-    """Return what is true of the whole catalogue."""
+    """Return what is true of the whole catalogue, and what is wrong with it."""
     attributes = ", ".join(f"{name} ({kind})" for name, kind in catalog.attributes.items())
     baseline = "yes" if catalog.has_baseline else "no"
-    return Text(f"snapshot {catalog.snapshot_id} · baseline {baseline}\nattributes for --where: {attributes}")
+    lines = [f"snapshot {catalog.snapshot_id} · baseline {baseline}", f"attributes for --where: {attributes}"]
+    if not catalog.is_adaptive_fitted:
+        lines.append(
+            "ADAPTIVE searches every shard: the snapshot has learned nothing about the classifier that serves; index "
+            "again, with held-out photos, while it does"
+        )
+    return Text("\n".join(lines))
 
 
 _NOT_SERVING = {
@@ -93,12 +101,13 @@ _NOT_SERVING = {
 }
 
 
-def _what_to_do(error: AisleError) -> str:
-    match error.code:
-        case "PERMISSION_DENIED" | "UNAUTHENTICATED":
-            remedy = "show the token or certificate of a caller that may: `aisle --token-file FILE status`"
-        case "UNIMPLEMENTED":
-            remedy = "this gateway's release tells no more"
-        case _:
-            remedy = "try again, and look at the gateway's log"
-    return f"{error.reason}: {error.message}; {remedy}"
+def _what_to_do(error: AisleError) -> tuple[str, ExitCode]:
+    """Return what to tell of an error, and what a program is to make of it."""
+    status = exit_code(error)
+    if error.code in {"PERMISSION_DENIED", "UNAUTHENTICATED"}:
+        remedy = "show the token or certificate of a caller that may: `aisle --token-file FILE status`"
+    elif error.message.startswith("UNIMPLEMENTED"):
+        remedy, status = "this gateway's release tells no more", ExitCode.OK
+    else:
+        remedy = "try again, and look at the gateway's log"
+    return f"{error.reason}: {error}; {remedy}", status

@@ -1,4 +1,4 @@
-"""Progress bars on stderr; nothing where stderr is no terminal."""
+"""Progress bars on stderr; a line for each stage where stderr is no terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +24,8 @@ def steps() -> Iterator[Callable[[str, int, int], None]]:
 
     def show(stage: str, done: int, total: int) -> None:
         if stage not in tasks:
+            if not console.is_terminal:
+                console.print(f"{stage} ({total:,})", markup=False)
             tasks[stage] = bars.add_task(stage, total=total)
         bars.update(tasks[stage], completed=done)
 

@@ -1,17 +1,12 @@
-"""Snapshots and their changes, for people as tables and sentences, for programs as JSON; and lists of ids."""
+"""Changes of snapshots, for people as sentences, for programs as JSON; and lists of ids."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-
-from rich.box import SIMPLE
-from rich.table import Table
-from rich.text import Text
 
 from services.cli.console import print_json, results
 from services.common.errors import InvalidArgument
 from services.indexer.changing import ChangeReport
-from services.snapshot.history import Kept
 from services.snapshot.manifest import Manifest, ShardEntry
 
 _KILO = 1000
@@ -57,7 +52,7 @@ def change_lines(report: ChangeReport) -> Iterable[str]:
     if before.snapshot_id == after.snapshot_id:
         yield f"nothing to do: snapshot {after.snapshot_id} stays the current one"
         return
-    images, products = (now - then for now, then in zip(_counts(after), _counts(before), strict=True))
+    images, products = (now - then for now, then in zip(counts(after), counts(before), strict=True))
     yield f"snapshot {after.snapshot_id}, a change of {before.snapshot_id}: {images:+,} images, {products:+,} products"
     for slug in sorted({shard.slug for manifest in (before, after) for shard in manifest.shards}):
         then, now = before.shard(slug), after.shard(slug)
@@ -71,36 +66,6 @@ def change_lines(report: ChangeReport) -> Iterable[str]:
             yield f"  {slug}: {now.images:,} images in {_segments(len(now.segments))}, {rows - now.images:,} withdrawn"
 
 
-def kept_table(kept: Sequence[Kept]) -> Table:
-    """Return snapshots as a table."""
-    table = Table(box=SIMPLE, header_style="dim")
-    for heading in ("snapshot", "built", "images", "products", "segments", "withdrawn", "own", "shared", "parent"):
-        table.add_column(heading, justify="left" if heading in {"snapshot", "built", "parent"} else "right")
-    for each in kept:
-        name = Text(f"{each.snapshot_id} *" if each.is_current else each.snapshot_id)
-        if each.manifest is None:
-            table.add_row(name, Text(each.problem), *[""] * 4, size_words(each.own_bytes))
-            continue
-        images, products = _counts(each.manifest)
-        numbers = (images, products, *_segment_counts(each.manifest))
-        sizes = (size_words(each.own_bytes), size_words(each.shared_bytes))
-        table.add_row(name, each.manifest.created_at, *(f"{n:,}" for n in numbers), *sizes, each.manifest.parent)
-    table.caption = "* is the current one" if any(each.is_current for each in kept) else "none of them is current"
-    table.caption_justify = "left"
-    return table
-
-
-def kept_json(kept: Kept) -> dict[str, Any]:
-    """Return a snapshot for programs."""
-    told: dict[str, Any] = {"snapshot_id": kept.snapshot_id, "current": kept.is_current, "problem": kept.problem}
-    if kept.manifest is not None:
-        images, products = _counts(kept.manifest)
-        segments, withdrawn = _segment_counts(kept.manifest)
-        told |= {"created_at": kept.manifest.created_at, "parent": kept.manifest.parent}
-        told |= {"images": images, "products": products, "segments": segments, "withdrawn_images": withdrawn}
-    return {**told, "own_bytes": kept.own_bytes, "shared_bytes": kept.shared_bytes}
-
-
 def size_words(size_bytes: float) -> str:
     """Return a size for people."""
     for unit in ("B", "kB", "MB"):
@@ -110,25 +75,19 @@ def size_words(size_bytes: float) -> str:
     return f"{size_bytes:,.1f} GB"
 
 
-def _change_json(report: ChangeReport) -> dict[str, Any]:
-    images, products = _counts(report.after)
-    images_before, products_before = _counts(report.before)
-    told = {"snapshot_id": report.after.snapshot_id, "parent": report.before.snapshot_id}
-    counts = {"images": images, "products": products}
-    changes = {"more_images": images - images_before, "more_products": products - products_before}
-    return {**told, "changed": report.before != report.after, **counts, **changes}
-
-
-def _counts(manifest: Manifest) -> tuple[int, int]:
+def counts(manifest: Manifest) -> tuple[int, int]:
     """Return how many images and products can be found."""
     shards = manifest.category_shards
     return sum(shard.images for shard in shards), sum(shard.products for shard in shards)
 
 
-def _segment_counts(manifest: Manifest) -> tuple[int, int]:
-    """Return how many segments there are without those of the baseline, and how many of their rows are withdrawn."""
-    segments = [segment for shard in manifest.category_shards for segment in shard.segments]
-    return len(segments), sum(segment.withdrawn_images for segment in segments)
+def _change_json(report: ChangeReport) -> dict[str, Any]:
+    images, products = counts(report.after)
+    images_before, products_before = counts(report.before)
+    told = {"snapshot_id": report.after.snapshot_id, "parent": report.before.snapshot_id}
+    there_are = {"images": images, "products": products}
+    changes = {"more_images": images - images_before, "more_products": products - products_before}
+    return {**told, "changed": report.before != report.after, **there_are, **changes}
 
 
 def _rows(shard: ShardEntry) -> int:

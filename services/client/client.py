@@ -1,5 +1,6 @@
 """The asyncio client of the gateway."""
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import aclosing
 from types import TracebackType
@@ -18,10 +19,11 @@ from services.client.status import GatewayStatus, from_status
 from services.client.streaming import Flight
 from services.client.types import Catalog, Health, Photo, SearchItem, SearchOptions, SearchOutcome, SearchResult
 from services.common.channels import channel_options
-from services.common.errors import InvalidArgument
+from services.common.errors import Internal, InvalidArgument
+from services.common.requests import REQUEST_ID, is_sound_id, request_id_of
 from services.common.security.credentials import PLAIN, Credentials
 from services.common.security.dialling import Dialler
-from services.common.status import failure_of, from_failure
+from services.common.status import failure_of, from_failure, received
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 _DEFAULT_TIMEOUT_SECONDS = 2.0
@@ -46,7 +48,7 @@ class AisleClient:
             credentials: what the gateway is shown, and what it has to show. Their files may change: nothing fails.
 
         Raises:
-            SettingsInvalid: a file of the credentials is unusable.
+            SettingsInvalid: a file of the credentials is unusable, or a token would leave this machine in clear.
         """
         dialler = Dialler(credentials)
         self._channel = dialler.open(target, channel_options(SERVICE_CONFIG))
@@ -74,6 +76,7 @@ class AisleClient:
         photo: Photo,
         *,
         timeout_seconds: float = _DEFAULT_TIMEOUT_SECONDS,
+        request_id: str | None = None,
         **options: Unpack[SearchOptions],
     ) -> SearchResult:
         """Find the products in one photo.
@@ -81,14 +84,16 @@ class AisleClient:
         Args:
             photo: encoded bytes, a path, or RGB pixels uint8 `(H, W, 3)`.
             timeout_seconds: the budget of the whole answer, retries included.
+            request_id: what logs and traces are to know the request by, 1 to 128 letters, digits and `._:/+=-`; a new
+                one by default. It is in the answer, and in the text of an error.
             **options: what is wanted, see `SearchOptions`.
 
         Raises:
             AisleError: a subclass; `services.common.errors` has the tree.
         """
-        timeout_seconds = _usable(timeout_seconds)
+        timeout_seconds, request_id = _usable(timeout_seconds), _fit(request_id)
         request = to_request(await encoded(photo), options)
-        return from_response(await _answer(self._stub.Search(request, timeout=timeout_seconds)))
+        return from_response(await _answer(self._stub.Search, request, timeout_seconds, request_id), request_id)
 
     async def search_many(
         self,
@@ -126,17 +131,17 @@ class AisleClient:
         """Return what can be searched: all categories, the snapshot and the models.
 
         Args:
-            timeout_seconds: the budget of each page of 1,000 categories.
+            timeout_seconds: the budget of the whole catalogue, which comes in pages of 1,000 categories.
 
         Raises:
             AisleError: a subclass, such as `Unavailable`; `InvalidArgument` when the snapshot changed between pages.
         """
-        timeout_seconds = _usable(timeout_seconds)
+        end = time.monotonic() + _usable(timeout_seconds)
         pages: list[search_pb2.GetCatalogResponse] = []
         token = ""
         while not pages or token:
             request = search_pb2.GetCatalogRequest(page_size=_CATALOG_PAGE_SIZE, page_token=token)
-            pages.append(await _answer(self._stub.GetCatalog(request, timeout=timeout_seconds)))
+            pages.append(await _answer(self._stub.GetCatalog, request, max(0.0, end - time.monotonic())))
             token = pages[-1].next_page_token
         return from_catalog_pages(pages)
 
@@ -150,8 +155,8 @@ class AisleClient:
             PermissionDenied, Unauthenticated: the caller may not operate.
             AisleError: a subclass, such as `Unavailable`.
         """
-        call = self._operator.GetStatus(operator_pb2.GetStatusRequest(), timeout=_usable(timeout_seconds))
-        return from_status(await _answer(call))
+        timeout_seconds = _usable(timeout_seconds)
+        return from_status(await _answer(self._operator.GetStatus, operator_pb2.GetStatusRequest(), timeout_seconds))
 
     async def health(self, *, timeout_seconds: float = 1.0) -> Health:
         """Return whether the gateway would take a photo now; never raises for what it finds."""
@@ -161,6 +166,8 @@ class AisleClient:
             response = await self._health.Check(request, timeout=timeout_seconds)
         except grpc.aio.AioRpcError as error:
             return Health.NOT_SERVING if error.code() is grpc.StatusCode.NOT_FOUND else Health.UNREACHABLE
+        if response is None:  # bytes that are no message: whoever answers there is no gateway
+            return Health.UNREACHABLE
         return Health.SERVING if response.status == health_pb2.HealthCheckResponse.SERVING else Health.NOT_SERVING
 
 
@@ -173,8 +180,20 @@ def _usable(timeout_seconds: float) -> float:
     return max(0.0, timeout_seconds)
 
 
-async def _answer(call: Any) -> Any:
+def _fit(request_id: str | None) -> str:
+    """Return the id of a request, a new one by default; the gateway would put another in the place of an unfit one."""
+    if request_id is not None and not is_sound_id(request_id):
+        raise InvalidArgument(
+            f"request_id is 1 to 128 letters, digits and ._:/+=-, not {request_id!r}", field="request_id"
+        )
+    return request_id_of(request_id)
+
+
+async def _answer(method: Any, request: Any, timeout_seconds: float, request_id: str | None = None) -> Any:
+    request_id = request_id or request_id_of(None)
     try:
-        return await call
-    except grpc.aio.AioRpcError as error:
-        raise from_error(from_failure(failure_of(error))) from None
+        answer = await method(request, timeout=timeout_seconds, metadata=((REQUEST_ID, request_id),))
+        return received(answer, "the gateway")
+    except (grpc.aio.AioRpcError, Internal) as error:
+        failed = error if isinstance(error, Internal) else from_failure(failure_of(error))
+        raise from_error(failed, request_id) from None

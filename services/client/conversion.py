@@ -71,8 +71,8 @@ def _to_request(image: bytes, options: SearchOptions) -> search_pb2.SearchReques
     return request
 
 
-def from_response(response: search_pb2.SearchResponse) -> SearchResult:
-    """Return the answer to one photo."""
+def from_response(response: search_pb2.SearchResponse, request_id: str = "") -> SearchResult:
+    """Return the answer to one photo; `request_id` is what it was asked with."""
     return SearchResult(
         hits=tuple(
             ProductHit(hit.product_id, hit.image_id, hit.category, hit.score, hit.similarity, hit.image_path)
@@ -98,30 +98,33 @@ def from_response(response: search_pb2.SearchResponse) -> SearchResult:
         models=models_of(response.models),
         rung=rung_of(response.rung),
         verdict=member_of(Verdict, search_pb2.Verdict.items(), "VERDICT_", response.verdict),
+        request_id=request_id,
     )
 
 
-def from_error(error: AisleError) -> AisleError:
-    """Return the error that callers get: one that says that too little was found has what was found, too."""
+def from_error(error: AisleError, request_id: str) -> AisleError:
+    """Return the error that callers get: it names the request; one for too little coverage has what was found, too."""
+    error.request_id = request_id
     if isinstance(error, CoverageTooLow):
         response = search_pb2.SearchResponse()
         for detail in error.details:
             with suppress(DecodeError):  # what a newer or a broken peer sends is no answer
                 if isinstance(detail, any_pb2.Any) and detail.Unpack(response):
-                    error.found = from_response(response)
+                    error.found = from_response(response, request_id)
     return error
 
 
 def from_stream_response(response: search_pb2.SearchStreamResponse) -> SearchOutcome:
     """Return what became of one photo of a stream."""
     if response.HasField("response"):
-        return SearchOutcome(response.request_id, result=from_response(response.response))
+        return SearchOutcome(response.request_id, result=from_response(response.response, response.request_id))
     error = response.error
     code = code_pb2.Code.Name(error.code) if error.code in code_pb2.Code.values() else "UNKNOWN"
     retry_after_seconds = error.retry_delay.ToNanoseconds() / 1e9 if error.HasField("retry_delay") else None
     failed = from_failure(Failure(code, error.reason, error.message, error.field, retry_after_seconds))
+    failed.request_id = response.request_id
     if isinstance(failed, CoverageTooLow) and error.HasField("found"):
-        failed.found = from_response(error.found)
+        failed.found = from_response(error.found, response.request_id)
     return SearchOutcome(response.request_id, error=failed)
 
 

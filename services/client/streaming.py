@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,8 +17,9 @@ from services.client.photos import encoded
 from services.client.retries import MAX_ATTEMPTS, backoff_seconds
 from services.client.types import SearchItem, SearchOutcome
 from services.common.channels import MAX_MESSAGE_BYTES
-from services.common.errors import AisleError, DeadlineExceeded, InvalidArgument, Unavailable
-from services.common.status import failure_of, from_failure
+from services.common.errors import AisleError, DeadlineExceeded, Internal, InvalidArgument, Unavailable
+from services.common.requests import REQUEST_ID, request_id_of
+from services.common.status import failure_of, from_failure, received
 
 _END_OF_STREAM: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # its stubs lack it
 # What grpc.aio reports, in place of the peer's status, when a write fails because the stream has just broken.
@@ -29,7 +30,7 @@ _MAX_REQUEST_ID_CHARACTERS = 128
 class OpenStream(Protocol):
     """Opens one SearchStream."""
 
-    def __call__(self, *, timeout: float | None) -> Any:
+    def __call__(self, *, timeout: float | None, metadata: Sequence[tuple[str, str]]) -> Any:
         """Return the call; `timeout` in seconds."""
         ...
 
@@ -149,17 +150,21 @@ class Flight:
     async def _one_stream(self) -> AisleError | None:
         """Send and receive until the stream ends; return why photos are without outcome, or None when none is."""
         why: AisleError = Unavailable("the gateway ended the stream before it had answered every photo")
-        call = self._open_stream(timeout=self._time_left())
+        stream_id = request_id_of(None)  # the gateway knows by it what ended the stream; photos have ids of their own
+        call = self._open_stream(timeout=self._time_left(), metadata=((REQUEST_ID, stream_id),))
         sending = asyncio.create_task(self._send(call))
         try:
             while (response := await call.read()) is not _END_OF_STREAM:
-                self._settle(from_stream_response(response))
+                self._settle(from_stream_response(received(response, "the gateway")))
         except grpc.aio.AioRpcError as error:
             why = _why_it_broke(error)
+        except Internal as error:  # nobody can tell whose answer that was to be
+            why = error
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
             call.cancel()
+        why.request_id = stream_id
         return None if self._over else why
 
     async def _send(self, call: Any) -> None:

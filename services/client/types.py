@@ -247,6 +247,7 @@ class SearchResult:
         models: the models that took part.
         rung: how far the service had degraded.
         verdict: whether the product in the photo seems to be sold here.
+        request_id: what the gateway's log and traces know the request by; support asks for it.
     """
 
     hits: tuple[ProductHit, ...]
@@ -258,6 +259,7 @@ class SearchResult:
     models: tuple[ModelVersion, ...]
     rung: Rung
     verdict: Verdict
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,35 +25,32 @@ def demo(
 ) -> None:
     """Prepare Fashion-MNIST, index it, start everything, search photos under every policy, report, stop everything.
 
-    What an earlier run has prepared is used again.
+    What an earlier run has prepared is used again; --serve indexes only when the dataset or the models have changed.
 
     Examples:
       aisle demo
 
       aisle demo --serve
     """
-    from services.cli.console import program, run
+    from services.cli.console import run
     from services.cli.demonstration import Demo
     from services.cli.foreground import serve as serve_in_foreground
     from services.cli.reporting import show_report
-    from services.cli.system import SystemSettings
+    from services.cli.supervising.system import SystemSettings, check_system
 
     if serve and as_json:
         raise typer.BadParameter("it is the report's form, and --serve makes no report", param_hint="--json")
     demonstration = Demo(folder, products=products, queries=queries)
-    demonstration.prepare_dataset()
     if not serve:
+        demonstration.prepare_dataset()
         show_report(run(demonstration.evaluate("aisle demo")), folder, as_json=as_json)
         return
-    run(demonstration.index())
-    hints = (
-        f"{program()} search {demonstration.example_photo()}",
-        f"grpcurl -plaintext -import-path protos -proto aisle/search/v1/search.proto 127.0.0.1:{port} "
-        "aisle.search.v1.SearchService/GetCatalog"
-        if port
-        else "",
-    )
     settings = SystemSettings(
         run_folder=DEFAULT_RUN_FOLDER, snapshot_root=demonstration.snapshot_root, gateway_port=port
     )
-    run(serve_in_foreground(settings, tuple(filter(None, hints))))
+    run(check_system(settings))  # before anything that runs already could notice
+    demonstration.prepare_dataset()
+    run(demonstration.index_what_changed())
+    photo = demonstration.example_photo()
+    hints = (f"search {photo}", f"explain {photo}", f"loadtest --dataset {demonstration.dataset}")
+    run(serve_in_foreground(settings, hints))

@@ -20,7 +20,7 @@ from services.client.types import Policy
 
 if TYPE_CHECKING:
     from services.cli.evaluating import EvaluationJob
-    from services.cli.system import SystemSettings
+    from services.cli.supervising.system import SystemSettings
     from services.evaluation.schema import Report
 
 _OUT = Path("build/evaluate")
@@ -66,9 +66,9 @@ def evaluate(
     """
     from services.cli.console import run
     from services.cli.evaluating import EvaluationJob
-    from services.cli.finding import running_gateway
+    from services.cli.finding import gateway_address, running_gateway
     from services.cli.reporting import show_report
-    from services.cli.system import SystemSettings
+    from services.cli.supervising.system import SystemSettings
     from services.evaluation.evaluate import EvaluationOptions, check_dataset
     from services.evaluation.observation import POLICIES
 
@@ -83,7 +83,8 @@ def evaluate(
         shards_per_searcher=shards_per_searcher,
     )
     check_dataset(dataset_folder)
-    report = run(_evaluate(job, target or running_gateway(run_folder), system))
+    gateway = gateway_address(target, run_folder) if target else running_gateway(run_folder)
+    report = run(_evaluate(job, gateway, system))
     show_report(report, out, as_json=as_json)
 
 
@@ -91,7 +92,7 @@ async def _evaluate(job: "EvaluationJob", gateway: str, settings: "SystemSetting
     from services.cli.console import messages
     from services.cli.display import ProcessDisplay
     from services.cli.evaluating import evaluate_gateway
-    from services.cli.system import running_system
+    from services.cli.supervising.system import running_system
 
     if gateway:
         return await evaluate_gateway(job, gateway)

@@ -41,13 +41,14 @@ def explain(
     from services.cli.console import print_json, results
     from services.cli.credentials import credentials
     from services.cli.explaining import explain as explained
-    from services.cli.finding import gateway_address
+    from services.cli.finding import explaining, gateway_address
     from services.client import SyncAisleClient
 
     options = SearchOptions(
         top_k=top_k, policy=policy, probability_mass=probability_mass, categories=tuple(category or ())
     )
-    with SyncAisleClient(gateway_address(target, run_folder), credentials()) as client:
+    gateway = gateway_address(target, run_folder)
+    with explaining(gateway), SyncAisleClient(gateway, credentials()) as client:
         explanation = explained(client, photo, str(photo), options, timeout_seconds, most_categories)
     if as_json:
         print_json(explanation.as_json)

@@ -1,5 +1,6 @@
 """The options before a command: how a gateway is reached that wants TLS or to know who calls."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -24,10 +25,20 @@ def reaching(
     token_file: Annotated[
         Path | None, typer.Option(envvar="AISLE_TOKEN_FILE", help="A token that goes along with each call, in a file.")
     ] = None,
+    token_without_tls: Annotated[
+        bool,
+        typer.Option(
+            "--token-without-tls",
+            envvar="AISLE_TOKEN_WITHOUT_TLS",
+            help="Send the token to another machine without TLS: where a mesh encrypts it.",
+        ),
+    ] = False,
 ) -> None:
     """Take them to heart; the first line of the help is the application's own."""
     if not any((tls, tls_ca, tls_certificate, tls_key, token_file)):
         return
+    # gRPC writes each failed handshake to stderr, line by line; what it means, the command says itself.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from services.cli.credentials import reach_with
     from services.common.security.credentials import Credentials
     from services.loadtest.scenario import checked
@@ -39,5 +50,6 @@ def reaching(
         "tls_key": tls_key,
         "tls_server_name": tls_server_name,
         "token_file": token_file,
+        "token_without_tls": token_without_tls,
     }
     reach_with(checked(Credentials, fields, "options"))

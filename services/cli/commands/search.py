@@ -60,7 +60,7 @@ def search(
     from services.cli.conditions import predicate_of
     from services.cli.console import print_json
     from services.cli.credentials import credentials
-    from services.cli.finding import gateway_address
+    from services.cli.finding import explained, explaining, gateway_address
     from services.client import SearchOutcome, SyncAisleClient
     from services.common.errors import AisleError
 
@@ -73,7 +73,8 @@ def search(
         minimum_coverage=minimum_coverage,
     )
     outcomes = []
-    with SyncAisleClient(gateway_address(target, run_folder), credentials()) as client:
+    gateway = gateway_address(target, run_folder)
+    with explaining(gateway), SyncAisleClient(gateway, credentials()) as client:
         if where:  # what `10` means depends on the attribute's type
             options["where"] = predicate_of(where, client.catalog().attributes)
         for photo in photos:
@@ -81,7 +82,7 @@ def search(
                 result = client.search(photo, timeout_seconds=timeout_seconds, **options)
                 outcome = SearchOutcome(str(photo), result=result)
             except AisleError as error:
-                outcome = SearchOutcome(str(photo), error=error)
+                outcome = SearchOutcome(str(photo), error=explained(error, gateway))
             outcomes.append(outcome)
             if as_json:
                 print_json(outcome_json(outcome))
@@ -121,7 +122,8 @@ def _show(outcome: "SearchOutcome") -> None:
     from services.cli.console import messages, results, say_error
 
     if outcome.error is not None:
-        messages().print(f"{outcome.request_id}:", end=" ", markup=False)
+        if not outcome.error.message.startswith(outcome.request_id):
+            messages().print(f"{outcome.request_id}:", end=" ", markup=False)
         say_error(outcome.error)
     else:
         results().print(answer(outcome.request_id, outcome.unwrap()))

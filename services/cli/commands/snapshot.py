@@ -25,7 +25,7 @@ def list_snapshots(*, snapshot_root: SnapshotRoot = DEFAULT_SNAPSHOT_ROOT, as_js
     Example: aisle snapshot list
     """
     from services.cli.console import messages, print_json, results
-    from services.cli.snapshots import kept_json, kept_table
+    from services.cli.history import kept_json, show_history
     from services.snapshot.history import kept_snapshots
 
     history = kept_snapshots(snapshot_root)
@@ -33,7 +33,7 @@ def list_snapshots(*, snapshot_root: SnapshotRoot = DEFAULT_SNAPSHOT_ROOT, as_js
         for each in history.kept:
             print_json(kept_json(each))
     else:
-        results().print(kept_table(history.kept))
+        show_history(results(), history.kept)
     if history.problem:
         messages().print(history.problem, markup=False, soft_wrap=True)
 
@@ -64,7 +64,7 @@ def verify(
 def rollback(
     snapshot_id: Annotated[
         str,
-        typer.Argument(help="Which one; by default the one that the current one is a change of.", show_default=False),
+        typer.Argument(help="Which one; by default the one before the current one.", show_default=False),
     ] = "",
     *,
     snapshot_root: SnapshotRoot = DEFAULT_SNAPSHOT_ROOT,
@@ -73,7 +73,8 @@ def rollback(
 ) -> None:
     """Verify an earlier snapshot and make it the current one again.
 
-    Without an id it goes back one change each time: if it was interrupted, give the id that it said.
+    Without an id it goes back one step each time: to the snapshot that the current one is a change of; from one of a
+    whole catalogue to the next older one. If it was interrupted, give the id that it said.
 
     Examples:
       aisle snapshot rollback

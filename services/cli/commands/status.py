@@ -22,7 +22,8 @@ def status(
 ) -> None:
     """Show a gateway: its models, shards and replicas, snapshots, rung and the last minute; and its processes, if here.
 
-    Exit status 3 when it does not serve. Behind one address with several gateways, each look may be at another one.
+    Exit status 3 when it does not serve, 1 when it does not let you look. Behind one address with several
+    gateways, each look may be at another one.
 
     Examples:
       aisle status
@@ -33,10 +34,9 @@ def status(
     """
     from services.cli.console import print_json, results
     from services.cli.credentials import credentials
-    from services.cli.exit_codes import ExitCode
     from services.cli.finding import gateway_address
     from services.cli.looking import look
-    from services.client import Health, SyncAisleClient
+    from services.client import SyncAisleClient
 
     gateway = gateway_address(target, run_folder)
     with SyncAisleClient(gateway, credentials()) as client:
@@ -51,7 +51,7 @@ def status(
         print_json(now.as_json)
     else:
         results().print(now.for_people)
-    raise typer.Exit(ExitCode.OK if now.health is Health.SERVING else ExitCode.UNAVAILABLE)
+    raise typer.Exit(now.exit_status)
 
 
 def _watch(seen: "Callable[[], Look]", every_seconds: float, *, as_json: bool) -> None:

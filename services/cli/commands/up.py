@@ -42,7 +42,7 @@ def up(
     """
     from services.cli.console import run
     from services.cli.foreground import serve
-    from services.cli.system import SystemSettings
+    from services.cli.supervising.system import SystemSettings
 
     settings = SystemSettings(
         snapshot_root=snapshot_root,

@@ -1,11 +1,19 @@
-"""Where the command writes, and how it names itself."""
+"""Where the command writes, what it lets through, and how it names itself."""
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
+from rich.box import SIMPLE
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
 
-from services.cli.console import program
+from services.cli.console import print_json, program, results, say_error
+from services.common.errors import Unavailable
+
+HOSTILE = "coat\x1b[2J\x1b]0;title\x07\u202e\x9b1"
 
 
 @pytest.fixture
@@ -46,3 +54,31 @@ def test_a_module_is_named_with_its_python(installed: Path, monkeypatch: pytest.
     monkeypatch.setattr(sys, "executable", str(installed.with_name("python")))
     monkeypatch.setattr(sys, "argv", ["/src/services/cli/__main__.py"])
     assert program() == ".venv/bin/python -m services.cli"
+
+
+def test_nothing_that_others_say_steers_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a table, a line or an error; the command's own colours stay."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    table = Table(box=SIMPLE, title=Text(HOSTILE))
+    table.add_column("product")
+    table.add_row(Text(HOSTILE, style="green"))
+    results().print(Group(table, Text(HOSTILE)))
+    results().print(HOSTILE, markup=False, soft_wrap=True)
+    say_error(Unavailable(f"searcher: {HOSTILE}", field=HOSTILE))
+    written = "".join(capsys.readouterr())
+    assert written.count("coat") == 5
+    for steering in ("\x1b[2J", "\x1b]0", "\x07", "\u202e", "\x9b"):
+        assert steering not in written
+    assert "\x1b[32m" in written
+
+
+def test_json_for_programs_shows_and_keeps_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    """A terminal may be where it ends, too."""
+    print_json({"product": HOSTILE, "name": "Crème"})
+    written = capsys.readouterr().out
+    assert written.rstrip("\n").isprintable()
+    assert "Crème" in written
+    assert json.loads(written)["product"] == HOSTILE

@@ -13,6 +13,7 @@ from services.common.errors import (
     ImageUnreadable,
     NotServing,
     Overloaded,
+    Overtaken,
     SnapshotInvalid,
     SnapshotNotFound,
 )
@@ -34,6 +35,7 @@ LATE = SearchOutcome("late", error=DeadlineExceeded("no"))
         (DeadlineExceeded("x"), ExitCode.UNAVAILABLE),
         (SnapshotNotFound("x"), ExitCode.FAILED),
         (SnapshotInvalid("x"), ExitCode.FAILED),
+        (Overtaken("x"), ExitCode.OVERTAKEN),
         (AisleError("x"), ExitCode.FAILED),
     ],
 )

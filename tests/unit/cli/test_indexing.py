@@ -75,6 +75,7 @@ def test_the_indexer_s_last_line_says_what_was_published() -> None:
         (1, ExitCode.FAILED, False),
         (2, ExitCode.UNUSABLE_INPUT, False),
         (3, ExitCode.UNAVAILABLE, True),
+        (7, ExitCode.OVERTAKEN, False),
         (130, ExitCode.FAILED, True),
         (-9, ExitCode.FAILED, True),
     ],

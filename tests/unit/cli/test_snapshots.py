@@ -87,7 +87,7 @@ def test_rollback_verifies_first(shop: Shop, capsys: pytest.CaptureFixture[str])
     path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
     assert _aisle(shop, "verify", current.parent) == ExitCode.FAILED
     assert _aisle(shop, "rollback") == ExitCode.FAILED
-    assert "bag/golden.parquet: damaged" in capsys.readouterr().err
+    assert "bag/golden.arrow: damaged" in capsys.readouterr().err
     assert shop.store.current_id() == current.snapshot_id
     path.write_bytes(content)
     assert _aisle(shop, "verify") == ExitCode.OK

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.processes import Kind, ProcessStatus, State
-from services.cli.state import SystemState, owned, running_system_state, write_state
+from services.cli.supervising.processes import Kind, ProcessStatus, State
+from services.cli.supervising.state import SystemState, owned, running_system_state, write_state
 from services.common.errors import FailedPrecondition
 
 STATUS = ProcessStatus("gateway", Kind.GATEWAY, State.SERVING, "127.0.0.1:1", 7, 2, Path("gateway.log"), "why")

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli.packing import SEARCHER_BYTES, pack, shards_per_searcher
+from services.cli.supervising.packing import SEARCHER_BYTES, pack, shards_per_searcher
 from services.snapshot.manifest import BASELINE_SLUG, ShardEntry
 from tests.support.shards import segment_of
 

@@ -1,12 +1,17 @@
 """What is known of a process that ended."""
 
-from services.cli.processes import START_WAVES, STOP_WAVES, Kind, last_words, says_serving
+from services.cli.supervising.processes import START_WAVES, STOP_WAVES, Kind, failure_to_start, last_words, says_serving
 
 
 def test_a_logged_failure_is_the_reason() -> None:
     """Our processes log why they could not start; what comes after it does not hide it."""
     lines = ['{"event": "bound"}', '{"event": "start_failed", "error": "no such snapshot"}', '{"event": "stopped"}']
     assert last_words(lines) == "no such snapshot"
+    assert failure_to_start(['{"event": "start_failed", "reason": "SETTINGS_INVALID", "error": "tls_key: none"}']) == (
+        "SETTINGS_INVALID",
+        "tls_key: none",
+    )
+    assert failure_to_start(["Traceback"]) == ("", "")
 
 
 def test_other_ends_show_the_last_lines() -> None:

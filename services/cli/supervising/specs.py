@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.cli.processes import Kind, ProcessSpec
+from services.cli.supervising.processes import Kind, ProcessSpec
 from services.models.child_processes import tied_to_parent
 from services.snapshot.manifest import BASELINE_SLUG
 

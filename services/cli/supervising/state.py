@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.cli.processes import ProcessStatus
+from services.cli.supervising.processes import ProcessStatus
 from services.common.errors import FailedPrecondition, SettingsInvalid
 
 _STATE = "system.json"
@@ -54,7 +54,8 @@ def owned(run_folder: Path) -> Iterator[None]:
     try:
         if not _locked(lock):
             raise FailedPrecondition(
-                f"a system already runs from {run_folder}; see `aisle status`, or choose another --run-folder"
+                f"a system already runs from {run_folder} (`aisle status`): end it first, or give this one another "
+                "--run-folder"
             )
         try:
             yield

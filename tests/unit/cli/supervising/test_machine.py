@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.machine import available_bytes
+from services.cli.supervising.machine import available_bytes
 
 MEMINFO = "MemTotal: 9000 kB\nMemFree: 1000 kB\nMemAvailable: 4000 kB\n"
 

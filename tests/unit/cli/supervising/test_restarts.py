@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli.restarts import RestartPolicy
+from services.cli.supervising.restarts import RestartPolicy
 
 POLICY = RestartPolicy(first_seconds=0.25, max_seconds=15, stable_seconds=30)
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from services.cli.processes import ProcessSpec, last_words, says_serving
+from services.cli.supervising.processes import ProcessSpec, failure_to_start, last_words, says_serving
 
 _TAIL_BYTES = 64_000
 
@@ -78,6 +78,10 @@ class Child:
     def why_it_ended(self) -> str:
         """Return what the log of this run says about its end."""
         return last_words(self._log_lines())
+
+    def reason_it_ended(self) -> str:
+        """Return the reason of the failure that this run has logged; empty when it logged none."""
+        return failure_to_start(self._log_lines())[0]
 
     def _log_lines(self) -> list[str]:
         """Return the last lines of this run; none when somebody has removed the log, which must not end the system."""

@@ -82,10 +82,16 @@ def says_serving(log: Sequence[str]) -> bool:
     return any(event.get("event") == "serving" for event in _events(log))
 
 
+def failure_to_start(log: Sequence[str]) -> tuple[str, str]:
+    """Return the reason and the text of the failure that a process of ours has logged; empty when it logged none."""
+    failures = [event for event in _events(log) if event.get("event") == "start_failed"]
+    return (str(failures[-1].get("reason", "")), str(failures[-1].get("error", ""))) if failures else ("", "")
+
+
 def last_words(log: Sequence[str]) -> str:
     """Return why a process of ours ended, from the lines of its log: the failure it logged, else the last lines."""
-    failures = [str(event.get("error", "")) for event in _events(log) if event.get("event") == "start_failed"]
-    return failures[-1] if failures else "\n".join(log[-_LAST_LINES:]) or "it wrote no log"
+    _, error = failure_to_start(log)
+    return error or "\n".join(log[-_LAST_LINES:]) or "it wrote no log"
 
 
 def _events(log: Sequence[str]) -> Iterator[dict[str, Any]]:

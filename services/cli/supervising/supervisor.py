@@ -8,10 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from services.cli.child import Child
-from services.cli.processes import START_WAVES, STOP_WAVES, ProcessSpec, ProcessStatus, State
-from services.cli.restarts import RestartPolicy
-from services.common.errors import AisleError, Unavailable
+from services.cli.supervising.child import Child
+from services.cli.supervising.processes import START_WAVES, STOP_WAVES, ProcessSpec, ProcessStatus, State
+from services.cli.supervising.restarts import RestartPolicy
+from services.common.errors import AisleError, SettingsInvalid, Unavailable
 
 OnChange = Callable[[ProcessStatus], None]
 
@@ -191,7 +191,8 @@ class _Supervised:
             if child.says_serving():
                 return
             await asyncio.sleep(_POLL_SECONDS)
-        raise Unavailable(
+        to_be_mended = child.reason_it_ended() == SettingsInvalid.reason
+        raise (SettingsInvalid if to_be_mended else Unavailable)(
             f"{self.spec.name} ended with status {child.exit_status} before it served: {child.why_it_ended()} "
             f"(log: {self.status.log})"
         )

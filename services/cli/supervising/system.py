@@ -7,17 +7,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.cli.machine import available_bytes, free_ports, is_free
-from services.cli.packing import pack, shards_per_searcher
-from services.cli.processes import ProcessSpec, ProcessStatus
-from services.cli.restarts import RestartPolicy
-from services.cli.specs import gateway_spec, searcher_spec, triton_spec
-from services.cli.state import SystemState, owned, write_state
-from services.cli.supervisor import OnChange, Supervisor
+from services.cli.supervising.machine import available_bytes, free_ports, is_free
+from services.cli.supervising.packing import pack, shards_per_searcher
+from services.cli.supervising.preflight import check_settings, check_triton
+from services.cli.supervising.processes import ProcessSpec, ProcessStatus
+from services.cli.supervising.restarts import RestartPolicy
+from services.cli.supervising.specs import gateway_spec, searcher_spec, triton_spec
+from services.cli.supervising.state import SystemState, owned, write_state
+from services.cli.supervising.supervisor import OnChange, Supervisor
 from services.common.cores import available_cores
 from services.common.errors import FailedPrecondition, SettingsInvalid
 from services.common.settings import Settings
 from services.common.telemetry import get_logger
+from services.gateway.config import GatewaySettings
 from services.gateway.peers.topology import Topology
 from services.models.environment import ensure_environment
 from services.models.metadata import EMBEDDER
@@ -68,12 +70,14 @@ class RunningSystem:
         gateway: `host:port`; what `AisleClient` wants.
         triton: `host:port`.
         snapshot_id: the snapshot that is served at first.
+        gateway_settings: what the gateway was told, in the environment too.
         supervisor: knows the processes.
     """
 
     gateway: str
     triton: str
     snapshot_id: str
+    gateway_settings: GatewaySettings
     supervisor: Supervisor
 
     @property
@@ -98,6 +102,16 @@ async def running_triton(settings: TritonAloneSettings, on_change: OnChange = la
             yield spec.address
 
 
+async def check_system(settings: SystemSettings) -> None:
+    """Check whether a system could be started so, as far as that is known without its snapshot and its models.
+
+    Raises:
+        AisleError: as `running_system`.
+    """
+    with owned(settings.run_folder):
+        await _check(settings)
+
+
 @asynccontextmanager
 async def running_system(
     settings: SystemSettings, on_change: OnChange = lambda _: None
@@ -110,12 +124,14 @@ async def running_system(
 
     Raises:
         SnapshotNotFound: nothing was published yet.
-        SettingsInvalid: the gateway's port is taken.
+        SettingsInvalid: the gateway's port is taken, or a process can't start with its settings.
         FailedPrecondition: another system runs from the same folder.
+        Unavailable: the Triton that was named does not answer.
         AisleError: a process can't start; the message says which and why.
     """
     with owned(settings.run_folder):
         manifest = await asyncio.to_thread(_manifest, settings)
+        gateway_settings = await _check(settings)
         triton = None if settings.triton else await _triton(settings, manifest.space_id)
         target = settings.triton if triton is None else triton.address
         services = _services(settings, manifest, target)
@@ -129,7 +145,7 @@ async def running_system(
         )
         specs = services if triton is None else [triton, *services]
         async with _supervised(specs, settings, state, on_change) as supervisor:
-            yield RunningSystem(state.gateway, target, manifest.snapshot_id, supervisor)
+            yield RunningSystem(state.gateway, target, manifest.snapshot_id, gateway_settings, supervisor)
 
 
 @asynccontextmanager
@@ -154,6 +170,16 @@ async def _supervised(
     async with supervisor:
         await supervisor.start(specs)
         yield supervisor
+
+
+async def _check(settings: SystemSettings) -> GatewaySettings:
+    port = settings.gateway_port
+    if port and not is_free(port):
+        raise SettingsInvalid(f"port {port} of 127.0.0.1 is taken; choose another one for the gateway", field="port")
+    gateway_settings = await asyncio.to_thread(check_settings, settings.snapshot_root, settings.triton)
+    if settings.triton:
+        await check_triton(gateway_settings)
+    return gateway_settings
 
 
 def _manifest(settings: SystemSettings) -> Manifest:
@@ -203,6 +229,4 @@ def _services(settings: SystemSettings, manifest: Manifest, triton: str) -> list
     shard_map = {slug: (spec.address,) for slugs, spec in zip(packed, searchers, strict=True) for slug in slugs}
     topology.write_text(Topology(shards=shard_map).model_dump_json(indent=2) + "\n", encoding="utf-8")
     port = settings.gateway_port or any_port
-    if not is_free(port):
-        raise SettingsInvalid(f"port {port} of 127.0.0.1 is taken; choose another one for the gateway", field="port")
     return [*searchers, gateway_spec(root, settings.snapshot_id, topology.absolute(), triton, port)]

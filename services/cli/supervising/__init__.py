@@ -1,0 +1,1 @@
+"""The whole system as processes of one machine: how each is run, started, watched, started again and ended."""
