@@ -6,6 +6,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from services.common.children import Children
+from services.common.security.access import NOBODY
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Buckets of whatever answers wait for; 0.25 s is what the objectives are about."""
@@ -13,10 +14,12 @@ _LAG_SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.
 _FROM_THE_START: Final = ("OK", "INTERNAL", "UNKNOWN")
 """Codes that are counted from zero: a counter that begins with its first event has no rate then, and a first defect
 would raise no alert."""
+_MOST_CALLERS: Final = 100
+"""With figures of their own, first come, first served; the others share those of "other"."""
 
 
 class CallMetrics:
-    """Calls, the event loop, and the process itself."""
+    """Calls, the event loop, and the process itself; a `services.common.observing.CallRecord`."""
 
     def __init__(self, registry: CollectorRegistry, process: str, service: ServiceDescriptor) -> None:
         """Add them to the registry.
@@ -59,7 +62,8 @@ class CallMetrics:
             registry=registry,
         )
         ProcessCollector(registry=registry)
-        self._callers = Children[tuple[str, str], Counter](callers, lambda key: key)
+        self._callers = Children[tuple[str, str], Counter](callers, lambda key: key, most=_MOST_CALLERS)
+        self._callers[NOBODY, "unauthenticated"]  # has a name whoever else calls first
         self._calls = Children[tuple[str, str], Counter](calls, lambda key: key)
         self._seconds = {
             method.name: seconds.labels(method.name) for method in service.methods if not method.client_streaming
@@ -69,14 +73,14 @@ class CallMetrics:
                 self._calls[method.name, code]
 
     def called(self, method: str, code: str, seconds: float) -> None:
-        """Count a call, as `services.common.observing.CallRecord` says."""
+        """Count a call."""
         self._calls[method, code].inc()
         timed = self._seconds.get(method)
         if timed is not None:
             timed.observe(seconds)
 
     def came(self, caller: str, outcome: str) -> None:
-        """Count a call by who makes it, as `services.common.security.gatekeeper.AccessRecord` says."""
+        """Count a call by who makes it."""
         self._callers[caller, outcome].inc()
 
     def handshake(self) -> None:

@@ -30,6 +30,11 @@ def server_options(connection_age_seconds: float = CONNECTION_AGE_SECONDS) -> Ch
         ("grpc.max_connection_age_grace_ms", 40_000),
         ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
         ("grpc.keepalive_permit_without_calls", 1),
+        # How much of a call's message may come before it is let in. By its probe of the bandwidth gRPC makes that many
+        # megabytes, and strangers who go on calling would fill hundreds (tests/integration/test_refused_floods.py). A
+        # photo of 300 kB comes in one go all the same; one of 3 MB takes one way there and back more.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", 1_048_576),
     )
 
 

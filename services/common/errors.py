@@ -17,6 +17,7 @@
     │   ├── SnapshotMismatch       SNAPSHOT_MISMATCH     the caller planned with another snapshot
     │   ├── SpaceMismatch          SPACE_MISMATCH        vectors of another embedder
     │   ├── SnapshotInvalid        SNAPSHOT_INVALID      a file is damaged, missing or of another schema
+    │   ├── Overtaken              OVERTAKEN             another snapshot has become current meanwhile
     │   ├── PolicyUnavailable      POLICY_UNAVAILABLE    the snapshot lacks what the policy needs
     │   └── CoverageTooLow         COVERAGE_TOO_LOW      less was found than the caller asked for at least
     ├── Unauthenticated            UNAUTHENTICATED       nobody that may call, as far as can be told
@@ -49,6 +50,7 @@ class AisleError(Exception):
         retry_after_seconds: when it is worth coming back; None when that is not known.
         details: protobuf messages that go along with the status, or came along with it as `Any`.
         says_load: of too much work or too little time: whether others than this very request are the reason.
+        request_id: at a caller, of the request that it ended; in the error's text, too. Empty where there was none.
     """
 
     code: ClassVar[str] = "INTERNAL"
@@ -61,6 +63,10 @@ class AisleError(Exception):
         self.retry_after_seconds = retry_after_seconds
         self.details: Sequence[object] = ()
         self.says_load = True
+        self.request_id = ""
+
+    def __str__(self) -> str:
+        return f"{self.message} (request {self.request_id})" if self.request_id else self.message
 
 
 class InvalidArgument(AisleError):
@@ -162,6 +168,12 @@ class SnapshotInvalid(FailedPrecondition):
     reason = "SNAPSHOT_INVALID"
 
 
+class Overtaken(FailedPrecondition):
+    """What was to be published began from a snapshot that is not the current one any more: somebody was faster."""
+
+    reason = "OVERTAKEN"
+
+
 class PolicyUnavailable(FailedPrecondition):
     """The snapshot lacks what the routing policy needs."""
 
@@ -222,10 +234,15 @@ class RateLimited(ResourceExhausted):
 
 
 class DeadlineExceeded(AisleError):
-    """The time left was not enough."""
+    """The time left was not enough.
+
+    Attributes:
+        said_by_callee: at a caller, whether the process that was called said so itself: it is not lost, then.
+    """
 
     code = "DEADLINE_EXCEEDED"
     reason = "DEADLINE_EXCEEDED"
+    said_by_callee = False
 
 
 class Unavailable(AisleError):

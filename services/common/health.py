@@ -22,6 +22,11 @@ _SERVICE_UNKNOWN: Final = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
+def is_health_check(method: str) -> bool:
+    """Return whether a method is of this service, given its full name with the leading slash: it takes no token."""
+    return method.startswith(f"/{SERVICE}/")
+
+
 class HealthServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # generated, without types
     """Says of all services of a process alike whether they serve. Use it in one event loop."""
 

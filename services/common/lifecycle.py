@@ -17,6 +17,7 @@ from services.common.errors import AisleError, SettingsInvalid
 from services.common.health import SERVICE as HEALTH
 from services.common.health import HealthServicer
 from services.common.interceptors import ErrorInterceptor
+from services.common.lasting_server import LastingServer
 from services.common.observing import CallRecord, ObservingInterceptor
 from services.common.request_log import RequestLog, Which
 from services.common.security.guard import ServerGuard
@@ -24,6 +25,7 @@ from services.common.security.settings import SecuritySettings
 from services.common.security.side_ports import SidePorts
 from services.common.settings import load_settings
 from services.common.telemetry import LogLevel, configure_logging, get_logger
+from services.common.traced_calls import TracingInterceptor
 from services.common.tracing import Tracing, tracing_to
 
 _log = get_logger()
@@ -79,16 +81,23 @@ class ServerSettings(SecuritySettings):
     """The least level that is written."""
     request_log: Which = "notable"
     """Which requests leave a line in the log: `all`, `none`, or those with an error or an answer that lacks something,
-    of which twenty a second at most are written down."""
+    of which five a second of each code are written down in the long run."""
     metrics_port: int = Field(default=0, ge=0, le=65535)
-    """Port on `host` at which Prometheus finds the metrics, over HTTP; 0 for none: then nothing is counted."""
+    """Port at which Prometheus finds the metrics, over HTTP; 0 for none: then nothing is counted."""
+    metrics_host: str | None = None
+    """Address of that port; None for `host`. Whoever reaches it reads them: they ask for no TLS and no token."""
     metrics_shards: int = Field(default=100, ge=1, le=1_000)
     """Shards with figures of their own, at most; the others share those of "other". Each costs Prometheus some twenty
     series."""
     trace_endpoint: str = ""
     """URL of the OpenTelemetry collector that gets the spans, such as http://collector:4317; empty: no traces."""
     trace_share: float = Field(default=0.01, ge=0, le=1)
-    """Share of the requests that are traced; those that their caller traces are in any case."""
+    """Share of the requests that are traced; those that their caller traces are in any case, once it is let in."""
+
+    @property
+    def metrics_address(self) -> str:
+        """The address of the port for metrics."""
+        return self.metrics_host or self.host
 
 
 async def run(service: Service, settings: ServerSettings, tracing: Tracing | None = None) -> int:
@@ -117,17 +126,30 @@ async def run(service: Service, settings: ServerSettings, tracing: Tracing | Non
 async def _serve(service: Service, settings: ServerSettings, tracing: Tracing | None, stop: asyncio.Event) -> None:
     serving = False
     guard = ServerGuard(settings, service.calls)
-    observing = ObservingInterceptor(service.calls, tracing, RequestLog(settings.request_log))
-    errors = ErrorInterceptor(lambda: serving, guard.gatekeeper)
-    server = grpc.aio.server(options=server_options(settings.connection_age_seconds), interceptors=(observing, errors))
+    interceptors: tuple[grpc.aio.ServerInterceptor, ...] = (  # type: ignore[type-arg]  # generic in its stubs only
+        ObservingInterceptor(service.calls, RequestLog(settings.request_log)),
+        ErrorInterceptor(lambda: serving, guard.gatekeeper),
+    )
+    if tracing is not None:
+        interceptors = (*interceptors, TracingInterceptor(tracing))
     health = HealthServicer(service.names)
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    service.register(server)
+
+    def make() -> grpc.aio.Server:
+        options = server_options(settings.connection_age_seconds)
+        return grpc.aio.server(options=options, interceptors=interceptors)
+
+    def register(server: grpc.aio.Server) -> None:
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        service.register(server)
+
+    server = LastingServer(make, register, guard.doors(settings.host, settings.port))
     side_ports = SidePorts(settings, guard, settings.host)
     try:
-        port = guard.bind(server, settings.host, settings.port)
         await server.start()
+        port = server.ports[0]
         _log.info("bound", host=settings.host, port=port)
+        if settings.token_port:
+            _log.info("tokens", host=settings.host, port=settings.token_port)
         await side_ports.start((*service.names, HEALTH), health)
         guard.start()
         if await _start_unless_stopped(service, stop):
@@ -194,4 +216,5 @@ def main(name: str, settings_type: type[S], build: Callable[[S], Service], argv:
     try:
         return asyncio.run(build_and_run())
     finally:
-        tracing.close()
+        if tracing is not None:
+            tracing.close()

@@ -1,4 +1,4 @@
-"""The outermost server interceptor: every call gets an id, is timed, counted, traced, and has one line in the log."""
+"""The outermost server interceptor: every call gets an id, is timed, counted, and has one line in the log."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -8,9 +8,10 @@ from typing import Any, Final, Protocol
 import grpc
 import grpc.aio
 
+from services.common.health import is_health_check
 from services.common.request_log import RequestLog
 from services.common.requests import REQUEST_ID, Request, request_id_of
-from services.common.tracing import Metadata, NoTracing, Tracing, traced
+from services.common.security.guard import GuardRecord
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler = Any  # grpc.RpcMethodHandler, which is generic in its stubs only
@@ -18,8 +19,8 @@ Handler = Any  # grpc.RpcMethodHandler, which is generic in its stubs only
 _UNLOGGED: Final = RequestLog("none")
 
 
-class CallRecord(Protocol):
-    """Hears of every call."""
+class CallRecord(GuardRecord, Protocol):
+    """Hears of every call, and of what the guard before it hears of."""
 
     def called(self, method: str, code: str, seconds: float) -> None:
         """Count a call.
@@ -31,26 +32,16 @@ class CallRecord(Protocol):
         """
         ...
 
-    def came(self, caller: str, outcome: str) -> None:
-        """Count a call by who makes it, as `services.common.security.gatekeeper.AccessRecord` says."""
-        ...
-
-    def handshake(self) -> None:
-        """Count a TLS handshake that begins; may be called in any thread."""
-        ...
-
-    def certificate(self, not_after: float) -> None:
-        """Note when the server's certificate expires, in seconds since 1970."""
-        ...
-
 
 class ObservingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
-    """Watches Aisle's own methods from outside of all other interceptors: what these refuse is seen, too."""
+    """Watches all calls but health checks from outside of all other interceptors: what these refuse is seen, too.
+
+    It takes methods as `services.common.interceptors.ErrorInterceptor` gives them: all of them read a stream.
+    """
 
     def __init__(
         self,
         record: CallRecord | None = None,
-        tracing: Tracing | None = None,
         log: RequestLog = _UNLOGGED,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -58,12 +49,10 @@ class ObservingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg
 
         Args:
             record: hears of every call; None when nobody would read it.
-            tracing: decides what is traced; None for nothing.
             log: writes the lines.
             clock: seconds, monotonic.
         """
         self._record = record
-        self._tracing: Tracing = tracing or NoTracing()
         self._log = log
         self._clock = clock
 
@@ -72,21 +61,21 @@ class ObservingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Wrap the handler of one of our methods."""
+        """Wrap a method's handler."""
         handler = await continuation(handler_call_details)
         method: str = handler_call_details.method
-        if handler is None or not method.startswith("/aisle."):
+        if handler is None or is_health_check(method):
             return handler
-        if handler.unary_unary is not None:
-            wrap, observed = grpc.unary_unary_rpc_method_handler, self._unary(method, handler.unary_unary)
+        if handler.stream_unary is not None:
+            wrap, observed = grpc.stream_unary_rpc_method_handler, self._unary(method, handler.stream_unary)
         else:
             wrap, observed = grpc.stream_stream_rpc_method_handler, self._stream(method, handler.stream_stream)
         return wrap(observed, handler.request_deserializer, handler.response_serializer)
 
     def _unary(self, method: str, handle: Callable[..., Any]) -> Callable[..., Any]:
-        async def observed(request: Any, context: Context) -> Any:
+        async def observed(requests: AsyncIterator[Any], context: Context) -> Any:
             with self._observed(method, context):
-                return await handle(request, context)
+                return await handle(requests, context)
 
         return observed
 
@@ -101,12 +90,12 @@ class ObservingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg
 
     @contextmanager
     def _observed(self, method: str, context: Context) -> Iterator[None]:
-        metadata: Metadata = context.invocation_metadata() or ()
+        metadata = context.invocation_metadata() or ()
         sent = next((value for key, value in metadata if key == REQUEST_ID and isinstance(value, str)), None)
         name = method.rpartition("/")[2]
         request = Request(request_id_of(sent), name, self._clock, self._call_ended, self._log.write)
         context.set_trailing_metadata(((REQUEST_ID, request.id),))
-        with request, traced(request, self._tracing.begin(method.lstrip("/"), metadata)):
+        with request:
             try:
                 yield
             except BaseException as error:

@@ -15,7 +15,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from services.common.tracing import Attribute, Metadata
 
 _TEXT: Final = TraceContextTextMapPropagator()
-_CARRIED: Final = frozenset({"traceparent", "tracestate"})
+_CARRIED: Final = {"traceparent": 55, "tracestate": 512}
+"""What is taken of a caller's trace, and how many characters of it at most: each call that is made for the request
+carries it on, and servers refuse calls whose metadata are long. Of `tracestate`, W3C asks to carry 512."""
 _SEND_EVERY_MS: Final = 1_000.0
 _SEND_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 3.0
@@ -85,7 +87,9 @@ class OtlpTracing:
 
     def begin(self, name: str, metadata: Metadata) -> OtlpSpan | None:
         """Begin the first span of a request in this process; None when it is not traced."""
-        carrier = {key: value for key, value in metadata if key in _CARRIED and isinstance(value, str)}
+        carrier = {
+            key: value for key, value in metadata if isinstance(value, str) and len(value) <= _CARRIED.get(key, 0)
+        }
         parent = _TEXT.extract(carrier, Context())
         begun = self._tracer.start_span(name, context=parent, kind=SpanKind.SERVER)
         return OtlpSpan(self._tracer, begun) if begun.is_recording() else None

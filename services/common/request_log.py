@@ -1,6 +1,7 @@
 """The line that a request leaves in the log: one at most, and not more a second than somebody can read."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Final, Literal
 
@@ -12,26 +13,27 @@ _log = get_logger()
 
 Which = Literal["all", "notable", "none"]
 """Which requests leave a line; notable are errors, and what was answered with less than there is."""
-_A_SECOND: Final = 20.0
-"""Under overload a gateway refuses thousands a second, and writing that down would take what is left of it."""
-_BURST: Final = 100.0
+_A_SECOND: Final = 5.0
+_BURST: Final = 50.0
+"""Of each status code: under overload a gateway refuses thousands a second, and strangers may ask for as many refusals
+as they like. Neither must crowd out the one defect."""
 _CALLERS_FAULT: Final = frozenset({"INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "CANCELLED"})
 _OURS: Final = frozenset({"INTERNAL", "UNKNOWN"})
 
 
 class RequestLog:
-    """Writes the lines. Notable ones are held to a rate; all of them, when asked for, are not."""
+    """Writes the lines. Notable ones are held to a rate for each code; all of them, when asked for, are not."""
 
     def __init__(self, which: Which, clock: Callable[[], float] = time.monotonic) -> None:
         """Create it; `clock` gives seconds, monotonic."""
         self._which = which
-        self._allowance = Allowance(_A_SECOND, _BURST, clock)
+        self._allowances = defaultdict[str, Allowance](lambda: Allowance(_A_SECOND, _BURST, clock))
         self._left_out = 0
 
     def write(self, request: Request) -> None:
         """Write the line of a request that has ended, if it is to have one."""
         is_notable = request.code != "OK" or bool(request.remarks)
-        if self._which == "none" or (self._which == "notable" and not (is_notable and self._has_room())):
+        if self._which == "none" or (self._which == "notable" and not (is_notable and self._has_room(request))):
             return
         facts = dict(request.facts)
         if request.reason:
@@ -51,8 +53,8 @@ class RequestLog:
             **facts,
         )
 
-    def _has_room(self) -> bool:
-        is_full = self._allowance.take() > 0.0
+    def _has_room(self, request: Request) -> bool:
+        is_full = self._allowances[request.code].take() > 0.0
         self._left_out += is_full
         return not is_full
 

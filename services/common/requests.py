@@ -115,9 +115,14 @@ def part_of_stream(request_id: str) -> Request:
     return stream.part(request_id)
 
 
+def is_sound_id(request_id: str) -> bool:
+    """Return whether an id is fit for a log: 1 to 128 letters, digits and `._:/+=-`."""
+    return _SOUND_ID.match(request_id) is not None
+
+
 def request_id_of(sent: str | None) -> str:
     """Return the id that a caller sent when it is fit for a log, else a new one."""
-    return sent if sent is not None and _SOUND_ID.match(sent) else uuid.uuid4().hex
+    return sent if sent is not None and is_sound_id(sent) else uuid.uuid4().hex
 
 
 def mention(**facts: Any) -> None:

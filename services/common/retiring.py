@@ -17,9 +17,9 @@ class Retiring:
         self._is_over = asyncio.Event()
         self._tasks = set[asyncio.Task[None]]()
 
-    def retire(self, close: Callable[[], Awaitable[None]]) -> None:
-        """Have something closed after the grace, or as soon as this is closed."""
-        task = asyncio.create_task(self._close_later(close))
+    def retire(self, close: Callable[[], Awaitable[None]], *, had_calls: bool = True) -> None:
+        """Have something closed after the grace, or as soon as this is closed; at once if nobody ever called by it."""
+        task = asyncio.create_task(self._close_later(close, self._grace_seconds if had_calls else 0.0))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -28,7 +28,7 @@ class Retiring:
         self._is_over.set()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _close_later(self, close: Callable[[], Awaitable[None]]) -> None:
+    async def _close_later(self, close: Callable[[], Awaitable[None]], grace_seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._is_over.wait(), self._grace_seconds)
+            await asyncio.wait_for(self._is_over.wait(), grace_seconds)
         await close()

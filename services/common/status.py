@@ -1,7 +1,7 @@
 """Errors on the wire: from `AisleError` to `google.rpc.Status` and back to a readable form."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import DecodeError
@@ -20,6 +20,8 @@ from services.common.errors import (
     Unauthenticated,
     Unavailable,
 )
+
+T = TypeVar("T")
 
 DOMAIN = "aisle"
 _MOST_TEXT_BYTES = 500
@@ -144,6 +146,17 @@ def from_failure(failure: Failure) -> AisleError:
     error = cls(message, field=failure.field, retry_after_seconds=failure.retry_after_seconds)
     error.details = failure.details
     return error
+
+
+def received(answer: T | None, whose: str) -> T:
+    """Return what a call that succeeded was answered with.
+
+    Raises:
+        Internal: bytes that are no message, of which gRPC makes None; `whose` they are is in the text.
+    """
+    if answer is None:
+        raise Internal(f"{whose} answered with bytes that are no message")
+    return answer
 
 
 def _classes_by_reason(root: type[AisleError]) -> dict[str, type[AisleError]]:

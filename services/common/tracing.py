@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-from services.common.errors import SettingsInvalid
+from services.common.errors import AisleError, SettingsInvalid
 from services.common.requests import Request
 
 Metadata = Iterable[tuple[str, str | bytes]]
@@ -66,16 +66,6 @@ class Tracing(Protocol):
         ...
 
 
-class NoTracing:
-    """Traces nothing."""
-
-    def begin(self, name: str, metadata: Metadata) -> None:
-        """Return None."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
 _CURRENT: ContextVar[Span | None] = ContextVar("span", default=None)
 _UNTRACED: Final[AbstractContextManager[None]] = nullcontext()
 
@@ -114,7 +104,11 @@ class Running:
         assert self._token is not None
         with suppress(ValueError):  # a stream that its caller left is closed by the event loop, from another context
             _CURRENT.reset(self._token)
-        self._span.end("" if kind is None else str(error) or kind.__name__)
+        self._span.end("" if kind is None else _said_of(error) or kind.__name__)
+
+
+def _said_of(error: BaseException | None) -> str:
+    return f"{error.code} {error.reason}: {error.message}" if isinstance(error, AisleError) else str(error)
 
 
 def traced(request: Request, begun: Span | None) -> AbstractContextManager[Span | None]:
@@ -131,8 +125,8 @@ def trace_headers(running: Span | None) -> tuple[tuple[str, str], ...] | None:
     return None if running is None else running.headers
 
 
-def tracing_to(endpoint: str, service: str, share: float) -> Tracing:
-    """Return what sends a process's spans to a collector; nothing is imported or traced when there is none.
+def tracing_to(endpoint: str, service: str, share: float) -> Tracing | None:
+    """Return what sends a process's spans to a collector; None, and nothing is imported, when there is none.
 
     Args:
         endpoint: the collector's URL, such as `http://collector:4317`; empty for none.
@@ -143,7 +137,7 @@ def tracing_to(endpoint: str, service: str, share: float) -> Tracing:
         SettingsInvalid: it is no URL of a collector, or what sends spans is not installed.
     """
     if not endpoint:
-        return NoTracing()
+        return None
     url = urlsplit(endpoint)
     if url.scheme not in {"http", "https"} or not url.hostname:
         raise SettingsInvalid(
@@ -154,7 +148,8 @@ def tracing_to(endpoint: str, service: str, share: float) -> Tracing:
         from services.common.otlp import OtlpTracing  # noqa: PLC0415 - an extra, and only who traces pays for it
     except ImportError as missing:
         raise SettingsInvalid(
-            f"trace_endpoint is set, but {missing.name} is not installed: install aisle[telemetry], or leave it empty",
+            f"trace_endpoint is set, but {missing.name} is not installed: pip install '.[telemetry]' in a checkout, or "
+            "leave it empty",
             field="trace_endpoint",
         ) from None
     return OtlpTracing(service, endpoint, share)

@@ -57,7 +57,7 @@ def read_dataset(folder: Path) -> Dataset:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         name, root, catalogue = (str(manifest[key]) for key in ("name", "image_root", "catalogue"))
     except (FileNotFoundError, NotADirectoryError):
-        raise CatalogueInvalid(f"{folder} is no dataset folder: it has no {MANIFEST}") from None
+        raise CatalogueInvalid(_no_dataset(folder)) from None
     except (ValueError, TypeError) as error:
         raise CatalogueInvalid(f"{path} is not a JSON object: {error}") from error
     except KeyError as error:
@@ -68,6 +68,15 @@ def read_dataset(folder: Path) -> Dataset:
             raise CatalogueInvalid(f"{path} names {file.name}, which does not exist", field=table)
     made_from = manifest.get("made_from", {})
     return Dataset(name, (folder / root).resolve(), folder / catalogue, made_from=made_from, **photos)
+
+
+def _no_dataset(folder: Path) -> str:
+    """Return why a folder is no dataset folder, and which one in it is."""
+    if not folder.exists():
+        return f"{folder} does not exist"
+    inner = min(folder.glob(f"*/{MANIFEST}"), default=None)
+    hint = "" if inner is None else f"; did you mean {inner.parent}?"
+    return f"{folder} is no dataset folder: it has no {MANIFEST}{hint}"
 
 
 def write_dataset(

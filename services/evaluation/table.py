@@ -90,6 +90,12 @@ def _remarks(report: Report) -> list[Text]:
             style="dim",
         ),
         Text(
+            "R@k: photos whose right product is among the first k; mAP (mean average precision) and MRR (mean "
+            "reciprocal rank): how high it stands; gain: of R@1, R@5 and mAP over the baseline; ratio: p50 to the "
+            "baseline's.",
+            style="dim",
+        ),
+        Text(
             f"Quality and mean gain in percent; median and 95th percentile of latency in ms. {ORACLE_WORDS.name}: "
             f"{ORACLE_WORDS.meaning}.",
             style="dim",

@@ -4,7 +4,7 @@ A photo's way through this package: `servicer` (converts) -> `answering.search` 
 `peers.model_replicas` -> `answering.routing` -> `answering.gathering` -> `peers.searcher_client` -> `answering.merging`
 -> `answering.coverage` -> back through `servicer`. Photos of one stream take this way side by side (`streaming`).
 
-    server       builds a gateway from its settings (`config`)
+    server       starts a gateway: puts together what `composition` makes of its settings (`config`)
     watching     what operators see
     following    which snapshot is served
     peers        searchers and Tritons: where they are, and the calls to them

@@ -45,7 +45,7 @@ class GatewaySettings(ServerSettings):
     """PEM file with the authorities of the searchers' certificates; None to speak without TLS to them. To those that
     ask for a certificate the gateway shows its own."""
     searcher_tls_server_name: str | None = None
-    """The name in all searchers' certificates; None where each has its address in it."""
+    """The name in all searchers' certificates; None where each has in its own what the topology calls it."""
     triton_tls_ca: Path | None = None
     """As `searcher_tls_ca`, for Triton."""
     triton_tls_server_name: str | None = None

@@ -1,6 +1,6 @@
 """`aisle.operator.v1.OperatorService` on the wire: looks, converts."""
 
-from typing import Any
+from typing import Any, Final
 
 import grpc.aio
 from aisle.operator.v1 import operator_pb2 as pb
@@ -8,11 +8,22 @@ from aisle.operator.v1 import operator_pb2_grpc
 from google.protobuf.duration_pb2 import Duration
 
 from services.common.errors import NotServing
+from services.common.shared import Shared
 from services.gateway.conversion import model_from, rung_from
+from services.gateway.replicas.choosing import Standing
 from services.gateway.watching.overview import Overview, Seen, SeenReplica
 from services.gateway.watching.recent_answers import PERIOD_SECONDS, Recent
 
 Context = grpc.aio.ServicerContext[Any, Any]
+
+_SHARED_SECONDS: Final = 1.0
+"""How old an answer may be: each look asks every searcher, and must not take the gateway's time from photos."""
+
+_STATES = {
+    Standing.READY: pb.REPLICA_STATE_READY,
+    Standing.NOT_READY: pb.REPLICA_STATE_NOT_READY,
+    Standing.PASSED_OVER: pb.REPLICA_STATE_PASSED_OVER,
+}
 
 
 class OperatorServicer(operator_pb2_grpc.OperatorServiceServicer):
@@ -20,17 +31,21 @@ class OperatorServicer(operator_pb2_grpc.OperatorServiceServicer):
 
     def __init__(self) -> None:
         """Create it; until `serve`, calls end UNAVAILABLE."""
-        self._overview: Overview | None = None
+        self._status: Shared[pb.GetStatusResponse] | None = None
 
     def serve(self, overview: Overview) -> None:
-        """Answer from now on."""
-        self._overview = overview
+        """Answer from now on; who calls at about the same time shares a look."""
+
+        async def status() -> pb.GetStatusResponse:
+            return _response_from(await overview.look())
+
+        self._status = Shared(status, _SHARED_SECONDS)
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: Context) -> pb.GetStatusResponse:  # noqa: ARG002, N802
         """Tell what there is now."""
-        if self._overview is None:
+        if self._status is None:
             raise NotServing("this gateway is still starting; retry with back-off")
-        return _response_from(await self._overview.look())
+        return await self._status.get()
 
 
 def _response_from(seen: Seen) -> pb.GetStatusResponse:
@@ -54,13 +69,9 @@ def _response_from(seen: Seen) -> pb.GetStatusResponse:
 
 
 def _replica_from(seen: SeenReplica) -> pb.Replica:
-    if seen.state.is_away:
-        state = pb.REPLICA_STATE_PASSED_OVER
-    else:
-        state = pb.REPLICA_STATE_READY if seen.state.is_ready else pb.REPLICA_STATE_NOT_READY
     return pb.Replica(
         address=seen.state.target,
-        state=state,
+        state=_STATES[seen.state.standing],
         in_flight=seen.state.in_flight,
         snapshot_ids=seen.snapshot_ids,
         problem=seen.problem,

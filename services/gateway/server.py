@@ -1,7 +1,6 @@
 """Builds a gateway from its settings: reads the snapshot, meets the models, connects the searchers, follows CURRENT."""
 
 import asyncio
-import random
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -11,48 +10,26 @@ import grpc.aio
 from aisle.operator.v1 import operator_pb2, operator_pb2_grpc
 from aisle.search.v1 import search_pb2, search_pb2_grpc
 
-from services.common.admission import Admission
 from services.common.observing import CallRecord
 from services.common.process_metrics import ProcessMetrics
-from services.common.security.dialling import Dialler
-from services.common.telemetry import get_logger
 from services.gateway.answering.agreement import AgreementCheck
 from services.gateway.answering.catalog import Catalog
 from services.gateway.answering.decoder import ThreadedDecoder
-from services.gateway.answering.ladder import Ladder
-from services.gateway.answering.query import ModelVersion
-from services.gateway.answering.search import Models, NoRecord, PhotoSearch, Record
+from services.gateway.answering.search import PhotoSearch
+from services.gateway.composition import Counted, Load, Peers, Snapshots, meet_peers, watch_certificates
 from services.gateway.config import GatewaySettings
-from services.gateway.following.beginning import first_catalog
-from services.gateway.following.joining import join
+from services.gateway.following.catalogs import Catalogs
 from services.gateway.following.roll_call import RollCall
 from services.gateway.following.rollout import Rollout
 from services.gateway.operator_servicer import OperatorServicer
-from services.gateway.peers.meeting import meet
-from services.gateway.peers.membership import SearcherPeers, TritonPeers
-from services.gateway.peers.model_replicas import ModelReplicas
-from services.gateway.peers.name_service import Dns
-from services.gateway.peers.searcher_client import SearcherClient
-from services.gateway.peers.topology import read_topology
-from services.gateway.replicas.extra_calls import ExtraCalls, ExtraRules
-from services.gateway.replicas.hedging import Hedging
 from services.gateway.servicer import SearchServicer
-from services.gateway.watching.metrics import AgreementMetrics, ServiceMetrics, SnapshotMetrics
-from services.gateway.watching.model_metrics import MeasuredModels
+from services.gateway.watching.metrics import SnapshotMetrics
 from services.gateway.watching.overview import Overview
-from services.gateway.watching.photo_metrics import PhotoMetrics
-from services.gateway.watching.recent_answers import RecentAnswers
-from services.models.metadata import ModelInfo
 from services.snapshot.following import Following
 from services.snapshot.store import SnapshotStore
 
-_log = get_logger()
-
 _SEARCH_SERVICE = search_pb2.DESCRIPTOR.services_by_name["SearchService"]
 _OPERATOR_SERVICE = operator_pb2.DESCRIPTOR.services_by_name["OperatorService"]
-
-_RETRIES = ExtraRules(share=0.1)
-"""Of models' calls: what searchers may cost has nothing to do with stepping over a lost Triton."""
 
 
 class Gateway:
@@ -63,7 +40,7 @@ class Gateway:
         self._settings = settings
         self._servicer = SearchServicer()
         self._operator_servicer = OperatorServicer()
-        self._metrics = ProcessMetrics("gateway", _SEARCH_SERVICE, settings.host, settings.metrics_port)
+        self._metrics = ProcessMetrics("gateway", _SEARCH_SERVICE, settings.metrics_address, settings.metrics_port)
         self._agreement: AgreementCheck | None = None
         self._resources = AsyncExitStack()
 
@@ -95,120 +72,72 @@ class Gateway:
         """
         settings = self._settings
         await self._metrics.expose(self._resources)
-        store = SnapshotStore(settings.snapshot_root)
-        wanted_id = settings.snapshot_id or await asyncio.to_thread(store.beginning_id)
-        topology = await asyncio.to_thread(read_topology, settings.topology)
+        snapshots = await Snapshots.of(settings, self._resources)
+        peers = await meet_peers(settings, snapshots, self._resources)
+        watch_certificates(settings, peers, self._metrics, self._resources)
+        catalogs = Catalogs(snapshots.store.manifest, peers.served, peers.searching.map)
+        roll_call = RollCall(peers.searchers, peers.searching.map)
+        catalog = await snapshots.beginning(catalogs, roll_call, follows=settings.follows)
+        load = Load.of(settings)
+        counted = Counted.of(settings, peers, load, self._metrics)
+        search = self._answer_with(catalog, peers, load, counted)
+        self._follow(snapshots.store, search, catalogs, roll_call)
+        self._operator_servicer.serve(self._overview(snapshots.store, search, peers, load, counted))
+        self._servicer.serve(search)
 
-        dns = Dns()
-        self._resources.push_async_callback(dns.close)
-        tritons = TritonPeers(settings.triton, dns, settings.watch_rules, Dialler(settings.triton_credentials))
-        self._resources.push_async_callback(tritons.close)
-        embedder, classifier = await meet(
-            tritons, settings.start_timeout_seconds, others_seconds=settings.searcher_wait_seconds
+    def _answer_with(self, catalog: Catalog, peers: Peers, load: Load, counted: Counted) -> PhotoSearch:
+        settings = self._settings
+        decoder = ThreadedDecoder(
+            peers.served.embedder, catalog.classifier, settings.photo_limits, settings.decode_threads
         )
-        dialler = Dialler(settings.searcher_credentials)
-        searching = SearcherPeers(topology.shards, dns, settings.watch_rules, dialler)
-        self._resources.push_async_callback(searching.close)
-        await searching.look()
-
-        async def catalog_of(snapshot_id: str) -> Catalog:
-            manifest = await asyncio.to_thread(store.manifest, snapshot_id)
-            return join(manifest, embedder, classifier, searching.map)
-
-        same_models = tritons.expecting({model.name: model.sha256 for model in (embedder, classifier)})
-        decoder = ThreadedDecoder(embedder, classifier, settings.photo_limits, settings.decode_threads)
         self._resources.push_async_callback(decoder.close)
-        extra = ExtraCalls(ExtraRules(share=settings.hedge_share), time.monotonic)
-        searchers = SearcherClient(
-            searching.map, searching.channels, Hedging(searching.replicas, extra, time.monotonic)
-        )
-        unreachable = await searching.channels.connect(settings.searcher_wait_seconds)
-        if unreachable:
-            _log.warning("searchers_unreachable", targets=unreachable)
-        roll_call = RollCall(searchers, searching.map)
-        if settings.follows:
-            catalog = await first_catalog(
-                wanted_id, predecessors=store.predecessors, catalog_of=catalog_of, roll_call=roll_call
-            )
-        else:
-            catalog = await catalog_of(wanted_id)
-        registry = self._metrics.registry
-        self._agreement = AgreementCheck(
-            searchers,
-            settings.agreement_rules,
-            AgreementMetrics(registry),
-            draw=random.SystemRandom().random,
-            clock=time.monotonic,
-        )
-        self._resources.push_async_callback(self._agreement.close)
-        admission = Admission(settings.admission_rules, time.monotonic)
-        ladder = Ladder(settings.ladder_rules)
-        retries = ExtraCalls(_RETRIES, time.monotonic)
-        ServiceMetrics(
-            registry,
-            admission=admission,
-            ladder=ladder,
-            extra=extra,
-            retries=retries,
-            searchers=searching.replicas,
-            tritons=(tritons.embedding, tritons.classifying),
-            clock=time.monotonic,
-        )
-        models: Models = ModelReplicas(
-            tritons.tritons,
-            same_models,
-            embedding=Hedging(tritons.embedding, retries, time.monotonic),
-            classifying=Hedging(tritons.classifying, retries, time.monotonic),
-            are_joined=embedder.joined and classifier.joined,
-        )
-        versions = (_version(embedder), _version(classifier))
-        record: Record = NoRecord()
-        if self._metrics.calls is not None:  # somebody can read what is counted
-            models = MeasuredModels(models, registry, versions)
-            record = PhotoMetrics(registry, settings.metrics_shards)
-        recent = RecentAnswers(record, time.monotonic)
-        search = PhotoSearch(
+        self._agreement = counted.check
+        self._resources.push_async_callback(counted.check.close)
+        return PhotoSearch(
             catalog=catalog,
-            versions=versions,
             decoder=decoder,
-            models=models,
-            searchers=searchers,
-            admission=admission,
-            ladder=ladder,
+            models=counted.models,
+            searchers=peers.searchers,
+            admission=load.admission,
+            ladder=load.ladder,
             rules=settings.search_rules,
-            record=recent,
-            on_routed=self._agreement.consider,
+            record=counted.recent,
+            on_routed=counted.check.consider,
         )
+
+    def _follow(self, store: SnapshotStore, search: PhotoSearch, catalogs: Catalogs, roll_call: RollCall) -> None:
+        settings = self._settings
         rollout = Rollout(
             search,
             roll_call,
-            catalog_of=catalog_of,
-            record=SnapshotMetrics(registry),
+            catalog_of=catalogs.of,
+            record=SnapshotMetrics(self._metrics.registry),
             patience_seconds=settings.rollout_patience_seconds,
         )
         self._resources.push_async_callback(rollout.close)
-        self._follow(store, rollout, catalog.key.snapshot_id)
-        self._operator_servicer.serve(
-            Overview(
-                serving=search,
-                tritons=tritons,
-                searching=searching,
-                telling=searchers,
-                published_id=partial(asyncio.to_thread, store.current_id) if settings.follows else None,
-                admission=admission,
-                ladder=ladder,
-                recent=recent,
-                clock=time.monotonic,
+        if settings.follows:
+            following = Following(
+                partial(asyncio.to_thread, store.current_id),
+                rollout,
+                served_id=search.catalog.key.snapshot_id,
+                period_seconds=settings.follow_seconds,
             )
-        )
-        self._servicer.serve(search)
-
-    def _follow(self, store: SnapshotStore, rollout: Rollout, served_id: str) -> None:
-        if self._settings.follows:
-            current_id = partial(asyncio.to_thread, store.current_id)
-            period_seconds = self._settings.follow_seconds
-            following = Following(current_id, rollout, served_id=served_id, period_seconds=period_seconds)
             self._resources.push_async_callback(following.close)
+
+    def _overview(
+        self, store: SnapshotStore, search: PhotoSearch, peers: Peers, load: Load, counted: Counted
+    ) -> Overview:
+        return Overview(
+            serving=search,
+            tritons=peers.tritons,
+            searching=peers.searching,
+            telling=peers.searchers,
+            published_id=partial(asyncio.to_thread, store.current_id) if self._settings.follows else None,
+            admission=load.admission,
+            ladder=load.ladder,
+            recent=counted.recent,
+            clock=time.monotonic,
+        )
 
     def drain(self) -> None:
         """Let the open streams end, and give up what no caller waits for."""
@@ -219,7 +148,3 @@ class Gateway:
     async def close(self) -> None:
         """Close channels and threads, last opened first."""
         await self._resources.aclose()
-
-
-def _version(model: ModelInfo) -> ModelVersion:
-    return ModelVersion(model.name, model.version, model.sha256)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from services.common.errors import AisleError, InvalidArgument, SettingsInvalid, Unavailable
+from services.common.errors import AisleError, InvalidArgument, Overtaken, SettingsInvalid, Unavailable
 from services.common.security.dialling import Dialler
 from services.common.settings import load_settings
 from services.common.telemetry import configure_logging, get_logger
@@ -18,7 +18,9 @@ from services.snapshot.words import relevance_words
 
 
 def main(argv: Sequence[str]) -> int:
-    """Build or add, and publish; exit status 0 done, 1 failed, 2 unusable input, 3 unavailable, 130 interrupted.
+    """Build or add, and publish.
+
+    Exit status 0 done, 1 failed, 2 unusable input, 3 unavailable, 7 overtaken by another's snapshot, 130 interrupted.
 
     The last line on stdout is a JSON object for programs: `snapshot_id`, and `published_at` in seconds since 1970, null
     when there was nothing to add. All else goes to stderr.
@@ -58,6 +60,8 @@ def _exit_status(error: Exception) -> int:
             return 2
         case Unavailable():
             return 3
+        case Overtaken():
+            return 7
         case _:
             return 1
 

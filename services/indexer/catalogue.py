@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +14,9 @@ from services.common.errors import CatalogueInvalid
 from services.indexer.catalogue_files import RawCatalogue, read_csv, read_parquet
 from services.snapshot.manifest import AttributeType
 from services.snapshot.tables import KEY_COLUMNS, attributes_of
+
+_NAMES: Final = ("image_id", "product_id", "category")
+_CONTROL_CHARACTER: Final = r"\p{Cc}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,9 @@ def read_catalogue(path: Path, *, guess_types: bool = True) -> Catalogue:
         guess_types: whether to see from a CSV file's values which attributes are numbers; else they stay strings.
 
     Raises:
-        CatalogueInvalid: a file that can't be read, a missing column, an empty or doubled id, a product in two
-            categories, a picture's path that leaves the image root, or no rows at all; the message names the row.
+        CatalogueInvalid: a file that can't be read, a missing column, an empty or doubled id, one with a control
+            character, a product in two categories, a picture's path that leaves the image root, or no rows at all; the
+            message names the row.
     """
     readers: dict[str, Callable[[str, bytes], RawCatalogue]] = {
         ".csv": partial(read_csv, is_text=not guess_types),
@@ -80,6 +85,7 @@ def read_catalogue(path: Path, *, guess_types: bool = True) -> Catalogue:
     if not len(catalogue):
         raise CatalogueInvalid(f"{path.name}: the catalogue has no rows")
     _refuse_empty_values(catalogue)
+    _refuse_control_characters(catalogue)
     _refuse_contradictions(catalogue)
     _refuse_paths_outside(catalogue)
     return catalogue
@@ -105,6 +111,18 @@ def _refuse_empty_values(catalogue: Catalogue) -> None:
         row = pc.index(catalogue.table[column], "").as_py()
         if row >= 0:
             raise CatalogueInvalid(f"{catalogue.place(row)}: {column} is empty", field=column)
+
+
+def _refuse_control_characters(catalogue: Catalogue) -> None:
+    """Refuse names that steer a terminal, or break a line of a log, wherever they are shown one day."""
+    for column in _NAMES:
+        rows = pc.indices_nonzero(pc.match_substring_regex(catalogue.table[column], _CONTROL_CHARACTER))
+        if len(rows):
+            row = rows[0].as_py()
+            name = catalogue.table[column][row].as_py()
+            raise CatalogueInvalid(
+                f"{catalogue.place(row)}: {column} {name!r} has a control character; leave it out", field=column
+            )
 
 
 def _refuse_contradictions(catalogue: Catalogue) -> None:

@@ -12,7 +12,7 @@ from services.neighbours.vector_index import VectorIndex
 from services.snapshot.manifest import Manifest, Segment, ShardEntry
 from services.snapshot.sharing import segment_taken_over
 from services.snapshot.store import SnapshotStore
-from services.snapshot.tables import read_items
+from services.snapshot.tables import read_table
 from services.snapshot.withdrawn import read_withdrawn
 
 
@@ -99,7 +99,7 @@ def distinct(columns: Iterable[pa.ChunkedArray]) -> int:
 
 
 def _opened(store: SnapshotStore, manifest: Manifest, segment: Segment) -> ExistingSegment:
-    items = read_items(store.fetch(manifest, segment.items))
+    items = read_table(store.fetch(manifest, segment.items))
     live = np.ones(segment.images, np.bool_)
     if segment.withdrawn is not None:
         live = ~read_withdrawn(store.fetch(manifest, segment.withdrawn), segment)

@@ -73,8 +73,8 @@ def build_snapshot(
         CatalogueInvalid: the catalogue can't be right, or too many of its pictures can't be read; or the table of
             held-out photos is faulty, or none of them is there.
         SpaceMismatch: a model takes pixels that were prepared in another way.
-        FailedPrecondition: another indexer is at work on the same catalogue, or another snapshot has become current
-            since the beginning.
+        FailedPrecondition: another indexer is at work on the same catalogue.
+        Overtaken: another snapshot has become current since the beginning.
         SnapshotInvalid: CURRENT is damaged. Both are overruled by `settings.replace`.
         Unavailable, ResourceExhausted, DeadlineExceeded: Triton was away, full or late for too long.
         OSError: the snapshot root can't be written.

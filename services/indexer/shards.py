@@ -6,7 +6,6 @@ from typing import Any
 import faiss
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from services.common.errors import Internal
@@ -17,7 +16,7 @@ from services.neighbours.vector_index import VectorIndex
 from services.snapshot.digests import file_entry
 from services.snapshot.index_rules import DEFAULT_RULES, IndexRules
 from services.snapshot.manifest import IndexEntry, Segment, ShardEntry
-from services.snapshot.tables import write_items
+from services.snapshot.tables import write_table
 
 
 def write_shard(
@@ -60,8 +59,8 @@ def write_segment(
     built = build_index(vectors, _products_of(items), rules)
     golden = _found_by(built.searchable, golden_queries(vectors), slug)
     _write_index(folder / "index.faiss", built.index)
-    write_items(folder / "items.arrow", items)
-    _write_golden(folder / "golden.parquet", golden, items)
+    write_table(folder / "items.arrow", items)
+    _write_golden(folder / "golden.arrow", golden, items)
     return Segment(
         images=len(vectors),
         index=IndexEntry(
@@ -72,7 +71,7 @@ def write_segment(
             recall_at_10=round(built.tuned.recall_at_10, 4),
         ),
         items=file_entry(draft, folder / "items.arrow"),
-        golden=file_entry(draft, folder / "golden.parquet"),
+        golden=file_entry(draft, folder / "golden.arrow"),
     )
 
 
@@ -110,4 +109,4 @@ def _write_golden(path: Path, golden: GoldenQueries, items: pa.Table) -> None:
             "similarity": golden.similarities,
         }
     )
-    pq.write_table(table, path)
+    write_table(path, table)

@@ -89,6 +89,8 @@ def _install(folder: Path) -> None:
     _run("-m", "venv", "--without-pip", str(folder))
     into = ("--target", str(_packages(folder)), "--disable-pip-version-check", "--no-input", "--quiet")
     _run("-m", "pip", "install", *into, "--no-deps", "--require-hashes", "--no-compile", "-r", str(_REQUIREMENTS))
+    # On all cores, which pip does not; without it every stub would compile what it imports, at each start.
+    _run("-m", "compileall", "-q", "-j", "0", str(_packages(folder)))
     _copy_python_backend(_packages(folder) / "pytriton" / "tritonserver", folder / "backends" / "python")
     if find_libpython(library_folders()) is None:
         fetch_libpython(folder / "libpython")

@@ -76,6 +76,7 @@ class LoadedSnapshot:
         dimension: their length.
         shards: by slug, in the order of slugs.
         known: what they consist of; a later snapshot takes from here what it shares with this one.
+        load_seconds: how long it took to verify and load what was not in memory before.
     """
 
     snapshot_id: str
@@ -83,6 +84,13 @@ class LoadedSnapshot:
     dimension: int
     shards: Mapping[str, Shard]
     known: Known
+    load_seconds: float = 0.0
+
+    @property
+    def open_files(self) -> dict[str, int]:
+        """The sizes of its index and item files in bytes, by digest: they stay open as long as it is in memory."""
+        segments = [segment for shard in self.shards.values() for segment in shard.entry.segments]
+        return {file.sha256: file.size_bytes for each in segments for file in (each.index.file, each.items)}
 
     def warm(self) -> None:
         """Search each shard as a first caller would."""

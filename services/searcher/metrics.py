@@ -92,14 +92,25 @@ class SearcherState(Collector):
         )
         shards = GaugeMetricFamily("aisle_searcher_shards", "Shards of the current snapshot that are served.")
         images = GaugeMetricFamily("aisle_searcher_images", "Pictures in the shards that are served.")
+        seconds = GaugeMetricFamily(
+            "aisle_searcher_snapshot_load_seconds",
+            "Time to verify and load what a snapshot in memory did not share with those before it.",
+            labels=("snapshot_id",),
+        )
+        files = GaugeMetricFamily(
+            "aisle_searcher_files_bytes",
+            "Size of the index and item files of all snapshots in memory, each counted once.",
+        )
         refused = CounterMetricFamily(
             "aisle_searcher_snapshot_refusals", "Snapshots that were not switched to, since the start."
         )
         held = self._shelf.held
         for place, snapshot in enumerate(held):
             snapshots.add_metric((snapshot.snapshot_id,), float(place == 0))
+            seconds.add_metric((snapshot.snapshot_id,), snapshot.load_seconds)
         served = held[0].shards.values() if held else ()
         shards.add_metric((), len(served))
         images.add_metric((), sum(shard.entry.images for shard in served))
+        files.add_metric((), sum({digest: size for each in held for digest, size in each.open_files.items()}.values()))
         refused.add_metric((), self._refusals())
-        yield from (snapshots, shards, images, refused)
+        yield from (snapshots, seconds, files, shards, images, refused)

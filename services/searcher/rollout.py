@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Final, Protocol, TypeVar
@@ -151,7 +152,7 @@ class Rollout:
         )
 
     async def close(self) -> None:
-        """End the threads; the shard that is being loaded is waited for."""
+        """End the threads; the file or shard that is at hand is waited for, so whoever reads files gives up first."""
         if self._tidying is not None:
             self._tidying.cancel()
             await asyncio.gather(self._tidying, return_exceptions=True)
@@ -177,7 +178,9 @@ class Rollout:
     async def _read(self, snapshot_id: str, files: VerifiedFiles) -> LoadedSnapshot:
         """Load a snapshot, one at a time."""
         async with self._one_at_a_time:
-            return await self._load(await self._run(self._snapshots.manifest, snapshot_id), files)
+            began = self._clock()
+            loaded = await self._load(await self._run(self._snapshots.manifest, snapshot_id), files)
+            return replace(loaded, load_seconds=self._clock() - began)
 
     async def _load(self, manifest: Manifest, files: VerifiedFiles) -> LoadedSnapshot:
         """Load shard by shard; a cancellation takes effect between two, and what was loaded stays for the next."""

@@ -9,14 +9,13 @@ from typing import Any, Final
 import faiss
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from services.common.errors import SnapshotInvalid, SpaceMismatch, Unavailable
 from services.neighbours.vector_index import VectorIndex
 from services.searcher.blaming import blaming
 from services.snapshot.manifest import Segment
-from services.snapshot.tables import KEY_COLUMNS, is_attribute, read_items
+from services.snapshot.tables import KEY_COLUMNS, is_attribute, read_table
 
 # Rounding differs between instruction sets by a few 1e-7; a wrong vector differs by 1e-2 and more.
 _SIMILARITY_TOLERANCE: Final = 1e-4
@@ -114,7 +113,7 @@ def _check_lengths(index: VectorIndex, name: str) -> None:
 
 def _load_items(path: Path, segment: Segment) -> pa.Table:
     name = segment.items.path
-    table = read_items(path)
+    table = read_table(path)
     _check_columns(table, name, KEY_COLUMNS)
     for field in table.schema:
         fits = pa.types.is_string(field.type) if field.name in KEY_COLUMNS else is_attribute(field.type)
@@ -143,8 +142,7 @@ class _Golden:
 
 def _load_golden(path: Path, segment: Segment, dimension: int) -> _Golden:
     name = segment.golden.path
-    with pq.ParquetFile(path) as file:  # `read_table` would load all that reads folders of files: 7 MB
-        table = file.read()
+    table = read_table(path)
     _check_columns(table, name, ("query_vector", "image_id", "similarity"))
     numbers = table["query_vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     if numbers.size != table.num_rows * dimension:

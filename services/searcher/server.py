@@ -42,7 +42,7 @@ class Searcher:
             prepare_thread=partial(faiss.omp_set_num_threads, 1),
         )
         self._shelf = Shelf[LoadedSnapshot](settings.keep_seconds, time.monotonic)
-        self._metrics = ProcessMetrics("searcher", _SHARD_SERVICE, settings.host, settings.metrics_port)
+        self._metrics = ProcessMetrics("searcher", _SHARD_SERVICE, settings.metrics_address, settings.metrics_port)
         is_read = self._metrics.calls is not None
         record = SearchMetrics(self._metrics.registry, settings.metrics_shards) if is_read else None
         self._servicer = ShardServicer(self._pool, self._shelf, record)
@@ -75,6 +75,7 @@ class Searcher:
         store = SnapshotStore(settings.snapshot_root, cache_dir=settings.cache_dir)
         rollout = Rollout(store, settings.shards, self._shelf)
         self._resources.push_async_callback(rollout.close)
+        self._resources.callback(store.close)  # closed first: what is loading may wait for a storage that hangs
         SearcherState(self._metrics.registry, pool=self._pool, shelf=self._shelf, refusals=lambda: rollout.refusals)
         settled_id = await rollout.begin(settings.snapshot_id)
         await self._pool.warm(self._shelf.look("").warm)

@@ -5,12 +5,13 @@ itself is conditional: the store replaces the object only while it has the tag t
 there is none. On any other object store the look comes right before the step, and nothing holds the two together.
 
 Beside it lies a copy, written after it: what processes begin with while CURRENT is damaged or lost. It names what was
-current last, and so nothing that was gone back from.
+current last, and so nothing that was gone back from; only a writer to an object store that dies between the two leaves
+the copy as it was.
 """
 
 from typing import Final
 
-from services.common.errors import AisleError, FailedPrecondition, SnapshotInvalid, SnapshotNotFound, Unavailable
+from services.common.errors import AisleError, Overtaken, SnapshotInvalid, SnapshotNotFound, Unavailable
 from services.common.telemetry import get_logger
 from services.snapshot.durable import flush, write_durably
 from services.snapshot.layout import CURRENT, CURRENT_COPY, MANIFEST, is_snapshot_id, snapshot_path
@@ -112,7 +113,7 @@ def replace_current(root: SnapshotRoot, snapshot_id: str, *, instead_of: str | N
         instead_of: the snapshot that has to be current until now; None: there must be none; or `WHICHEVER`.
 
     Raises:
-        FailedPrecondition: another one is; the message names both.
+        Overtaken: another one is; the message names both.
         OSError, Unavailable: the root can't be written; the snapshot that was current still is.
     """
     folder = root.folder
@@ -134,18 +135,17 @@ def check_current(root: SnapshotRoot, expected: str | None) -> None:
     """Check that CURRENT is as expected: an id, None for a root without one, or `WHICHEVER`.
 
     Raises:
-        FailedPrecondition: it is not; the message names both.
+        Overtaken: it is not; the message names both.
     """
     if expected != WHICHEVER and (found := read_current(root)) != expected:
         raise _overtaken(expected, found)
 
 
 def _replace_object(root: SnapshotRoot, snapshot_id: str, instead_of: str | None) -> None:
-    line = (snapshot_id + "\n").encode()
     seen = root.tag(CURRENT) if instead_of else instead_of
     check_current(root, instead_of)
     try:
-        root.write(CURRENT, line, only_over=seen)
+        root.write(CURRENT, _line(snapshot_id), only_over=seen)
     except Unavailable:
         found = found_current(root)
         if found != snapshot_id:  # else it was done, and only the answer was lost
@@ -153,9 +153,27 @@ def _replace_object(root: SnapshotRoot, snapshot_id: str, instead_of: str | None
                 raise _overtaken(instead_of, found) from None
             raise
     try:
-        root.write(CURRENT_COPY, line)
+        _copy_object(root, snapshot_id)
     except Unavailable as error:  # the step is done: what is lost is what helps when CURRENT is lost, too
         _log.warning("copy_of_current_not_written", error=error.message)
+
+
+def _copy_object(root: SnapshotRoot, snapshot_id: str) -> None:
+    """Write the copy of CURRENT, again and again until CURRENT says the same after it.
+
+    Another machine's step may come between this one's and its copy, so that the copies come in another order than the
+    steps. Whoever writes the last of them finds the last step after it. A condition would not do: an object's tag is
+    that of its content, and the same again when somebody has gone back meanwhile.
+    """
+    current: str | None = snapshot_id
+    copied = ""
+    while current and current != copied:
+        root.write(CURRENT_COPY, _line(current))
+        copied, current = current, found_current(root)
+
+
+def _line(snapshot_id: str) -> bytes:
+    return f"{snapshot_id}\n".encode()
 
 
 def _copied(root: SnapshotRoot) -> str:
@@ -180,9 +198,9 @@ def _mending(root: SnapshotRoot) -> str:
     return f"`aisle snapshot rollback {_copied(root) or 'ID'}`"
 
 
-def _overtaken(expected: str | None, found: str | None) -> FailedPrecondition:
+def _overtaken(expected: str | None, found: str | None) -> Overtaken:
     before, now = (f"snapshot {each}" if each else "no snapshot" for each in (expected, found))
-    return FailedPrecondition(
+    return Overtaken(
         f"{before} was current when this began, but meanwhile {now} has become the current one, and stays it. The same "
         "command again starts from there; a whole catalogue then has to contain what was changed"
     )

@@ -82,7 +82,7 @@ def publish(root_url: str | Path, draft: Path, manifest: Manifest, *, instead_of
     Raises:
         SnapshotInvalid: the draft lacks a file of the manifest or has it in another size, or an earlier snapshot lacks
             one that is shared with it; nothing was published.
-        FailedPrecondition: another snapshot has become current meanwhile; the message names both.
+        Overtaken: another snapshot has become current meanwhile; the message names both.
         OSError, Unavailable: the root can't be written, or what was uploaded has gone again; the snapshot that was
             current still is.
     """

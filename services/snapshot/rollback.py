@@ -1,6 +1,7 @@
 """`aisle snapshot rollback`: an earlier snapshot becomes the current one again; no file of any snapshot is touched."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from services.common.errors import FailedPrecondition, SnapshotNotFound
@@ -16,7 +17,8 @@ def roll_back(root_url: str, snapshot_id: str, verify: Callable[[Manifest], None
 
     Args:
         root_url: folder or fsspec URL.
-        snapshot_id: which one, whatever is wrong with CURRENT; empty: the one that the current one is a change of.
+        snapshot_id: which one, whatever is wrong with CURRENT; empty: the one before the current one, as
+            `services.snapshot.descent` has it: its parent, or the next older one where a whole catalogue was built.
         verify: raises what is wrong with a snapshot.
         work_root: where the writers' lock is when the root is remote.
 
@@ -24,14 +26,14 @@ def roll_back(root_url: str, snapshot_id: str, verify: Callable[[Manifest], None
         The manifest of the snapshot that is now current.
 
     Raises:
-        FailedPrecondition: the current snapshot is no change of another; or another writer was faster.
+        FailedPrecondition: there is none before the current snapshot; or another writer was faster.
         SnapshotNotFound: there is no such snapshot, or it was pruned meanwhile.
         SnapshotInvalid, SpaceMismatch: it is damaged, and the current one stays.
         Unavailable: the root can't be read at the moment.
     """
     store = SnapshotStore(root_url)
     expected = found_current(SnapshotRoot.at(root_url))
-    manifest = store.manifest(snapshot_id or _parent_of_current(store))
+    manifest = store.manifest(snapshot_id) if snapshot_id else _before_current(store)
     verify(manifest)
     with sole_writer(root_url, work_root, patient=True) as root:
         store.manifest(manifest.snapshot_id)
@@ -45,11 +47,11 @@ def roll_back(root_url: str, snapshot_id: str, verify: Callable[[Manifest], None
     return manifest
 
 
-def _parent_of_current(store: SnapshotStore) -> str:
-    current = store.manifest()
-    if not current.parent:
-        raise FailedPrecondition(
-            f"snapshot {current.snapshot_id} was built from a whole catalogue, so it has no parent: name the snapshot "
-            "to go back to (`aisle snapshot list`)"
-        )
-    return current.parent
+def _before_current(store: SnapshotStore) -> Manifest:
+    current = store.current_id()
+    for snapshot_id in store.predecessors(current):
+        with suppress(SnapshotNotFound):  # a folder with what later ones share, or an upload that has not ended
+            return store.manifest(snapshot_id)
+    raise FailedPrecondition(
+        f"there is no snapshot before {current}, the current one: name another to make current (`aisle snapshot list`)"
+    )

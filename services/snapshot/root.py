@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,12 +14,13 @@ from fsspec.implementations.local import LocalFileSystem
 
 from services.common.errors import SettingsInvalid, Unavailable
 from services.snapshot.layout import SNAPSHOTS, is_snapshot_id, snapshot_path
+from services.snapshot.storage_calls import StorageCalls
 
 _S3_ANSWER_SECONDS: Final = 5
-"""A process that has to end waits for what it has asked: not for 15 s, as s3fs does, five times five times."""
+"""Who follows CURRENT hears soon that there is no answer: not after 15 s, as s3fs has it, five times five times."""
 _S3_ATTEMPTS: Final = 2
-_S3_READ_SECONDS: Final = 10.0
-"""What reading a small file may take, whatever is tried for it."""
+_READ_SECONDS: Final = 10.0
+"""What reading a small file from an object store may take, whatever is tried for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class SnapshotRoot:
     url: str
     filesystem: Any
     path: str
+    _reading: StorageCalls = field(init=False, repr=False, compare=False)
 
     @classmethod
     def at(cls, url: str | Path) -> "SnapshotRoot":
@@ -53,6 +55,7 @@ class SnapshotRoot:
 
     def __post_init__(self) -> None:
         """Have S3 say soon that it does not answer; what fsspec's own configuration says comes first."""
+        object.__setattr__(self, "_reading", StorageCalls(self.filesystem))
         if self._is_s3:
             self.filesystem.read_timeout = _S3_ANSWER_SECONDS
             self.filesystem.retries = _S3_ATTEMPTS
@@ -73,8 +76,7 @@ class SnapshotRoot:
         """Return a small file's content; None when it does not exist."""
         try:
             with self.reaching(path):
-                in_time = {"timeout": _S3_READ_SECONDS} if self._is_s3 else {}
-                content: bytes = self.filesystem.cat_file(self._at(path), **in_time)
+                content: bytes = self._reading.call("cat_file", self._at(path), timeout_seconds=_READ_SECONDS)
         except FileNotFoundError:
             return None
         return content
@@ -106,7 +108,11 @@ class SnapshotRoot:
             FileNotFoundError: it does not exist.
         """
         with self.reaching(path):
-            self.filesystem.get_file(self._at(path), str(file))
+            self._reading.call("get_file", self._at(path), str(file))
+
+    def stop_reading(self) -> None:
+        """Have whoever reads from a remote root hear Unavailable, now and from now on: this process has to end."""
+        self._reading.give_up()
 
     def upload(self, file: Path, path: str) -> None:
         """Copy a file of this machine into the root."""
@@ -200,7 +206,7 @@ class SnapshotRoot:
         self.filesystem.invalidate_cache()  # an object store's listing is remembered, and others write there, too
         try:
             with self.reaching(folder):
-                found = self.filesystem.find(self._at(folder), detail=True)
+                found = self._reading.call("find", self._at(folder), detail=True)
         except FileNotFoundError:
             return {}
         return {path.strip("/").removeprefix(above): facts for path, facts in found.items()}

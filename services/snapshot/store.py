@@ -80,7 +80,7 @@ class SnapshotStore:
         path = snapshot_path(wanted, MANIFEST)
         content = self._root.read(path)
         if content is None:
-            raise SnapshotNotFound(f"{self._root.url}/{path}: there is no such snapshot")
+            raise SnapshotNotFound(f"{self._root.url}/{path}: there is no such snapshot (`aisle snapshot list`)")
         manifest = Manifest.from_json(content, source=path)
         if manifest.snapshot_id != wanted:
             raise SnapshotInvalid(f"{path}: it is the manifest of {manifest.snapshot_id!r}")
@@ -115,6 +115,13 @@ class SnapshotStore:
             return self._patiently(partial(self._fetch_remote, manifest, path, entry))
         with _missing_is_invalid(path), self._root.reaching(path):
             return _fetch_local(self._root.folder / snapshot_path(holder), path, entry)
+
+    def close(self) -> None:
+        """Give up what other threads read from a remote root, so that a process which has to end need not wait.
+
+        What was downloaded by half never gets the name under which it would be believed.
+        """
+        self._root.stop_reading()
 
     def _patiently(self, read: Callable[[], T]) -> T:
         """Read from the root, and from a remote one a few times before something counts as damaged."""

@@ -1,4 +1,4 @@
-"""The item tables of a snapshot: Arrow files that are mapped, so that all processes of a machine share one copy."""
+"""The tables of a snapshot: Arrow files that are mapped, so that all processes of a machine share one copy."""
 
 from pathlib import Path
 
@@ -20,19 +20,19 @@ def is_attribute(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-def write_items(path: Path, items: pa.Table) -> None:
-    """Write items as one batch that is not compressed: it can be used where it lies.
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a table as one batch that is not compressed: it can be used where it lies.
 
     Raises:
         OSError: the file can't be written.
     """
-    table = items.combine_chunks()
+    table = table.combine_chunks()
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
 
 
-def read_items(path: Path) -> pa.Table:
-    """Map items into memory.
+def read_table(path: Path) -> pa.Table:
+    """Map a table into memory.
 
     Raises:
         pyarrow.ArrowException, OSError: it is no Arrow file, or can't be read.

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 from onnx import ModelProto
 
 from services.common.errors import FailedPrecondition
 from services.models.metadata import ModelInfo
 from services.models.repository import read_repository
+from services.training.graphs import read_graph
 from services.training.projection import Projection
 from services.training.surgery import Linear, cut_features
 
@@ -55,7 +55,7 @@ def read_base(repository: Path) -> Base:
     folder = repository / EMBEDDER
     versions = (file for file in folder.glob("*/model.onnx") if file.parent.name.isdecimal())
     file = max(versions, key=lambda file: int(file.parent.name))
-    backbone, layer = cut_features(onnx.load(str(file)))
+    backbone, layer = cut_features(read_graph(file))
     return Base(folder, file, found[EMBEDDER], backbone, _projection(layer))
 
 

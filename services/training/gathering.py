@@ -53,7 +53,11 @@ def photos(dataset: Dataset, table: str) -> Pictures:
     """
     file: Path | None = getattr(dataset, table)
     if file is None:
-        raise CatalogueInvalid(f"dataset {dataset.name} has no table {table}", field=table)
+        raise CatalogueInvalid(
+            f"dataset {dataset.name} has no table {table}: make it with labelled photos (`aisle dataset folder "
+            "--help`, or `aisle dataset fashion-mnist --train-photos 20000`)",
+            field=table,
+        )
     rows = read_photos(file, dataset.image_root)
     paths = [dataset.image_root / row.photo_path for row in rows]
     return Pictures(paths, [row.category for row in rows], [row.product_id for row in rows])

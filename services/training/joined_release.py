@@ -12,11 +12,12 @@ from typing import Final
 import numpy as np
 import onnx
 
-from services.common.errors import FailedPrecondition, ModelOutputInvalid
+from services.common.errors import FailedPrecondition, InvalidArgument, ModelOutputInvalid
 from services.common.replacing import replaced_in_one_step
 from services.models.golden import golden_picture
 from services.models.metadata import CLASSIFIER, EMBEDDER, JOINED, OUTPUTS, ModelInfo
 from services.models.repository import golden_file, read_repository
+from services.training.graphs import read_graph
 from services.training.joining import join
 from services.training.measuring import cpu_ms_per_photo, machine
 from services.training.release import refuse_existing
@@ -58,20 +59,22 @@ def join_repository(source: Path, out: Path, *, command: str, replace: bool) -> 
 
     Raises:
         FailedPrecondition: the source lacks one of the two, or they can't be joined; the message says why.
-        InvalidArgument: there is something at `out` that may not be replaced.
+        InvalidArgument: there is something at `out` that may not be replaced, or it is the source, or in or around it.
         ModelOutputInvalid: the joined model does not answer what the two do, bit for bit.
     """
+    _refuse_overlap(source, out)
     refuse_existing(out, replace=replace)
     infos = {model.info.name: model.info for model in read_repository(source)}
     for name in OUTPUTS:
         if name not in infos or infos[name].joined:
             raise FailedPrecondition(f"{source} has no {name} of its own to join")
+    _refuse_other_preprocessing(infos[EMBEDDER], infos[CLASSIFIER])
     files = {name: _model_file(source / name) for name in OUTPUTS}
+    graphs = [read_graph(files[name]) for name in (EMBEDDER, CLASSIFIER)]
     with replaced_in_one_step(out.absolute()) as fresh:
         folder = fresh / JOINED
         file = folder / "1" / "model.onnx"
         file.parent.mkdir(parents=True)
-        graphs = [onnx.load(str(files[name])) for name in (EMBEDDER, CLASSIFIER)]
         onnx.save(join(*graphs), str(file))
         side = infos[EMBEDDER].input_height
         _refuse_other_answers(file, files, side)
@@ -82,6 +85,26 @@ def join_repository(source: Path, out: Path, *, command: str, replace: bool) -> 
         done = Join(embedder, classifier, cpu_ms, sizes)
         _write_beside(file, source, done, command)
     return done
+
+
+def _refuse_overlap(source: Path, out: Path) -> None:
+    """Refuse a place from which the two models would go, or among which Triton would look for a third one."""
+    here, there = source.resolve(), out.resolve()
+    if here.is_relative_to(there) or there.is_relative_to(here):
+        raise InvalidArgument(
+            f"{out} and {source} are the same folder or one in the other, and the two models stay what they are: "
+            "choose another place",
+            field="--out",
+        )
+
+
+def _refuse_other_preprocessing(embedder: ModelInfo, classifier: ModelInfo) -> None:
+    """One model gets one picture, so both must want it made in the same way; their graphs say only how large."""
+    if embedder.preprocessing != classifier.preprocessing:
+        raise FailedPrecondition(
+            f"the embedder takes photos prepared by {embedder.preprocessing} and the classifier by "
+            f"{classifier.preprocessing}: they can't be one model; fit both for the same"
+        )
 
 
 def _write_beside(file: Path, source: Path, done: Join, command: str) -> None:

@@ -93,7 +93,8 @@ def _refuse_other_ends(embedder: ModelProto, classifier: ModelProto) -> None:
     takes = [_picture(model) for model in (embedder, classifier)]
     if takes[0] != takes[1]:
         raise FailedPrecondition(
-            f"the embedder takes {takes[0]} pixels and the classifier {takes[1]}: they can't be one model"
+            f"the embedder takes {takes[0]} pixels and the classifier {takes[1]}: they can't be one model; fit both to "
+            "one network, by `aisle fit head`"
         )
     sets = [sorted((opset.domain, opset.version) for opset in model.opset_import) for model in (embedder, classifier)]
     if sets[0] != sets[1]:

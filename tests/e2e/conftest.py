@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from services.cli.indexing import IndexJob, run_indexer
-from services.cli.restarts import RestartPolicy
-from services.cli.system import RunningSystem, SystemSettings, running_system, running_triton
+from services.cli.supervising.restarts import RestartPolicy
+from services.cli.supervising.system import RunningSystem, SystemSettings, running_system, running_triton
 from services.datasets import folder
 from services.datasets.labelled import read_dataset
 

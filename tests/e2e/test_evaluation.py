@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.system import RunningSystem
+from services.cli.supervising.system import RunningSystem
 from services.datasets import folder
 from tests.e2e.conftest import CATEGORIES
 

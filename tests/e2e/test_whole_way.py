@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.processes import Kind, State
-from services.cli.system import RunningSystem
+from services.cli.supervising.processes import Kind, State
+from services.cli.supervising.system import RunningSystem
 from services.client import AisleClient, Policy, SearchResult, ShardState
 from tests.e2e.conftest import CATEGORIES, PRODUCTS_PER_CATEGORY
 

@@ -1,6 +1,7 @@
 """Rules and alerts under promtool: which series raise which alert, how soon, and for how long."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.monitoring import ROOT, rule_groups
+from services.common.errors import Internal, reasons
+from tests.support.monitoring import ROOT, rule_groups, rules
 
 CASES = sorted((Path(__file__).parent / "alerts").glob("*.yaml"))
 _FETCHED = ROOT / "build" / "promtool" / "usr" / "bin" / "promtool"
@@ -47,6 +49,13 @@ def test_rules_and_alerts_are_sound(promtool: str, rule_files: Path) -> None:
     """Their syntax, their templates, and no rule twice."""
     files = [str(rule_files / f"{name}.yaml") for name in ("recording", "alerts")]
     assert told(promtool, "check", "rules", *files).count("SUCCESS") == 2
+
+
+def test_whatever_is_a_defect_raises_its_alert() -> None:
+    """The photos of a stream end with a reason and no failed call, so each reason of that part of the tree is named."""
+    [alert] = [rule for rule in rules("alerts") if rule.get("alert") == "AisleDefect"]
+    [named] = re.findall(r'aisle_gateway_errors_total\{reason=~"([^"]+)"', alert["expr"])
+    assert set(named.split("|")) == reasons(Internal)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)

@@ -90,6 +90,7 @@ async def test_search_writes_a_line_of_json_per_photo(
     first, second, third = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert first["result"]["hits"][0]["product_id"] == "whole"
     assert first["result"]["coverage"]["shards"][0]["state"] == "answered"
+    assert second["error"].pop("request_id")
     assert second["error"] == {
         "code": "INVALID_ARGUMENT",
         "reason": "IMAGE_UNREADABLE",
@@ -97,6 +98,10 @@ async def test_search_writes_a_line_of_json_per_photo(
         "field": "image",
     }
     assert third["error"]["reason"] == "IMAGE_UNREADABLE"
+    assert await aisle("search", photos[2], "--target", target) == ExitCode.UNUSABLE_INPUT
+    shown = capsys.readouterr().err
+    assert shown.count("missing.jpg") == 1
+    assert "No such file" in shown
 
 
 @pytest.mark.parametrize(
@@ -119,8 +124,10 @@ async def test_nobody_there_is_status_3(photo: Path, unused_tcp_port: int, capsy
     target = f"127.0.0.1:{unused_tcp_port}"
     assert await aisle("search", photo, "--target", target) == ExitCode.UNAVAILABLE
     shown = capsys.readouterr()
-    assert "UNAVAILABLE" in shown.err
+    assert f"UNAVAILABLE nobody serves at {target} (without TLS): start it, or name another with --target" in shown.err
     assert "Traceback" not in shown.err
+    assert await aisle("search", photo, "--target", "localhost") == ExitCode.UNUSABLE_INPUT
+    assert "--target 'localhost' is not host:port, such as localhost:50051" in capsys.readouterr().err
     assert await aisle("status", "--target", target) == ExitCode.UNAVAILABLE
     assert "unreachable" in capsys.readouterr().out
 

@@ -180,9 +180,11 @@ def _raw(channel: grpc.aio.Channel) -> Any:
     return channel.unary_unary("/aisle.shard.v1.ShardService/Describe", None, None)
 
 
-@pytest.mark.parametrize("junk", [b"\xff\xff\xff\xff", b"\x0a\xff\x01"])
+@pytest.mark.parametrize(
+    "junk", [b"\xff\xff\xff\xff", b"\x0a\xff\x01", b"\xfa\x07\x00" * 100_000], ids=["none", "cut", "very many fields"]
+)
 async def test_malformed_bytes_are_the_callers_mistake(failing: tuple[Failing, grpc.aio.Channel], junk: bytes) -> None:
-    """What is no protobuf message ends INVALID_ARGUMENT, as a call of its own and within a stream."""
+    """What is no protobuf message, or takes long to parse, ends INVALID_ARGUMENT, also within a stream."""
     _, channel = failing
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await _raw(channel)(junk)

@@ -18,6 +18,7 @@ from services.models.process import TritonProcess
 from tests.support import tiny_models
 from tests.support.calls import asked, assert_same, failed
 from tests.support.cluster import IMAGES, cluster, photo, probabilities_of, publish, true_hits
+from tests.support.replicas import passed_over
 from tests.support.triton import triton_settings
 
 pytestmark = pytest.mark.triton
@@ -91,7 +92,7 @@ async def test_a_replica_without_the_shard_is_not_asked_for_it_again_and_again(
             response = await shop.search(photo(seed), routing=asked(pb.POLICY_ALL))
             assert not response.coverage.partial
         assert lacking == {"coat": 1}
-        assert search._gatherer._searchers._hedging._replicas.away == ()
+        assert passed_over(search._gatherer._searchers._hedging._replicas) == []
         await shop.searchers["coat"].aclose()
         response = await shop.search(photo(0), routing=asked(pb.POLICY_ALL))
         (missing,) = [shard for shard in response.coverage.shards if shard.state == pb.SHARD_STATE_FAILED]

@@ -11,6 +11,7 @@ import pytest
 from aisle.search.v1 import search_pb2 as pb
 
 from services.common.status import failure_of
+from services.gateway.answering.ports import Models
 from services.gateway.servicer import STREAM_IN_FLIGHT
 from services.models.process import TritonProcess
 from tests.support.cluster import Cluster, cluster, photo, publish, true_hits
@@ -123,7 +124,9 @@ async def test_a_caller_that_cancels_cancels_all_of_its_photos(shop: Cluster, mo
     """While the models are stuck: every call to them is cancelled; the next stream is served."""
     gate = Gate(is_open=False)
     with monkeypatch.context() as stuck:
-        stuck.setattr(shop.gateway._servicer._search, "_models", StuckModels(gate))
+        search = shop.gateway._servicer._search
+        assert search is not None
+        stuck.setattr(search, "_models", StuckModels(gate, search._models))
         call = shop.stub.SearchStream(iter([named(str(seed), photo(seed % 8)) for seed in range(60)]), timeout=20)
         await gate.was_entered(2 * STREAM_IN_FLIGHT)
         call.cancel()
@@ -136,7 +139,9 @@ async def test_the_end_of_the_stream_s_time_is_its_end(shop: Cluster, monkeypatc
     """DEADLINE_EXCEEDED, and what was in work then is cancelled."""
     gate = Gate(is_open=False)
     with monkeypatch.context() as stuck:
-        stuck.setattr(shop.gateway._servicer._search, "_models", StuckModels(gate))
+        search = shop.gateway._servicer._search
+        assert search is not None
+        stuck.setattr(search, "_models", StuckModels(gate, search._models))
         call = shop.stub.SearchStream(timeout=1.0)
         for seed in range(4):  # and no more: a write that meets the end would hide its reason from this caller
             await call.write(named(str(seed), photo(seed)))
@@ -178,12 +183,12 @@ async def test_a_draining_gateway_ends_its_streams_without_losing_a_photo(
 
 
 class StuckModels:
-    """Models that wait at a gate for ever."""
+    """Models that say what they are, and then wait at a gate for ever."""
 
-    are_joined = False
-
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, models: Models) -> None:
         self._gate = gate
+        self.embedder = models.embedder
+        self.classifiers = models.classifiers
 
     async def embed(self, *_: object) -> None:
         """Wait."""

@@ -20,7 +20,7 @@ from services.indexer.pictures import Picture, read_pixels
 from services.models.process import TritonProcess
 from services.snapshot.manifest import Manifest
 from services.snapshot.store import SnapshotStore
-from services.snapshot.tables import read_items
+from services.snapshot.tables import read_table
 from tests.support import tiny_models
 from tests.support.galleries import Gallery, make_gallery, make_photos
 from tests.support.triton import ROOT, free_port
@@ -43,7 +43,7 @@ def _assert_vectors_are_the_models(root: Path, gallery: Gallery, manifest: Manif
     for shard in manifest.shards:
         for segment in shard.segments:
             index = faiss.read_index(str(store.fetch(manifest, segment.index.file)))
-            items = read_items(store.fetch(manifest, segment.items)).to_pydict()
+            items = read_table(store.fetch(manifest, segment.items)).to_pydict()
             pictures = [Picture(0, gallery.image_root / path, 0, 0) for path in items["image_path"]]
             pixels = [read_pixels(picture, tiny_models.SIDE, tiny_models.SIDE) for picture in pictures]
             expected = tiny_models.run_in_process(tiny_models.embedder(), np.array(pixels, dtype=np.uint8))

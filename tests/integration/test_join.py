@@ -1,8 +1,9 @@
 """`aisle join`: from a fitted repository to a system that asks one model once."""
 
+import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,45 @@ def test_a_joined_model_beside_one_of_its_own_is_refused(tmp_path: Path, fitted:
     shutil.copytree(fitted / "embedder", tmp_path / "joined/embedder")
     with pytest.raises(FailedPrecondition, match="has embedder_classifier beside an embedder or a classifier"):
         read_repository(tmp_path / "joined")
+
+
+@pytest.mark.parametrize("place", [".", "joined", "..", "link"], ids=["same", "within", "around", "by a link"])
+def test_the_two_models_are_never_replaced_by_the_joined_one(tmp_path: Path, fitted: Path, place: str) -> None:
+    """It is written in their place only where nobody can want it: they would be gone."""
+    source = tmp_path / "around/models"
+    shutil.copytree(fitted, source)
+    (source / "link").symlink_to(source)
+    with pytest.raises(InvalidArgument, match="the same folder or one in the other"):
+        join_repository(source, source / place, command="", replace=True)
+    assert {model.info.name for model in read_repository(source)} == {EMBEDDER, CLASSIFIER}
+
+
+def test_models_of_other_preprocessing_are_not_joined(tmp_path: Path, fitted: Path) -> None:
+    """The classifier would see pictures that it was not fitted to, and gateways could not tell any more."""
+    source = tmp_path / "models"
+    shutil.copytree(fitted, source)
+    config = source / "classifier/config.pbtxt"
+    config.write_text(config.read_text().replace("resize-square-1", "center-crop-9"))
+    with pytest.raises(FailedPrecondition, match="prepared by resize-square-1 and the classifier by center-crop-9"):
+        join_repository(source, tmp_path / "joined", command="", replace=False)
+
+
+@pytest.mark.parametrize("contents", [b"\xff" * 300, b""], ids=["garbage", "nothing"])
+@pytest.mark.parametrize(
+    "read", [read_base, lambda source: join_repository(source, source / "../out", command="", replace=False)]
+)
+def test_a_file_that_is_no_model_is_named(
+    tmp_path: Path, fitted: Path, contents: bytes, read: Callable[[Path], object]
+) -> None:
+    """Its digest may be the one of the configuration all the same."""
+    source = tmp_path / "models"
+    shutil.copytree(fitted, source)
+    file, config = source / "embedder/1/model.onnx", source / "embedder/config.pbtxt"
+    was = hashlib.sha256(file.read_bytes()).hexdigest()
+    file.write_bytes(contents)
+    config.write_text(config.read_text().replace(was, hashlib.sha256(contents).hexdigest()))
+    with pytest.raises(FailedPrecondition, match=r"embedder/1/model.onnx is no ONNX model"):
+        read(source)
 
 
 @pytest.mark.triton

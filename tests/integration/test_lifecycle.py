@@ -206,11 +206,11 @@ async def test_two_processes_can_t_share_a_port(log: Log) -> None:
 
 
 async def test_messages_above_grpc_s_default_of_4_mb_pass(log: Log) -> None:
-    """A photo of 20 MB fits, in both directions."""
+    """A photo of 20 MB fits; so large are bytes only."""
     async with running(FakeShardService(), log) as run_:
         await run_.logged("serving")
-        big = "x" * 20_000_000
-        assert (await run_.search(big)).snapshot_id == big
+        big = shard_pb2.SearchRequest(shard="shoes", query_vectors=bytes(20_000_000))
+        assert (await run_.shards.Search(big, timeout=10)).snapshot_id == "shoes"
 
 
 def test_unusable_settings_end_with_status_2_before_anything_starts(

@@ -47,6 +47,8 @@ async def test_status_tells_what_the_gateway_sees(
             assert {each.snapshot_ids for each in status.searchers} == {(snapshot_id,)}
             assert (status.recent.answers, status.recent.errors, status.recent.rungs) == (3, 0, {Rung.FULL: 3})
             await shop.searchers["coat"].aclose()
+            assert await client.status() == status, "who asks again within a second gets the same look"
+            await asyncio.sleep(1.0)
             lost = [each for each in (await client.status()).searchers if each.problem]
             assert [each.state for each in lost] == [ReplicaState.NOT_READY]
         assert await aisle("status", "--target", shop.address, "--json") == ExitCode.OK

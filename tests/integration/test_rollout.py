@@ -143,7 +143,7 @@ def newer_schema(folder: Path) -> None:
 HARMS: Mapping[str, Callable[[Path], None]] = {
     "a flipped byte in the index": lambda folder: flip_a_byte(folder / "coat" / "index.faiss"),
     "a flipped byte in the items": lambda folder: flip_a_byte(folder / "coat" / "items.arrow"),
-    "a flipped byte in the golden queries": lambda folder: flip_a_byte(folder / "coat" / "golden.parquet"),
+    "a flipped byte in the golden queries": lambda folder: flip_a_byte(folder / "coat" / "golden.arrow"),
     "a flipped byte in the manifest": lambda folder: flip_a_byte(folder / "manifest.json"),
     "a missing index": lambda folder: (folder / "coat" / "index.faiss").unlink(),
     "a missing manifest": lambda folder: (folder / "manifest.json").unlink(),
@@ -187,7 +187,7 @@ def is_refusal(line: Mapping[str, Any], snapshot_id: str) -> bool:
 def assert_named(logged: Sequence[Mapping[str, Any]], snapshot_id: str, harm: str) -> None:
     """Check that what was logged about a snapshot names what is wrong with it."""
     said = " ".join(str(line) for line in logged if is_refusal(line, snapshot_id))
-    named = {"index": "coat/index.faiss", "items": "coat/items.arrow", "queries": "coat/golden.parquet"}
+    named = {"index": "coat/index.faiss", "items": "coat/items.arrow", "queries": "coat/golden.arrow"}
     word = harm.rsplit(" ", maxsplit=1)[-1]
     expected = named.get(word, {"schema": "schema version 4", "space": "SPACE_MISMATCH"}.get(word, "manifest.json"))
     assert expected in said, harm

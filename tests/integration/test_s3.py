@@ -4,6 +4,8 @@ import asyncio
 import signal
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,16 @@ import pytest
 from services.common.errors import FailedPrecondition, SnapshotNotFound, Unavailable
 from services.indexer.changing import changing
 from services.snapshot import root
+from services.snapshot.cache import DigestCache
 from services.snapshot.current import read_current, replace_current
 from services.snapshot.pruning import prune
 from services.snapshot.rollback import roll_back
 from services.snapshot.root import SnapshotRoot
 from services.snapshot.sharing import shard_taken_over
 from services.snapshot.store import SnapshotStore
+from tests.support.drafts import write_draft
 from tests.support.processes import started
-from tests.support.s3 import cutting_storage, mute_storage, s3_server
+from tests.support.s3 import cutting_storage, mute_storage, s3_server, stalling_storage
 from tests.support.shop import NOON, Shop, assert_same_answers, counts
 
 IMAGES = {"Bag": 4, "Coat": 2, "Hat": 2}
@@ -172,20 +176,40 @@ def test_a_connection_that_breaks_in_the_middle_of_an_answer_is_unavailable(tmp_
             SnapshotRoot.at("s3://shop/aisle").download("index.faiss", tmp_path / "file")
 
 
-async def test_a_process_that_has_to_end_does_not_wait_for_a_storage_that_hangs() -> None:
-    """It ends within the time that a supervisor gives it, and with status 0."""
+@pytest.mark.parametrize(
+    ("name", "options"), [("searcher", ()), ("gateway", ("--topology", "shards.json", "--triton", "127.0.0.1:1"))]
+)
+async def test_a_process_that_has_to_end_does_not_wait_for_a_storage_that_hangs(
+    name: str, options: tuple[str, ...]
+) -> None:
+    """It ends at once, and with status 0."""
     with mute_storage():
-        async with started("searcher", "--snapshot-root", "s3://shop/aisle") as searcher:
-            await searcher.logged("bound")
+        async with started(name, "--snapshot-root", "s3://shop/aisle", *options) as process:
+            await process.logged("bound")
             await asyncio.sleep(0.5)
-            searcher.signal(signal.SIGTERM)
-            async with asyncio.timeout(15):
-                assert await searcher.ended() == 0
+            process.signal(signal.SIGTERM)
+            async with asyncio.timeout(3):
+                assert await process.ended() == 0
+
+
+def test_a_download_that_hangs_is_given_up_and_leaves_nothing(tmp_path: Path) -> None:
+    """Its thread hears of it at once; no half of a file lies where it would be believed, and nothing more is read."""
+    entry, cache = write_draft(tmp_path / "draft").files[0], DigestCache(tmp_path / "cache")
+    with stalling_storage() as silent, ThreadPoolExecutor(1) as loading:
+        root = SnapshotRoot.at("s3://shop/aisle")
+        fetching = loading.submit(cache.fetch, entry, "index", partial(root.download, "index"), trusted=True)
+        assert silent.wait(10)
+        root.stop_reading()
+        with pytest.raises(Unavailable, match="s3://shop/aisle/index: given up, since this process ends"):
+            fetching.result(timeout=2)
+        with pytest.raises(Unavailable, match="s3://shop/aisle/CURRENT: given up"):
+            root.read("CURRENT")
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_a_storage_that_never_answers_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who follows CURRENT hears of it within seconds, and asks again."""
-    monkeypatch.setattr(root, "_S3_READ_SECONDS", 1.0)
+    monkeypatch.setattr(root, "_READ_SECONDS", 1.0)
     with mute_storage(), pytest.raises(Unavailable, match=r"s3://shop/aisle/CURRENT: no answer in time"):
         SnapshotStore("s3://shop/aisle").current_id()
 

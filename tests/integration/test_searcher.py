@@ -279,7 +279,7 @@ async def test_the_event_loop_goes_on_while_faiss_works(
         await busy
 
 
-@pytest.mark.parametrize("name", ["index.faiss", "items.arrow", "golden.parquet"])
+@pytest.mark.parametrize("name", ["index.faiss", "items.arrow", "golden.arrow"])
 @pytest.mark.parametrize("damage", [flip_a_byte, Path.unlink])
 async def test_a_damaged_or_missing_file_refuses_the_start_by_name(
     tmp_path: Path, name: str, damage: Callable[[Path], None]

@@ -69,13 +69,14 @@ async def test_certificates_open_to_those_that_are_known(trust: Trust) -> None:
     gRPC closes the connection of a handshake that fails: the caller sees UNAVAILABLE, and no call gets anywhere.
     """
     service = FakeShardService()
-    yesterday = datetime.now(UTC) - timedelta(days=1)
+    yesterday, tomorrow = (datetime.now(UTC) + timedelta(days=days) for days in (-1, 1))
     async with guarded(service, **trust.mutual_tls, access_file=trust.access) as served:
         refused = {
             "none": Credentials(tls_ca=trust.ca),
             "plain": PLAIN,
             "foreign": trust.certificate("gateway", Authority()),
             "expired": trust.certificate("gateway", not_after=yesterday),
+            "not yet valid": trust.certificate("gateway", not_before=tomorrow),
             "unknown": trust.certificate("somebody"),
         }
         codes = {name: await served.search(credentials) for name, credentials in refused.items()}
@@ -84,12 +85,31 @@ async def test_certificates_open_to_those_that_are_known(trust: Trust) -> None:
             "plain": "UNAVAILABLE",
             "foreign": "UNAVAILABLE",
             "expired": "UNAVAILABLE",
+            "not yet valid": "UNAVAILABLE",
             "unknown": "UNAUTHENTICATED",
         }
         assert service._entered.locked()
         assert served.callers() == {("unknown", "unauthenticated"): 1}
-        assert served.value("aisle_searcher_tls_handshakes_total") >= 4
+        assert served.value("aisle_searcher_tls_handshakes_total") >= 5
         assert await served.search(trust.certificate("gateway")) == "OK"
+
+
+async def test_callers_with_a_token_and_callers_with_a_certificate_have_a_port_each(trust: Trust) -> None:
+    """gRPC asks for a certificate at a port or does not; at the one that does not a token opens, and nothing else."""
+    token_port = free_port()
+    async with guarded(**trust.mutual_tls, access_file=trust.access, token_port=token_port) as served:
+        both = trust.certificate("gateway").model_copy(update={"token_file": trust.token("right").token_file})
+        seen = [
+            [await served.search(each, port) for port in (served.port, token_port)]
+            for each in (trust.certificate("gateway"), trust.token("right"), both, Credentials(tls_ca=trust.ca), PLAIN)
+        ]
+        assert seen == [
+            ["OK", "UNAUTHENTICATED"],
+            ["UNAVAILABLE", "OK"],
+            ["OK", "OK"],
+            ["UNAVAILABLE", "UNAUTHENTICATED"],
+            ["UNAVAILABLE", "UNAVAILABLE"],
+        ]
 
 
 async def test_a_server_of_another_authority_is_not_spoken_to(trust: Trust, tmp_path: Path) -> None:
@@ -99,43 +119,6 @@ async def test_a_server_of_another_authority_is_not_spoken_to(trust: Trust, tmp_
         assert await served.search(Credentials(tls_ca=other)) == "UNAVAILABLE"
         assert await served.search(Credentials(tls_ca=trust.ca, tls_server_name="another")) == "UNAVAILABLE"
         assert await served.search(Credentials(tls_ca=trust.ca, tls_server_name="server")) == "OK"
-
-
-@pytest.mark.parametrize(
-    ("spoiled", "says"),
-    [
-        ("server.key", "does not belong to the first certificate in"),
-        ("access.yaml", "neither YAML nor JSON"),
-    ],
-)
-async def test_it_does_not_start_with_what_it_can_t_use(trust: Trust, tmp_path: Path, spoiled: str, says: str) -> None:
-    """The log says which file and why, and nothing was bound."""
-    other = Authority().issue(tmp_path / "..", "other")
-    (tmp_path / spoiled).write_bytes(other.key.read_bytes() if spoiled == "server.key" else b"callers: [")
-    service = FakeShardService()
-    with capture_logs() as log:
-        settings = {**trust.tls, "access_file": trust.access}
-        assert await run(service, ServerSettings.model_validate(settings)) == 1
-    failed = next(line for line in log if line["event"] == "start_failed")
-    assert failed["reason"] == "SETTINGS_INVALID"
-    assert says in failed["error"]
-    assert spoiled in failed["error"]
-    assert service.closed == 1
-    assert "bound" not in [line["event"] for line in log]
-
-
-async def test_a_key_that_does_not_fit_is_not_taken_while_it_serves(trust: Trust) -> None:
-    """It says so and goes on with the one before; the right one, when it comes, is taken by the next handshake."""
-    async with guarded(**trust.tls) as served:
-        fitting = trust.server.key.read_bytes()
-        trust.server.key.write_bytes(Authority().issue(trust.folder, "other").key.read_bytes())
-        assert await served.search(Credentials(tls_ca=trust.ca)) == "OK"
-        assert "does not belong" in (await served.logged("files_refused"))["error"]
-        trust.server.key.write_bytes(fitting)
-        renewed = datetime(2041, 1, 1, tzinfo=UTC)
-        trust.authority.issue(trust.folder, "server", not_after=renewed)
-        assert await served.search(Credentials(tls_ca=trust.ca)) == "OK"
-        await served.logged("files_reloaded")
 
 
 async def test_a_certificate_that_is_refused_is_not_taken(trust: Trust) -> None:

@@ -1,5 +1,7 @@
 """Every way in the system by mutual TLS: caller, gateway, searchers and Triton; and who is not of them stays out."""
 
+import asyncio
+import urllib.request
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,9 +12,11 @@ import pytest
 from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from services.cli.exit_codes import ExitCode
 from services.client import AisleClient, Credentials, Policy
 from services.common.channels import channel_options
 from services.common.errors import FailedPrecondition, SettingsInvalid, Unauthenticated
+from services.common.security.certificates import read_key_pair
 from services.common.security.credentials import PLAIN
 from services.common.security.dialling import Dialler
 from services.loadtest.target import Target, probe
@@ -22,8 +26,9 @@ from services.models.launcher import prepare_triton
 from services.models.process import TritonProcess
 from tests.support.cluster import IMAGES, photo, publish, write_topology
 from tests.support.guarded import Trust, outcome
+from tests.support.load_command import command
 from tests.support.processes import started
-from tests.support.triton import serving, triton_settings
+from tests.support.triton import free_port, serving, triton_settings
 
 pytestmark = pytest.mark.triton
 
@@ -71,10 +76,11 @@ async def targets(
             "searcher_tls_server_name": "searcher",
             "triton_tls_ca": trust.ca,
             "triton_tls_server_name": "triton",
+            "metrics_port": (metrics_port := free_port()),
         }
         gateway = await stack.enter_async_context(started("gateway", *words(answers)))
         gateway_at = f"127.0.0.1:{(await gateway.logged('serving'))['port']}"
-        yield {"searcher": searcher_at, "gateway": gateway_at}
+        yield {"searcher": searcher_at, "gateway": gateway_at, "metrics": f"127.0.0.1:{metrics_port}"}
 
 
 def words(settings: Mapping[str, object]) -> list[str]:
@@ -103,6 +109,32 @@ async def test_a_caller_without_one_gets_none(trust: Trust, targets: Mapping[str
         await probe(Target(address=targets["gateway"]))
 
 
+async def test_a_load_test_comes_in_as_any_caller_does(
+    trust: Trust, targets: Mapping[str, str], tmp_path: Path
+) -> None:
+    """By TLS and with a token; every photo is answered in full."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "1.png").write_bytes(photo(1))
+    shown = {name: value for name, value in trust.token("right") if value}
+    options = words({**shown, "folder": tmp_path / "photos", "rate": 20, "seconds": 2, "policy": "all"})
+    async with command(targets["gateway"], tmp_path / "out", *options, module="services.loadtest") as running:
+        status, errors = await running.ended()
+    report = running.report()
+    assert status == ExitCode.INVALID, errors  # 40 answers tell no p99
+    assert report.outcomes.ok == sum(second.offered for second in report.seconds) > 0
+
+
+async def test_who_may_search_may_not_operate(trust: Trust, targets: Mapping[str, str]) -> None:
+    """Each of the operator's methods says so, and the other way round."""
+    for word, method in (
+        ("right", "operator.v1.OperatorService/GetStatus"),
+        ("watch", "search.v1.SearchService/Search"),
+    ):
+        async with Dialler(trust.token(word)).open(targets["gateway"], channel_options()) as channel:
+            call: Any = channel.unary_unary(f"/aisle.{method}", None, None)
+            assert await outcome(call(b"", timeout=5)) == "PERMISSION_DENIED"
+
+
 async def test_searchers_answer_the_gateway_alone(trust: Trust, targets: Mapping[str, str]) -> None:
     """Not another one with a certificate, nor anybody without."""
     seen = {}
@@ -125,6 +157,22 @@ async def test_triton_does_what_it_is_asked_by_those_with_a_certificate_alone(
         ready.append(await models.ready(timeout_seconds=2.0))
         await models.close()
     assert ready == [True, False, False]
+
+
+async def test_the_gateway_tells_when_triton_s_certificate_expires(trust: Trust, targets: Mapping[str, str]) -> None:
+    """As Triton shows it, for it reads its file once and counts nothing of it."""
+    shown = read_key_pair(trust.folder / "triton.pem", trust.folder / "triton.key")
+    told = f"aisle_gateway_triton_certificate_expires_seconds {shown.not_after.timestamp():.10g}"
+    async with asyncio.timeout(10):
+        while told not in (page := await asyncio.to_thread(read_page, targets["metrics"])):
+            assert page
+            await asyncio.sleep(0.1)
+
+
+def read_page(address: str) -> str:
+    """Read a process's metrics."""
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as response:
+        return str(response.read().decode())
 
 
 @pytest.mark.parametrize(

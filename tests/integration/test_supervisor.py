@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.child import Child
-from services.cli.processes import Kind, ProcessSpec, ProcessStatus, State
-from services.cli.restarts import RestartPolicy
-from services.cli.state import owned, running_system_state
-from services.cli.supervisor import Supervisor
-from services.common.errors import FailedPrecondition, Unavailable
+from services.cli.supervising.child import Child
+from services.cli.supervising.processes import Kind, ProcessSpec, ProcessStatus, State
+from services.cli.supervising.restarts import RestartPolicy
+from services.cli.supervising.state import owned, running_system_state
+from services.cli.supervising.supervisor import Supervisor
+from services.common.errors import FailedPrecondition, SettingsInvalid, Unavailable
 from services.models.child_processes import tied_to_parent
 from tests.support.fake_gateway import FakeGateway, serving
 
@@ -154,6 +154,14 @@ async def test_what_can_not_start_says_why_and_leaves_nothing(tmp_path: Path, ch
     assert not any(runs(pid) for pid in pids)
 
 
+async def test_settings_that_it_refuses_are_the_callers_to_mend(tmp_path: Path) -> None:
+    """They are no outage that goes away by waiting."""
+    program = FAILING.replace('"error"', '"reason": "SETTINGS_INVALID", "error"')
+    async with make_supervisor(tmp_path, lambda _: None) as supervisor:
+        with pytest.raises(SettingsInvalid, match="bad ended with status 1"):
+            await supervisor.start([spec(tmp_path, "bad", program=program)])
+
+
 async def test_what_never_serves_is_given_up(tmp_path: Path, changes: Changes) -> None:
     """A process that runs but never serves fails the start after its time."""
     supervisor = make_supervisor(tmp_path, changes.append, start_timeout_seconds=0.3)
@@ -223,7 +231,7 @@ async def test_a_keeper_that_fails_ends_the_system_loudly(tmp_path: Path) -> Non
 OWNER = """
 import asyncio, pathlib, sys
 sys.path.insert(0, {root!r})
-from services.cli.state import SystemState, owned, write_state
+from services.cli.supervising.state import SystemState, owned, write_state
 from tests.integration.test_supervisor import make_supervisor, spec
 async def main():
     folder = pathlib.Path(sys.argv[1])

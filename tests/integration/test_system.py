@@ -9,10 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.processes import Kind, ProcessStatus, State
-from services.cli.restarts import RestartPolicy
-from services.cli.state import SystemState, running_system_state
-from services.cli.system import SystemSettings, TritonAloneSettings, _supervised, running_system, running_triton
+from services.cli.supervising.processes import Kind, ProcessStatus, State
+from services.cli.supervising.restarts import RestartPolicy
+from services.cli.supervising.state import SystemState, running_system_state
+from services.cli.supervising.system import (
+    SystemSettings,
+    TritonAloneSettings,
+    _supervised,
+    running_system,
+    running_triton,
+)
 from services.common.errors import SettingsInvalid, Unavailable
 from services.models.client import TritonModels
 from tests.integration.test_supervisor import runs, spec, until
@@ -119,7 +125,7 @@ async def test_a_model_that_answers_wrong_is_never_served(settings: TritonAloneS
 OWNER = """
 import asyncio, pathlib, sys
 sys.path.insert(0, {root!r})
-from services.cli.system import running_triton
+from services.cli.supervising.system import running_triton
 from tests.integration.test_system import settings_in, triton_pid
 async def main():
     settings = settings_in(pathlib.Path(sys.argv[1]))

@@ -87,9 +87,9 @@ def pixels_of(data: bytes, region: Region | None = None) -> NDArray[np.uint8]:
     return read_photo(data, region=region, least_side=SIDE).pixels(SIDE, SIDE)[np.newaxis]
 
 
-def probabilities_of(data: bytes) -> dict[str, float]:
-    """Return the classifier's view of the categories that are sold here, likeliest first."""
-    (output,) = run_in_process(tiny_models.classifier(), pixels_of(data))
+def probabilities_of(data: bytes, sign: float = 1.0) -> dict[str, float]:
+    """Return a tiny classifier's view of the categories that are sold here, likeliest first."""
+    (output,) = run_in_process(tiny_models.classifier(sign), pixels_of(data))
     known = {label: float(p) for label, p in zip(tiny_models.LABELS, output, strict=True) if label in IMAGES}
     here = {category: known.get(category, 0.0) / sum(known.values()) for category in sorted(IMAGES)}
     return dict(sorted(here.items(), key=lambda entry: -entry[1]))

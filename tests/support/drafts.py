@@ -30,7 +30,7 @@ def write_draft(
     """
     shard = folder / "shoes"
     shard.mkdir(parents=True)
-    for name, data in (("index.faiss", content), ("items.arrow", b"items"), ("golden.parquet", b"golden")):
+    for name, data in (("index.faiss", content), ("items.arrow", b"items"), ("golden.arrow", b"golden")):
         (shard / name).write_bytes(data)
     segment = Segment(
         images=3,
@@ -38,7 +38,7 @@ def write_draft(
             file=file_entry(folder, shard / "index.faiss"), factory="Flat", first_fetch=32, recall_at_10=1.0
         ),
         items=file_entry(folder, shard / "items.arrow"),
-        golden=file_entry(folder, shard / "golden.parquet"),
+        golden=file_entry(folder, shard / "golden.arrow"),
     )
     entry = ShardEntry(
         slug="shoes",

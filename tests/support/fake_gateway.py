@@ -18,6 +18,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from services.client import SearchItem
 from services.common.channels import server_options
 from services.common.errors import AisleError, ImageUnreadable, Overloaded, Unavailable
+from services.common.requests import REQUEST_ID
 from services.common.status import trailing_metadata
 from tests.support.answers import answer_of
 
@@ -40,6 +41,7 @@ class FakeGateway(search_pb2_grpc.SearchServiceServicer):
         linger_seconds: time from a stream's last answer to its end.
         slow_arrived: set when a photo "slow" is in work.
         deadlines_seconds: time left of each call when it arrived; None for a call without a deadline.
+        request_ids: what each call, or stream, had in its metadata.
     """
 
     def __init__(self) -> None:
@@ -52,6 +54,7 @@ class FakeGateway(search_pb2_grpc.SearchServiceServicer):
         self.stream_answers = 0
         self.most_unanswered = 0
         self.deadlines_seconds: list[float | None] = []
+        self.request_ids: list[str] = []
         self.answer_seconds = 0.0
         self.linger_seconds = 0.0
         self.slow_arrived = asyncio.Event()
@@ -61,6 +64,7 @@ class FakeGateway(search_pb2_grpc.SearchServiceServicer):
     ) -> search_pb2.SearchResponse:
         self.calls.append(request)
         self.deadlines_seconds.append(context.time_remaining())
+        self.request_ids.append(dict(context.invocation_metadata()).get(REQUEST_ID, ""))
         if self.failures_left:
             self.failures_left -= 1
             await context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
@@ -74,6 +78,7 @@ class FakeGateway(search_pb2_grpc.SearchServiceServicer):
         self, requests: AsyncIterator[search_pb2.SearchStreamRequest], context: Any
     ) -> AsyncIterator[search_pb2.SearchStreamResponse]:
         self.deadlines_seconds.append(context.time_remaining())
+        self.request_ids.append(dict(context.invocation_metadata()).get(REQUEST_ID, ""))
         breaks = self.failures_left > 0
         self.failures_left -= breaks
         if breaks and self.break_after is None:

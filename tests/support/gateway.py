@@ -22,10 +22,13 @@ from services.gateway.answering.catalog import Catalog, SnapshotKey
 from services.gateway.answering.gathering import GatherRules
 from services.gateway.answering.ladder import Ladder, LadderRules
 from services.gateway.answering.merging import ShardHits
+from services.gateway.answering.plan import RankedShard
+from services.gateway.answering.ports import Classified, ModelInputs
 from services.gateway.answering.query import Answer, ModelVersion, Policy, Query
 from services.gateway.answering.scatter import ShardQuery
-from services.gateway.answering.search import ModelInputs, PhotoSearch, SearchRules
+from services.gateway.answering.search import PhotoSearch, SearchRules
 from services.gateway.replicas.hedging import Reply
+from services.models.metadata import ModelInfo
 from services.photo.intake import PhotoReport, Pixels
 from services.photo.region import Region
 from services.relevance.scoring import PriorFusion, SimilarityMap
@@ -35,7 +38,9 @@ from tests.support.clocks import ManualClock
 from tests.support.shards import entry_of
 
 CATEGORIES = ("Bags", "Coats", "Shirts", "Shoes")
-VERSIONS = (ModelVersion("embedder", "e-1", "ab" * 32), ModelVersion("classifier", "c-1", "cd" * 32))
+EMBEDDER = ModelInfo("embedder", "e-1", "ab" * 32, "resize-square-1", 4, 4, output_size=4, max_batch_size=8)
+CLASSIFIER = ModelInfo("classifier", "c-1", "cd" * 32, "resize-square-1", 2, 2, 4, max_batch_size=8, labels=CATEGORIES)
+VERSIONS = (ModelVersion.of(EMBEDDER), ModelVersion.of(CLASSIFIER))
 REPORT = PhotoReport("JPEG", 640, 480, 6, 2, cropped=False)
 WEIGHTS = PriorFusion(evidence_weight=1.0, prior_weight=1.0, prior_floor=0.1, bias=0.0)
 WAVES = Waves(first_mass=0.7, weak_below=0.5, second_mass=0.95)
@@ -166,6 +171,8 @@ class FakeModels:
         embed_error: raised by `embed`, when set.
         classify_error: raised by `classify`, when set.
         are_joined: whether one model is both; then `classify` is nobody's to call.
+        classifiers: those that serve.
+        answering: the classifier that answers the next photo; the last of those that serve when None.
         embedding: every call of `embed` waits at it.
         classifying: every call of `classify` waits at it.
         timeouts: the seconds that each call was given, by model.
@@ -175,9 +182,18 @@ class FakeModels:
     embed_error: Exception | None = None
     classify_error: Exception | None = None
     are_joined: bool = False
+    classifiers: tuple[ModelInfo, ...] = (CLASSIFIER,)
+    answering: ModelInfo | None = None
     embedding: Gate = field(default_factory=Gate)
     classifying: Gate = field(default_factory=Gate)
     timeouts: dict[str, float] = field(default_factory=dict)
+    embedder: ModelInfo = EMBEDDER
+
+    @property
+    def classified(self) -> Classified:
+        """What a classifier says."""
+        probabilities = np.array([self.probabilities], dtype=np.float32)
+        return Classified(probabilities, self.answering or self.classifiers[-1])
 
     async def embed(self, pixels: Pixels, timeout_seconds: float) -> NDArray[np.float32]:
         """Return a unit vector."""
@@ -188,7 +204,7 @@ class FakeModels:
             raise self.embed_error
         return np.array([[1, 0, 0, 0]], dtype=np.float32)
 
-    async def classify(self, pixels: Pixels, timeout_seconds: float) -> NDArray[np.float32]:
+    async def classify(self, pixels: Pixels, timeout_seconds: float) -> Classified:
         """Return the probabilities."""
         assert not self.are_joined
         assert pixels.shape == (1, 2, 2, 3)
@@ -196,16 +212,16 @@ class FakeModels:
         await self.classifying.passage()
         if self.classify_error is not None:
             raise self.classify_error
-        return np.array([self.probabilities], dtype=np.float32)
+        return self.classified
 
     async def embed_and_classify(
         self, pixels: Pixels, timeout_seconds: float
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    ) -> tuple[NDArray[np.float32], Classified]:
         """Return both."""
         assert self.are_joined
         vectors = await self.embed(pixels, timeout_seconds)
         self.timeouts["both"] = self.timeouts.pop("embedder")
-        return vectors, np.array([self.probabilities], dtype=np.float32)
+        return vectors, self.classified
 
 
 @dataclass
@@ -237,9 +253,10 @@ class FakeSearchers:
     queries: list[ShardQuery] = field(default_factory=list)
 
     async def search(
-        self, slug: str, query: ShardQuery, timeout_seconds: float, hedge_weight: float | None
+        self, shard: RankedShard, query: ShardQuery, timeout_seconds: float, hedge_weight: float | None
     ) -> Reply[ShardHits]:
         """Return at most `top_k` products."""
+        slug = shard.slug
         self.asked[slug] += 1
         self.timeouts[slug] = timeout_seconds
         self.weights[slug] = hedge_weight
@@ -281,7 +298,7 @@ class FakeRecord:
 def photo_search(
     *,
     manifest: Manifest | None = None,
-    labels: Sequence[str] = CATEGORIES,
+    classifier: ModelInfo = CLASSIFIER,
     decoder: FakeDecoder | None = None,
     models: FakeModels | None = None,
     searchers: FakeSearchers | None = None,
@@ -295,10 +312,9 @@ def photo_search(
     """Return the use case over fakes; whatever is not given works at once."""
     clock = clock or ManualClock()
     return PhotoSearch(
-        catalog=Catalog.join(manifest or manifest_of(), labels, VERSIONS[1].sha256),
-        versions=VERSIONS,
+        catalog=Catalog.of(manifest or manifest_of(), classifier),
         decoder=decoder or FakeDecoder(),
-        models=models or FakeModels(),
+        models=models or FakeModels(classifiers=(classifier,)),
         searchers=searchers or FakeSearchers(),
         admission=Admission(admission, clock),
         ladder=Ladder(ladder or LadderRules()),

@@ -21,6 +21,7 @@ from services.common.lifecycle import ServerSettings, run
 from services.common.security.credentials import PLAIN, Credentials
 from services.common.security.dialling import Dialler
 from services.common.security.tokens import digest_of
+from services.common.tracing import Tracing
 from tests.support.fake_shard_service import FakeShardService
 
 Log = list[MutableMapping[str, Any]]
@@ -47,12 +48,12 @@ class Trust:
         """)
 
     @property
-    def tls(self) -> dict[str, object]:
+    def tls(self) -> dict[str, Any]:
         """A server's settings for TLS."""
         return {"tls_certificate": self.server.certificate, "tls_key": self.server.key}
 
     @property
-    def mutual_tls(self) -> dict[str, object]:
+    def mutual_tls(self) -> dict[str, Any]:
         """Those of one that asks for certificates."""
         return {**self.tls, "tls_client_ca": self.ca}
 
@@ -81,18 +82,18 @@ class Guarded:
         """Return a channel to it."""
         return Dialler(credentials).open(f"127.0.0.1:{port or self.port}", channel_options())
 
-    async def search(self, credentials: Credentials = PLAIN) -> str:
+    async def search(self, credentials: Credentials = PLAIN, port: int | None = None) -> str:
         """Return the status code of a search by a new connection."""
-        async with self.open(credentials) as channel:
+        async with self.open(credentials, port) as channel:
             return await outcome(shard_pb2_grpc.ShardServiceStub(channel).Search(shard_pb2.SearchRequest(), timeout=5))
 
     def callers(self) -> dict[tuple[str, str], float]:
-        """Return the calls by caller and outcome."""
+        """Return the calls by caller and outcome, those that there were."""
         return {
             (sample.labels["caller"], sample.labels["outcome"]): sample.value
             for metric in self._registry.collect()
             for sample in metric.samples
-            if sample.name == "aisle_searcher_callers_total"
+            if sample.name == "aisle_searcher_callers_total" and sample.value
         }
 
     def value(self, name: str, **labels: str) -> float:
@@ -101,9 +102,9 @@ class Guarded:
         assert found is not None
         return found
 
-    async def logged(self, event: str) -> MutableMapping[str, Any]:
-        """Wait until an event is logged."""
-        return await _logged(self.log, event)
+    async def logged(self, event: str, **facts: object) -> MutableMapping[str, Any]:
+        """Wait until an event is logged, with these facts among others."""
+        return await _logged(self.log, event, **facts)
 
 
 async def outcome(call: Any) -> str:
@@ -116,13 +117,16 @@ async def outcome(call: Any) -> str:
 
 
 @asynccontextmanager
-async def guarded(service: FakeShardService | None = None, /, **settings: object) -> AsyncIterator[Guarded]:
+async def guarded(
+    service: FakeShardService | None = None, tracing: Tracing | None = None, /, **settings: object
+) -> AsyncIterator[Guarded]:
     """Run a service with these settings until the context ends."""
     service, registry = service or FakeShardService(), CollectorRegistry()
     descriptor = shard_pb2.DESCRIPTOR.services_by_name["ShardService"]
     service.calls = CallMetrics(registry, "searcher", descriptor)
     with capture_logs() as log:
-        running = asyncio.create_task(run(service, ServerSettings.model_validate({"drain_seconds": 0.0, **settings})))
+        read = ServerSettings.model_validate({"drain_seconds": 0.0, **settings})
+        running = asyncio.create_task(run(service, read, tracing))
         try:
             serving = await _logged(log, "serving")
             yield Guarded(serving["port"], registry, log)
@@ -131,10 +135,10 @@ async def guarded(service: FakeShardService | None = None, /, **settings: object
             await running
 
 
-async def _logged(log: Log, event: str) -> MutableMapping[str, Any]:
+async def _logged(log: Log, event: str, **facts: object) -> MutableMapping[str, Any]:
     async with asyncio.timeout(10):
         while True:
             for line in log:
-                if line["event"] == event:
+                if line["event"] == event and facts.items() <= line.items():
                     return line
             await asyncio.sleep(0.005)

@@ -48,24 +48,50 @@ def mute_storage() -> Iterator[None]:
         yield
 
 
+class _HalfAnswers(BaseHTTPRequestHandler):
+    """Answers every question with half of what it promises."""
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "30")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_HEAD()
+        self.wfile.write(b"20260131T120000")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @contextmanager
 def cutting_storage() -> Iterator[None]:
     """Let every S3 client meet a server whose connections break in the middle of each answer."""
+    with _storage(_HalfAnswers):
+        yield
 
-    class Cutting(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", "30")
-            self.end_headers()
 
+@contextmanager
+def stalling_storage() -> Iterator[threading.Event]:
+    """Let every S3 client meet a server that falls silent in the middle of each answer; set when it does."""
+    silent, over = threading.Event(), threading.Event()
+
+    class Stalling(_HalfAnswers):
         def do_GET(self) -> None:
-            self.do_HEAD()
-            self.wfile.write(b"20260131T120000")
+            super().do_GET()
+            silent.set()
+            over.wait()
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
+    with _storage(Stalling):
+        try:
+            yield silent
+        finally:
+            over.set()
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Cutting)
+
+@contextmanager
+def _storage(handler: type[BaseHTTPRequestHandler]) -> Iterator[None]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from services.snapshot.manifest import FileEntry, Manifest
-from services.snapshot.tables import read_items, write_items
+from services.snapshot.tables import read_table, write_table
 
 
 class UnverifiedFiles:
@@ -26,11 +25,8 @@ def columns_changed(name: str, change: Callable[[pa.Table], pa.Table]) -> Callab
 
     def rewrite(folder: Path) -> None:
         path = folder / name
-        if path.suffix == ".arrow":
-            changed = change(read_items(path))
-            path.unlink()  # what is mapped must not be overwritten
-            write_items(path, changed)
-        else:
-            pq.write_table(change(pq.read_table(path)), path)
+        changed = change(read_table(path))
+        path.unlink()  # what is mapped must not be overwritten
+        write_table(path, changed)
 
     return rewrite

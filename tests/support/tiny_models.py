@@ -27,10 +27,10 @@ def embedder(sign: float = 1.0) -> bytes:
     return _model(nodes, "embedding", DIMENSION, {"w": _matrix(DIMENSION) * np.float32(sign), "axis": np.array([1])})
 
 
-def classifier() -> bytes:
-    """Pixels times a fixed matrix, softmax: (n, 8, 8, 3) to (n, 5)."""
+def classifier(sign: float = 1.0) -> bytes:
+    """Pixels times a fixed matrix, softmax: (n, 8, 8, 3) to (n, 5); with another sign, another classifier."""
     nodes = [*_project(), _node("Softmax", "e", "probabilities", axis=1)]
-    return _model(nodes, "probabilities", len(LABELS), {"w": _matrix(len(LABELS)) * np.float32(0.001)})
+    return _model(nodes, "probabilities", len(LABELS), {"w": _matrix(len(LABELS)) * np.float32(0.001 * sign)})
 
 
 def slow() -> bytes:

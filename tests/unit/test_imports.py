@@ -40,7 +40,7 @@ def test_a_process_imports_what_it_uses(process: str, needed: set[str], unneeded
 
 
 def test_loading_a_shard_brings_in_no_more_of_arrow_than_it_uses(tmp_path: Path) -> None:
-    """What reads folders of Parquet files, by its own plans, takes 7 MB of a searcher that reads one small file."""
+    """What reads Parquet takes 12 MB of a searcher, and what reads folders of it 7 MB more."""
     published = publish_snapshot(tmp_path, {"Shoes": 12}, dimension=8)
     program = f"""
 import sys
@@ -53,5 +53,5 @@ print(*sys.modules)
 """
     listing = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     imported = set(listing.stdout.split())
-    assert "pyarrow.parquet" in imported
-    assert not imported & {"pyarrow.dataset", "pyarrow.acero"}
+    assert "pyarrow" in imported
+    assert not imported & {"pyarrow.parquet", "pyarrow.dataset", "pyarrow.acero"}

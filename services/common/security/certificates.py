@@ -4,12 +4,14 @@
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from services.common.errors import SettingsInvalid
 from services.common.security.files import read_file
+
+_LEAST_RSA_BITS: Final = 2048
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -23,24 +25,23 @@ class KeyPair:
         chain: the certificate, then those between it and its authority, PEM.
         key: its private key, PEM.
         names: the DNS names that it is for.
+        not_before: when it begins to hold.
         not_after: when it expires.
     """
 
     chain: bytes
     key: bytes = field(repr=False)
     names: tuple[str, ...]
+    not_before: datetime
     not_after: datetime
-
-    def has_expired(self, now: datetime | None = None) -> bool:
-        """Return whether nobody accepts it any more."""
-        return self.not_after <= (now or datetime.now(UTC))
 
 
 def read_key_pair(certificate: Path, key: Path) -> KeyPair:
     """Read a certificate and its key.
 
     Raises:
-        SettingsInvalid: one can't be read, is no PEM or is encrypted, or they do not belong together.
+        SettingsInvalid: one can't be read, is no PEM or is encrypted, they do not belong together, or the key is of a
+            kind that no handshake is made with.
     """
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
@@ -57,13 +58,40 @@ def read_key_pair(certificate: Path, key: Path) -> KeyPair:
         ) from None
     except (ValueError, UnsupportedAlgorithm):
         raise SettingsInvalid(f"{key} holds no private key in PEM form", field="tls_key") from None
+    _check_kind(certificate, own)
     if private.public_key() != own.public_key():
         raise SettingsInvalid(
             f"the key in {key} does not belong to the first certificate in {certificate}: give the two that were made "
             "together, the process's own certificate before those of its authorities",
             field="tls_key",
         )
-    return KeyPair(chain, secret, _dns_names(own), own.not_valid_after_utc)
+    return KeyPair(chain, secret, _dns_names(own), own.not_valid_before_utc, own.not_valid_after_utc)
+
+
+def _check_kind(path: Path, certificate: "Certificate") -> None:
+    """Refuse keys that gRPC takes without a word: no handshake is made with them, or still with the one before."""
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: PLC0415
+
+    try:
+        match key := certificate.public_key():
+            case rsa.RSAPublicKey() if key.key_size >= _LEAST_RSA_BITS:
+                return
+            case ec.EllipticCurvePublicKey(curve=ec.SECP256R1() | ec.SECP384R1()):
+                return
+            case rsa.RSAPublicKey():
+                kind = f"RSA of {key.key_size} bits"
+            case ec.EllipticCurvePublicKey():
+                kind = key.curve.name
+            case _:
+                kind = type(key).__name__.removeprefix("_").removesuffix("PublicKey")
+    except (ValueError, UnsupportedAlgorithm):
+        kind = "a kind that nobody knows"
+    raise SettingsInvalid(
+        f"the certificate in {path} has a key of {kind}, with which gRPC makes no handshake: issue one with ECDSA on "
+        f"P-256 or P-384, or RSA of {_LEAST_RSA_BITS:,} bits or more",
+        field="tls_certificate",
+    )
 
 
 def read_authorities(path: Path, *, field: str) -> bytes:

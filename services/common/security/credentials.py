@@ -26,7 +26,9 @@ class Credentials(Settings):
     tls_server_name: str | None = None
     """The name in the server's certificate, when it is not the address's."""
     token_file: Path | None = None
-    """File with a token that goes along with each call, as `authorization: Bearer`."""
+    """File with a token that goes along with each call, as `authorization: Bearer`; by TLS, or on this machine."""
+    token_without_tls: bool = False
+    """Send the token without TLS, too: where a mesh encrypts it."""
 
     @model_validator(mode="after")
     def _certificate_has_a_key(self) -> Self:

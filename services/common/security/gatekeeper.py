@@ -9,7 +9,7 @@ import grpc.aio
 
 from services.common.errors import AisleError, PermissionDenied, RateLimited, Unauthenticated
 from services.common.requests import current_request
-from services.common.security.access import Access, Caller, right_for
+from services.common.security.access import NOBODY, Access, Caller, right_for
 from services.common.security.allowance import Allowance
 from services.common.security.files import Reloading
 
@@ -17,8 +17,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 _HEADER: Final = "authorization"
 _SCHEME: Final = "bearer "
-NOBODY: Final = "unknown"
-"""What a caller is called who could not be told."""
+_LOOK_SECONDS: Final = 1.0
+"""How long a stream waits at most until it looks whether its caller still may call, and how often."""
 
 
 class AccessRecord(Protocol):
@@ -43,7 +43,7 @@ class Gatekeeper:
         """Create it.
 
         Args:
-            access: who may call; what it says now holds for the next call.
+            access: who may call; what it says now holds for the next call, and for the next message of a stream.
             record: hears of every call.
             clock: seconds, monotonic.
         """
@@ -66,6 +66,30 @@ class Gatekeeper:
             PermissionDenied: it lacks the right to this method.
             RateLimited: it has called too often of late.
         """
+        caller = self._let_in(method, context, charges=not is_stream)
+        self._record.came(caller.name, "admitted")
+        return caller
+
+    async def paced(self, method: str, context: Context, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """Yield a stream's messages no faster than its caller may call: by flow control it sends no faster, either.
+
+        Raises:
+            Unauthenticated, PermissionDenied: the access file has changed, and the caller may not call any more.
+        """
+        access, caller = None, None
+        async for request in requests:
+            while True:
+                if caller is None or access is not self._access.value:
+                    access = self._access.value
+                    caller = self._let_in(method, context, charges=False)
+                wait_seconds = self._wait_seconds(caller)
+                if not wait_seconds:
+                    break
+                await asyncio.sleep(min(wait_seconds, _LOOK_SECONDS))
+            yield request
+
+    def _let_in(self, method: str, context: Context, *, charges: bool) -> Caller:
+        """Return who calls, and count whoever is refused; `charges` takes one of its calls."""
         caller: Caller | None = None
         try:
             caller = self._caller(context)
@@ -73,20 +97,12 @@ class Gatekeeper:
             right = right_for(method)
             if right not in caller.rights:
                 raise PermissionDenied(f"caller {caller.name} has not the right {right.value!r}, which {method} needs")
-            if not is_stream:
+            if charges:
                 self._charge(caller)
         except AisleError as refusal:
             self._record.came(NOBODY if caller is None else caller.name, refusal.reason.lower())
             raise
-        self._record.came(caller.name, "admitted")
         return caller
-
-    async def paced(self, caller: Caller, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        """Yield a stream's messages no faster than its caller may call: by flow control it sends no faster, either."""
-        async for request in requests:
-            while wait_seconds := self._wait_seconds(caller):  # noqa: ASYNC110 - time passes, and tells nobody
-                await asyncio.sleep(wait_seconds)
-            yield request
 
     def _caller(self, context: Context) -> Caller:
         access = self._access.value

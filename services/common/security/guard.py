@@ -2,12 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Protocol
 
+import grpc
 import grpc.aio
 
 from services.common.errors import SettingsInvalid
+from services.common.lasting_server import Door
 from services.common.periodic import again_and_again
 from services.common.security.access import Access
 from services.common.security.files import Reloading, read_file
@@ -22,7 +25,7 @@ _LOOK_SECONDS: Final = 1.0
 
 
 class GuardRecord(AccessRecord, Protocol):
-    """Hears of calls and of handshakes."""
+    """Hears of who calls, of handshakes, and of the certificate."""
 
     def handshake(self) -> None:
         """Count a TLS handshake that begins; may be called in any thread."""
@@ -47,7 +50,7 @@ class _Unheard:
 
 
 class ServerGuard:
-    """Binds ports with TLS, or without, and has the gatekeeper. Make it, use it and close it in the same event loop.
+    """Has the ports, with TLS or without, and the gatekeeper. Make it, use it and close it in the same event loop.
 
     Attributes:
         gatekeeper: asks who calls; None when anybody may.
@@ -64,6 +67,7 @@ class ServerGuard:
             SettingsInvalid: a file can't be read, or what it holds is unusable.
         """
         self._record = record or _Unheard()
+        self._token_port = settings.token_port
         self._tls: ServerTls | None = None
         if settings.tls_certificate is not None and settings.tls_key is not None:
             self._tls = ServerTls(
@@ -78,21 +82,25 @@ class ServerGuard:
             self.gatekeeper = Gatekeeper(self._access, self._record, time.monotonic)
         self._looking: asyncio.Task[None] | None = None
 
-    def bind(self, server: grpc.aio.Server, host: str, port: int, *, field: str = "port") -> int:
-        """Bind a port of a server, and return which it is.
+    def doors(self, host: str, port: int) -> Sequence[Door]:
+        """Return the ports for callers: the one, and the one for those with a token only, where it is wanted."""
+        doors = [self.door(host, port, field="port")]
+        if self._token_port:
+            doors.append(self.door(host, self._token_port, field="token_port", asks_for_certificates=False))
+        return doors
+
+    def door(self, host: str, port: int, *, field: str, asks_for_certificates: bool = True) -> Door:
+        """Return a port that is guarded.
 
         Args:
-            server: not started yet.
             host: address to bind.
             port: 0 for any.
-            field: the setting that names the port, for the error.
-
-        Raises:
-            SettingsInvalid: another process has the port, or the address is not ours.
+            field: the setting that names the port, for the error when another process has it.
+            asks_for_certificates: whether callers have to show one, where authorities for that are known.
         """
         if self._tls is not None:
-            credentials = self._tls.credentials()
-            return bound(lambda address: server.add_secure_port(address, credentials), host, port, field=field)
+            credentials = self._tls.credentials(asks_for_certificates=asks_for_certificates)
+            return Door(partial(_bind_with_tls, credentials, host, field), port)
         if not is_loopback(host):
             _log.warning(
                 "serves_without_tls",
@@ -100,7 +108,7 @@ class ServerGuard:
                 advice="whoever is on the way reads photos, answers and tokens, unless a mesh encrypts them: "
                 "--tls-certificate and --tls-key, see docs/security.md",
             )
-        return bound(server.add_insecure_port, host, port, field=field)
+        return plain_door(host, port, field=field)
 
     def start(self) -> None:
         """Look for changes from now on; certificates are looked at by each handshake."""
@@ -119,8 +127,22 @@ class ServerGuard:
             self._record.certificate(self._tls.not_after.timestamp())
 
 
-def bound(bind: Callable[[str], int], host: str, port: int, *, field: str) -> int:
-    """Return the port that was bound; arguments and errors as those of `ServerGuard.bind`."""
+def plain_door(host: str, port: int, *, field: str) -> Door:
+    """Return a port without TLS; arguments as those of `ServerGuard.door`."""
+    return Door(partial(_bind_plainly, host, field), port)
+
+
+def _bind_with_tls(
+    credentials: grpc.ServerCredentials, host: str, field: str, server: grpc.aio.Server, port: int
+) -> int:
+    return _bound(lambda address: server.add_secure_port(address, credentials), host, port, field)
+
+
+def _bind_plainly(host: str, field: str, server: grpc.aio.Server, port: int) -> int:
+    return _bound(server.add_insecure_port, host, port, field)
+
+
+def _bound(bind: Callable[[str], int], host: str, port: int, field: str) -> int:
     address = f"{host}:{port}"
     try:
         return bind(address)

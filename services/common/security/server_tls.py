@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
 
+from services.common.errors import SettingsInvalid
 from services.common.security.certificates import KeyPair, read_authorities, read_key_pair
 from services.common.security.files import Reloading
 from services.common.telemetry import get_logger
@@ -40,43 +41,68 @@ class ServerTls:
                 the connection before there is a call.
 
         Raises:
-            SettingsInvalid: a file is unusable.
+            SettingsInvalid: a file is unusable, or the certificate has expired.
         """
 
         def read() -> _Identity:
-            authorities = None if client_ca is None else read_authorities(client_ca, field="tls_client_ca")
-            return _Identity(read_key_pair(certificate, key), authorities)
+            pair = _in_time(read_key_pair(certificate, key), certificate)
+            return _Identity(pair, None if client_ca is None else read_authorities(client_ca, field="tls_client_ca"))
 
         paths = (certificate, key) if client_ca is None else (certificate, key, client_ca)
         self._identity = Reloading(paths, read)
+        self._shown = self._identity.value
         self._asks = client_ca is not None
         self._on_handshake = on_handshake
-        if self._identity.value.pair.has_expired():
-            _log.warning("certificate_expired", file=str(certificate), not_after=str(self.not_after))
 
     @property
     def not_after(self) -> datetime:
         """When the certificate that is shown now expires."""
-        return self._identity.value.pair.not_after
+        return self._current().pair.not_after
 
-    def credentials(self) -> grpc.ServerCredentials:
-        """Return gRPC's credentials for one port."""
-        shown = self._identity.value
+    def credentials(self, *, asks_for_certificates: bool = True) -> grpc.ServerCredentials:
+        """Return gRPC's credentials for one port.
+
+        Args:
+            asks_for_certificates: whether callers have to show one, where authorities are known. gRPC's Python asks
+                each caller of a port or none.
+        """
+        shown = self._current()
 
         def fetch() -> grpc.ServerCertificateConfiguration | None:
             nonlocal shown
             self._on_handshake()
             self._identity.look()
-            if self._identity.value is shown:
+            current = self._current()
+            if current is shown:
                 return None  # as before
-            shown = self._identity.value
+            shown = current
             return _configuration(shown)
 
         return grpc.dynamic_ssl_server_credentials(
             _configuration(shown),
             fetch,  # type: ignore[arg-type]  # its stubs lack None
-            require_client_authentication=self._asks,
+            require_client_authentication=self._asks and asks_for_certificates,
         )
+
+    def _current(self) -> _Identity:
+        """Return what is to be shown: the files', or what they held before as long as that holds only later."""
+        read = self._identity.value
+        if read.pair.not_before <= datetime.now(UTC):
+            self._shown = read
+        return self._shown
+
+
+def _in_time(pair: KeyPair, file: Path) -> KeyPair:
+    """Return a certificate that has not expired; that one holds only later is said, and is waited for."""
+    now = datetime.now(UTC)
+    if pair.not_after <= now:
+        raise SettingsInvalid(
+            f"the certificate in {file} expired on {pair.not_after:%Y-%m-%d}, and no caller accepts it: renew it",
+            field="tls_certificate",
+        )
+    if pair.not_before > now:
+        _log.warning("certificate_not_yet_valid", file=str(file), not_before=str(pair.not_before))
+    return pair
 
 
 def _configuration(identity: _Identity) -> grpc.ServerCertificateConfiguration:

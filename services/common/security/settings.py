@@ -19,6 +19,9 @@ class SecuritySettings(Settings):
     """PEM file with its key, not encrypted."""
     tls_client_ca: Path | None = None
     """PEM file with the authorities whose certificates callers must have; None to ask for none."""
+    token_port: int = Field(default=0, ge=0, le=65535)
+    """Second port on `host`, for callers with a token and no certificate, where `tls_client_ca` asks for one at `port`;
+    0 for none. It needs an access file, for nothing else tells who calls there."""
     access_file: Path | None = None
     """Who may call, and what (docs/security.md); None for anybody whom the rest lets through."""
     admin_host: str = "127.0.0.1"
@@ -32,6 +35,10 @@ class SecuritySettings(Settings):
     @model_validator(mode="after")
     def _belong_together(self) -> Self:
         check_tls(self.tls_certificate, self.tls_key, self.tls_client_ca)
+        if self.token_port and self.tls_client_ca is None:
+            raise ValueError("token_port is for when tls_client_ca asks for certificates: as it is, port takes tokens")
+        if self.token_port and self.access_file is None:
+            raise ValueError("token_port lets anybody in without an access_file that says whose tokens open")
         if self.admin_port and self.access_file is None and not is_loopback(self.admin_host):
             raise ValueError(
                 f"admin_host {self.admin_host} can be reached from elsewhere: give an access_file that says who may "

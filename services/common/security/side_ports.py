@@ -1,7 +1,7 @@
 """The ports beside the one for callers: for operators' tools, and for a cluster's probes."""
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import grpc.aio
 from grpc_health.v1 import health_pb2_grpc
@@ -9,13 +9,12 @@ from grpc_reflection.v1alpha import reflection
 
 from services.common.channels import server_options
 from services.common.interceptors import ErrorInterceptor
-from services.common.security.guard import ServerGuard, bound
+from services.common.lasting_server import Door, LastingServer
+from services.common.security.guard import ServerGuard, plain_door
 from services.common.security.settings import SecuritySettings
 from services.common.telemetry import get_logger
 
 _log = get_logger()
-
-_HEALTH: Final = "/grpc.health.v1.Health/"
 
 
 class SidePorts:
@@ -32,7 +31,7 @@ class SidePorts:
         self._settings = settings
         self._guard = guard
         self._host = host
-        self._servers: list[grpc.aio.Server] = []
+        self._servers: list[LastingServer] = []
 
     async def start(self, names: Sequence[str], health: Any) -> None:
         """Bind and serve.
@@ -45,19 +44,20 @@ class SidePorts:
             SettingsInvalid: a port can't be bound.
         """
         settings = self._settings
-        if settings.admin_port:
-            admits = ErrorInterceptor(lambda: True, self._guard.gatekeeper, guards=_is_no_probe)
-            server = grpc.aio.server(options=server_options(), interceptors=(admits,))
+
+        def probes(server: grpc.aio.Server) -> None:
             health_pb2_grpc.add_HealthServicer_to_server(health, server)
+
+        def admin(server: grpc.aio.Server) -> None:
+            probes(server)
             reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
-            self._guard.bind(server, settings.admin_host, settings.admin_port, field="admin_port")
-            await self._serve(server)
+
+        if settings.admin_port:
+            door = self._guard.door(settings.admin_host, settings.admin_port, field="admin_port")
+            await self._serve(admin, door, ErrorInterceptor(lambda: True, self._guard.gatekeeper))
             _log.info("admin", host=settings.admin_host, port=settings.admin_port)
         if settings.probe_port:
-            server = grpc.aio.server(options=server_options())
-            health_pb2_grpc.add_HealthServicer_to_server(health, server)
-            bound(server.add_insecure_port, self._host, settings.probe_port, field="probe_port")
-            await self._serve(server)
+            await self._serve(probes, plain_door(self._host, settings.probe_port, field="probe_port"))
             _log.info("probes", host=self._host, port=settings.probe_port)
 
     async def stop(self) -> None:
@@ -65,10 +65,12 @@ class SidePorts:
         for server in self._servers:
             await server.stop(None)
 
-    async def _serve(self, server: grpc.aio.Server) -> None:
-        self._servers.append(server)
+    async def _serve(
+        self, register: Callable[[grpc.aio.Server], None], door: Door, *interceptors: ErrorInterceptor
+    ) -> None:
+        def make() -> grpc.aio.Server:
+            return grpc.aio.server(options=server_options(), interceptors=interceptors)
+
+        server = LastingServer(make, register, [door])
         await server.start()
-
-
-def _is_no_probe(method: str) -> bool:
-    return not method.startswith(_HEALTH)
+        self._servers.append(server)

@@ -21,7 +21,7 @@ _log = get_logger()
 ROUTED_POLICIES = frozenset({Policy.TOP_1, Policy.TOP_P, Policy.ADAPTIVE})
 """Policies under which the classifier decides where to look."""
 
-Outcome = Literal["compared", "partial", "skipped", "failed"]
+CheckOutcome = Literal["compared", "partial", "skipped", "failed"]
 """What became of a query that was drawn: `partial` lacked a shard, `skipped` met a busy gateway."""
 
 
@@ -82,10 +82,10 @@ class AgreementRules:
     timeout_seconds: float
 
 
-class Record(Protocol):
+class AgreementRecord(Protocol):
     """Where the figures go."""
 
-    def drawn(self, policy: Policy, outcome: Outcome) -> None:
+    def drawn(self, policy: Policy, outcome: CheckOutcome) -> None:
         """Count a query that was drawn."""
         ...
 
@@ -101,7 +101,7 @@ class AgreementCheck:
         self,
         searchers: Searchers,
         rules: AgreementRules,
-        record: Record,
+        record: AgreementRecord,
         *,
         draw: Callable[[], float],
         clock: Callable[[], float],

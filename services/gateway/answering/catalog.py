@@ -1,4 +1,4 @@
-"""What the gateway can search: the snapshot's categories joined with the classifier's labels. Pure."""
+"""What the gateway can search: a snapshot's categories as a classifier sees them. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from services.common.errors import UnknownCategory
 from services.filters.checking import askable, check
 from services.filters.predicate import Predicate
 from services.gateway.answering.plan import RankedShard, Scoring
+from services.models.metadata import ModelInfo
 from services.relevance.priors import conditioned, label_positions
 from services.snapshot.manifest import AttributeType, FusionEntry, Manifest, ShardEntry
 
@@ -31,30 +32,38 @@ class SnapshotKey:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The categories of one snapshot as the classifier sees them.
+    """The categories of one snapshot as one classifier sees them.
 
     Attributes:
         manifest: the snapshot.
+        classifier: who sees them so.
         key: what every searcher is told about it.
         shards: its category shards, in the manifest's order.
         label_positions: for each shard the position of its category in the classifier's output, -1 when it has none.
-        fusion: what the snapshot has learned about this classifier; None when that is nothing, or about another one.
+        fusion: what the snapshot has learned about this classifier, which its file's digest tells; None when that is
+            nothing, or about another one.
     """
 
     manifest: Manifest
+    classifier: ModelInfo
     key: SnapshotKey
     shards: tuple[ShardEntry, ...]
     label_positions: npt.NDArray[np.intp]
     fusion: FusionEntry | None
 
     @classmethod
-    def join(cls, manifest: Manifest, labels: Sequence[str], classifier_sha256: str) -> "Catalog":
-        """Join a snapshot with the classifier that serves: by its labels, and what was learned by its file's digest."""
+    def of(cls, manifest: Manifest, classifier: ModelInfo) -> "Catalog":
+        """Return a snapshot as a classifier sees it."""
         learned = None if manifest.relevance is None else manifest.relevance.fusion
-        fusion = learned if learned is not None and learned.classifier_sha256 == classifier_sha256 else None
+        fusion = learned if learned is not None and learned.classifier_sha256 == classifier.sha256 else None
         shards = manifest.category_shards
         key = SnapshotKey(manifest.snapshot_id, manifest.space_id, manifest.dimension)
-        return cls(manifest, key, shards, label_positions([shard.category for shard in shards], labels), fusion)
+        positions = label_positions([shard.category for shard in shards], classifier.labels)
+        return cls(manifest, classifier, key, shards, positions, fusion)
+
+    def seen_by(self, classifier: ModelInfo) -> "Catalog":
+        """Return the same snapshot as a classifier sees it: this very catalog when it is of that one."""
+        return self if classifier.sha256 == self.classifier.sha256 else Catalog.of(self.manifest, classifier)
 
     @property
     def unroutable(self) -> tuple[str, ...]:

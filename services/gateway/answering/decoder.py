@@ -4,7 +4,7 @@ import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from services.common.errors import DeadlineExceeded, Overloaded
-from services.gateway.answering.search import ModelInputs
+from services.gateway.answering.ports import ModelInputs
 from services.models.metadata import ModelInfo
 from services.photo.header import Header, PhotoLimits, read_header
 from services.photo.intake import decode_photo, reduction_of

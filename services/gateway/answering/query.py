@@ -9,6 +9,7 @@ from services.common.errors import InvalidArgument
 from services.filters.predicate import Predicate
 from services.gateway.answering.coverage import Coverage
 from services.gateway.answering.merging import Hit
+from services.models.metadata import ModelInfo
 from services.photo.intake import PhotoReport
 from services.photo.region import Region
 
@@ -100,6 +101,11 @@ class ModelVersion:
     name: str
     version: str
     sha256: str
+
+    @classmethod
+    def of(cls, model: ModelInfo) -> "ModelVersion":
+        """Return what an answer says of a model."""
+        return cls(model.name, model.version, model.sha256)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,12 +80,12 @@ class Searchers(Protocol):
     """The searchers, whichever process and replica a shard lives on."""
 
     async def search(
-        self, slug: str, query: ShardQuery, timeout_seconds: float, hedge_weight: float | None
+        self, shard: RankedShard, query: ShardQuery, timeout_seconds: float, hedge_weight: float | None
     ) -> Reply[ShardHits]:
         """Return the best products of one shard.
 
         Args:
-            slug: the shard.
+            shard: which one.
             query: what to ask.
             timeout_seconds: how long it may take.
             hedge_weight: what is lost without the answer, in [0, 1]: the more, the earlier a second replica is asked;
@@ -180,7 +180,7 @@ async def scatter(
     async def ask(shard: RankedShard, weight: float | None) -> ShardAnswer:
         hits, state, detail = None, ShardState.ANSWERED, ""
         try:
-            reply = await searchers.search(shard.slug, query, patience.timeout_seconds, weight)
+            reply = await searchers.search(shard, query, patience.timeout_seconds, weight)
             hits, state = reply.value, ShardState.HEDGED if reply.hedged else ShardState.ANSWERED
         except DeadlineExceeded as late:
             state, detail = ShardState.LATE, late.message

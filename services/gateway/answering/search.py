@@ -4,10 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
-
-import numpy as np
-import numpy.typing as npt
+from typing import TypeVar
 
 from services.common.admission import Admission
 from services.common.criticality import Criticality
@@ -18,86 +15,24 @@ from services.common.telemetry import get_logger
 from services.gateway.answering.agreement import ROUTED_POLICIES, Routed
 from services.gateway.answering.budget import Budget, BudgetRules
 from services.gateway.answering.catalog import Catalog
+from services.gateway.answering.classifier_remarks import remark_on
 from services.gateway.answering.coverage import cover
 from services.gateway.answering.gathering import Gatherer, GatherRules, merged
 from services.gateway.answering.ladder import NARROWED_MASS, Ladder, has_extras, is_narrowed
 from services.gateway.answering.plan import Plan
+from services.gateway.answering.ports import Classified, Decoder, Embedding, ModelInputs, Models, PhotoRecord
 from services.gateway.answering.query import Answer, ModelVersion, Query, Rung
 from services.gateway.answering.routing import plan_with_classifier, plan_without_classifier
 from services.gateway.answering.scatter import Searchers, ShardQuery
 from services.gateway.answering.stopwatch import Stopwatch
-from services.photo.intake import PhotoReport, Pixels
-from services.photo.region import Region
+from services.photo.intake import Pixels
 
 _log = get_logger()
 
 # What a person can take in; the probabilities beyond these are close to 0.
 _SHOWN_CATEGORIES = 10
 
-Embedding = npt.NDArray[np.float32]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInputs:
-    """A photo as the two models take it, RGB uint8 `[1, H, W, 3]` each, and what was done to it."""
-
-    embedder: Pixels
-    classifier: Pixels
-    report: PhotoReport
-
-
-class Decoder(Protocol):
-    """Turns a photo's bytes into the models' pixels, off the event loop."""
-
-    async def decode(self, image: bytes, region: Region | None, timeout_seconds: float) -> ModelInputs:
-        """Raise ImageUnreadable or ImageTooLarge for no usable photo, DeadlineExceeded or Overloaded for a late one."""
-        ...
-
-
-class Models(Protocol):
-    """The two models, as `services.models.client.TritonModels` serves them."""
-
-    @property
-    def are_joined(self) -> bool:
-        """Whether one model is both, and takes one call for what two take."""
-        ...
-
-    async def embed(self, pixels: Pixels, timeout_seconds: float) -> Embedding:
-        """Return unit vectors float32 `[N, D]`."""
-        ...
-
-    async def classify(self, pixels: Pixels, timeout_seconds: float) -> npt.NDArray[np.float32]:
-        """Return probabilities float32 `[N, labels]`."""
-        ...
-
-    async def embed_and_classify(
-        self, pixels: Pixels, timeout_seconds: float
-    ) -> tuple[Embedding, npt.NDArray[np.float32]]:
-        """Return both from one call, where the models are joined."""
-        ...
-
-
-class Record(Protocol):
-    """Hears what became of every photo."""
-
-    def answered(self, answer: Answer, criticality: Criticality, seconds: float) -> None:
-        """Count an answer, and what it took, waiting included."""
-        ...
-
-    def failed(self, error: BaseException, criticality: Criticality) -> None:
-        """Count an error, or that the caller did not wait (CancelledError)."""
-        ...
-
-
-class NoRecord:
-    """Counts nothing."""
-
-    def answered(self, answer: Answer, criticality: Criticality, seconds: float) -> None:
-        """Forget it."""
-
-    def failed(self, error: BaseException, criticality: Criticality) -> None:
-        """Forget it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +51,13 @@ class PhotoSearch:
         self,
         *,
         catalog: Catalog,
-        versions: tuple[ModelVersion, ...],
         decoder: Decoder,
         models: Models,
         searchers: Searchers,
         admission: Admission,
         ladder: Ladder,
         rules: SearchRules,
-        record: Record,
+        record: PhotoRecord,
         on_routed: Callable[[Routed, int], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -131,7 +65,6 @@ class PhotoSearch:
 
         Args:
             catalog: what can be searched, until `serve` is called.
-            versions: the embedder's and the classifier's version, in this order.
             decoder: turns bytes into pixels.
             models: embeds and classifies.
             searchers: search the shards.
@@ -143,8 +76,7 @@ class PhotoSearch:
                 photos are in work; it must not wait.
             clock: seconds, monotonic.
         """
-        self.catalog = catalog
-        self.versions = versions
+        self._catalog = catalog
         self._decoder = decoder
         self._models = models
         self._gatherer = Gatherer(searchers, rules.gather, clock)
@@ -156,9 +88,24 @@ class PhotoSearch:
         self._clock = clock
         self._embed_times = RecentTimes(clock)
 
+    @property
+    def catalog(self) -> Catalog:
+        """What is searched for the next photo, as the classifier sees it that was seen last."""
+        classifier = self._models.classifiers[-1]
+        if classifier.sha256 != (before := self._catalog.classifier).sha256:
+            self._catalog = self._catalog.seen_by(classifier)
+            _log.info("classifier_changed", version=classifier.version, sha256=classifier.sha256, before=before.version)
+            remark_on(self._catalog)
+        return self._catalog
+
+    @property
+    def versions(self) -> tuple[ModelVersion, ...]:
+        """The embedder's version, and those of the classifiers that serve: one but while another takes its place."""
+        return tuple(map(ModelVersion.of, (self._models.embedder, *self._models.classifiers)))
+
     def serve(self, catalog: Catalog) -> None:
         """Search this from the next photo on; those in work end with the snapshot that they began with."""
-        self.catalog = catalog
+        self._catalog = catalog
 
     def refused(self, error: AisleError, criticality: Criticality) -> None:
         """Count a photo that never became a query, for what its request says can't be."""
@@ -203,12 +150,14 @@ class PhotoSearch:
         with watch.stage("decode"):
             inputs = await self._decode(budget, query)
 
-        vector, probabilities = await self._ask_models(budget, watch, inputs, wants_classifier=fixed_plan is None)
+        vector, classified = await self._ask_models(budget, watch, inputs, wants_classifier=fixed_plan is None)
 
         with watch.stage("route"):
-            ranked = () if probabilities is None else catalog.rank(probabilities)
+            if classified is not None:  # it need not be the one of the photo before: Tritons are replaced one by one
+                catalog = catalog.seen_by(classified.classifier)
+            ranked = () if classified is None else catalog.rank(classified.probabilities[0])
             # What is lost weighs more for the caller than what was given up; the plan keeps to both.
-            rung = Rung.NO_CLASSIFIER if fixed_plan is None and probabilities is None else step
+            rung = Rung.NO_CLASSIFIER if fixed_plan is None and classified is None else step
             plan = fixed_plan or plan_with_classifier(query, catalog, ranked, self._rules.top_p_mass)
             if ranked and is_narrowed(step):
                 plan = plan.narrowed(NARROWED_MASS, query.minimum_coverage)
@@ -231,7 +180,7 @@ class PhotoSearch:
             photo=inputs.report,
             stage_seconds=watch.finish(),
             snapshot_id=catalog.key.snapshot_id,
-            models=self.versions if probabilities is not None else self.versions[:1],
+            models=self._took_part(classified),
             rung=rung,
             verdict=plan.scoring.verdict(hits[0].score if hits else None),
         )
@@ -239,30 +188,35 @@ class PhotoSearch:
             self._on_routed(Routed(query.policy, asked, ranked, plan.scoring, hits), self._admission.in_flight - 1)
         return answer
 
+    def _took_part(self, classified: Classified | None) -> tuple[ModelVersion, ...]:
+        embedder = ModelVersion.of(self._models.embedder)
+        return (embedder,) if classified is None else (embedder, ModelVersion.of(classified.classifier))
+
     async def _decode(self, budget: Budget, query: Query) -> ModelInputs:
         return await self._decoder.decode(query.image, query.region, budget.for_models(self._clock()))
 
     async def _ask_models(
         self, budget: Budget, watch: Stopwatch, inputs: ModelInputs, *, wants_classifier: bool
-    ) -> tuple[bytes, npt.NDArray[np.float32] | None]:
-        """Return the query vector's bytes and the classifier's probabilities, None when it was lost or not asked."""
+    ) -> tuple[bytes, Classified | None]:
+        """Return the query vector's bytes and what the classifier says, None when it was lost or not asked."""
         # With nothing else in work, what it took under load may no longer hold: only trying can tell.
         needed = (self._embed_times.median or 0.0) if self._admission.in_flight > 1 else 0.0
         timeout_seconds = budget.for_models(self._clock(), needed)
+        classified: Classified | None
         if wants_classifier and self._models.are_joined:
             both = self._models.embed_and_classify(inputs.embedder, timeout_seconds)
-            vectors, rows = await self._embedded(watch, both)
-            return _bytes_of(vectors), rows[0]
+            vectors, classified = await self._embedded(watch, both)
+            return _bytes_of(vectors), classified
         classifying = (
             asyncio.create_task(self._classify(watch, inputs.classifier, timeout_seconds)) if wants_classifier else None
         )
         try:
             vectors = await self._embedded(watch, self._models.embed(inputs.embedder, timeout_seconds))
-            probabilities = None if classifying is None else await classifying
+            classified = None if classifying is None else await classifying
         finally:
             if classifying is not None:
                 classifying.cancel()  # without a vector, or without a caller, nobody wants its answer
-        return _bytes_of(vectors), probabilities
+        return _bytes_of(vectors), classified
 
     async def _embedded(self, watch: Stopwatch, answer: Awaitable[T]) -> T:
         began = self._clock()
@@ -271,17 +225,13 @@ class PhotoSearch:
         self._embed_times.add(self._clock() - began)
         return embedded
 
-    async def _classify(
-        self, watch: Stopwatch, pixels: Pixels, timeout_seconds: float
-    ) -> npt.NDArray[np.float32] | None:
+    async def _classify(self, watch: Stopwatch, pixels: Pixels, timeout_seconds: float) -> Classified | None:
         try:
             with watch.stage("classify"):
-                probabilities = await self._models.classify(pixels, timeout_seconds)
+                return await self._models.classify(pixels, timeout_seconds)
         except AisleError as lost:
             remark(_log, "classifier_lost", reason=lost.reason, error=lost.message)
             return None  # the answer says so with its rung; every shard is searched instead
-        first: npt.NDArray[np.float32] = probabilities[0]
-        return first
 
 
 def _bytes_of(vectors: Embedding) -> bytes:

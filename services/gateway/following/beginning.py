@@ -30,7 +30,7 @@ async def first_catalog(
     Args:
         current_id: what CURRENT names; it is tried first.
         predecessors: yields what to go back to from a snapshot; blocking.
-        catalog_of: reads a snapshot and joins it with the models.
+        catalog_of: reads a snapshot, and checks that it fits the models.
         roll_call: asks the searchers.
 
     Raises:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from services.common.errors import AisleError
+from services.common.periodic import again_and_again
 from services.common.telemetry import get_logger
 from services.gateway.answering.catalog import Catalog
 from services.gateway.following.readiness import silent_since
@@ -34,7 +35,7 @@ class Answering(Protocol):
         ...
 
 
-class Record(Protocol):
+class RolloutRecord(Protocol):
     """Hears how snapshots follow each other."""
 
     def serves(self, snapshot_id: str, *, switched: bool) -> None:
@@ -69,22 +70,20 @@ class Rollout:
         roll_call: RollCall,
         *,
         catalog_of: Callable[[str], Awaitable[Catalog]],
-        record: Record,
+        record: RolloutRecord,
         patience_seconds: float,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Begin to tell the searchers which snapshot is used.
 
         Args:
             answering: what is switched.
             roll_call: asks the searchers, which must be ready before.
-            catalog_of: reads a snapshot, checks that it fits the models, and joins it with them.
+            catalog_of: reads a snapshot, and checks that it fits the models.
             record: hears of switches and refusals.
             patience_seconds: how long a shard of which no searcher answers is waited for, from when the last one did;
                 and after which it is said that a switch is held up.
             clock: seconds, monotonic.
-            sleep: waits so many seconds.
         """
         self._answering = answering
         self._roll_call = roll_call
@@ -92,10 +91,9 @@ class Rollout:
         self._record = record
         self._patience_seconds = patience_seconds
         self._clock = clock
-        self._sleep = sleep
         self._candidate: _Candidate | None = None
         record.serves(self._served_id, switched=False)
-        self._keeping = asyncio.create_task(self._keep(), name="keeping")
+        self._keeping = asyncio.create_task(again_and_again("snapshot_keeping", self._say_used, _KEEP_SECONDS))
 
     async def adopt(self, snapshot_id: str) -> bool:
         """Switch if everything is ready for it; as `services.snapshot.following.Adopter` says."""
@@ -169,14 +167,6 @@ class Rollout:
             searchers=why_not,
             serving=self._served_id,
         )
-
-    async def _keep(self) -> None:
-        while True:
-            try:
-                await self._say_used()
-            except Exception:  # noqa: BLE001 - nobody awaits this task: ended by a defect, it would keep nothing more
-                _log.exception("keeping_failed", snapshot_id=self._served_id)
-            await self._sleep(_KEEP_SECONDS)
 
     async def _say_used(self) -> None:
         await self._roll_call.ask(self._served_id, used_snapshot_id=self._served_id)

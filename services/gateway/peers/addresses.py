@@ -9,6 +9,10 @@ _DNS: Final = ("dns:///", "dns:")
 _AS_IT_IS: Final = ("ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:")
 
 
+MOST_ADDRESSES: Final = 256
+"""Of one name: each costs a connection and its keepalive. Many more are a mistake in DNS, or somebody's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Name:
     """What DNS is asked for: in a cluster the headless Service of a shard, whose pods are its replicas."""
@@ -60,12 +64,14 @@ def settled(before: tuple[str, ...], found: Sequence[str]) -> tuple[str, ...]:
         found: IP addresses with ports, as `address_of` writes them; none when DNS failed or knows none.
 
     No answer changes nothing: replicas do not end because DNS does, and one that did end answers no health check. Of a
-    replica that has addresses of both kinds only the IPv4 one is taken: as two replicas it would be asked twice.
+    replica that has addresses of both kinds only the IPv4 one is taken: as two replicas it would be asked twice. Beyond
+    `MOST_ADDRESSES`, those that it had are kept, and the first of the others are taken.
     """
     if not found:
         return before
     of_version_4 = {address for address in found if not address.startswith("[")}
-    return tuple(sorted(of_version_4 or set(found)))
+    usable = of_version_4 or set(found)
+    return tuple(sorted(sorted(usable, key=lambda each: (each not in before, each))[:MOST_ADDRESSES]))
 
 
 class Addresses:

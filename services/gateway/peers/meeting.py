@@ -1,14 +1,15 @@
-"""Meeting the models before the first photo: the first Triton that is ready tells what all have to serve."""
+"""Meeting the models before the first photo: every Triton that is ready in time tells what it serves."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Final
 
-from services.common.errors import ModelUnavailable, SpaceMismatch
+from services.common.errors import AisleError, ModelUnavailable
 from services.common.telemetry import get_logger
 from services.gateway.peers.membership import TritonPeers
+from services.gateway.peers.model_fit import ModelPair
 from services.models.client import TritonModels
-from services.models.metadata import CLASSIFIER, EMBEDDER, ModelInfo
+from services.models.metadata import CLASSIFIER, EMBEDDER
 
 _log = get_logger()
 
@@ -16,8 +17,8 @@ _POLL_SECONDS: Final = 0.1
 _STEP_SECONDS: Final = 0.01
 
 
-async def meet(peers: TritonPeers, timeout_seconds: float, others_seconds: float) -> tuple[ModelInfo, ModelInfo]:
-    """Find the Tritons, and return what their embedder and their classifier say about themselves.
+async def meet(peers: TritonPeers, timeout_seconds: float, others_seconds: float) -> list[ModelPair]:
+    """Find the Tritons, and return what they serve, at least one pair; one that does not tell is passed over.
 
     Args:
         peers: the Tritons; from now on changes among them are looked for.
@@ -26,7 +27,7 @@ async def meet(peers: TritonPeers, timeout_seconds: float, others_seconds: float
 
     Raises:
         ModelUnavailable: none is ready.
-        SpaceMismatch: they serve different models.
+        AisleError: none of those that are ready tells; what the first one says instead.
     """
     ready: dict[str, TritonModels] = {}
     waiting: dict[str, asyncio.Task[None]] = {}
@@ -47,10 +48,7 @@ async def meet(peers: TritonPeers, timeout_seconds: float, others_seconds: float
     finally:
         for task in waiting.values():
             task.cancel()
-    met = [await _describe(triton) for triton in ready.values()]
-    if len({tuple(model.sha256 for model in models) for models in met}) > 1:
-        raise SpaceMismatch(f"the Tritons {', '.join(ready)} serve different models; let them serve the same")
-    return met[0]
+    return await _described(ready)
 
 
 async def _in_time(work: Awaitable[None], seconds: float) -> bool:
@@ -68,5 +66,14 @@ async def _note_ready(target: str, triton: TritonModels, ready: dict[str, Triton
     ready[target] = triton
 
 
-async def _describe(triton: TritonModels) -> tuple[ModelInfo, ModelInfo]:
-    return await triton.describe(EMBEDDER), await triton.describe(CLASSIFIER)
+async def _described(tritons: Mapping[str, TritonModels]) -> list[ModelPair]:
+    met, refusals = list[ModelPair](), list[AisleError]()
+    for target, triton in tritons.items():
+        try:
+            met.append(ModelPair(await triton.describe(EMBEDDER), await triton.describe(CLASSIFIER)))
+        except AisleError as error:
+            refusals.append(error)
+            _log.warning("triton_not_met", target=target, reason=error.reason, error=error.message)
+    if not met:
+        raise refusals[0]
+    return met

@@ -9,14 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 from services.common.security.dialling import Dialler
 from services.gateway.peers.addresses import Addresses, Change
+from services.gateway.peers.model_fit import ModelPair
 from services.gateway.peers.name_service import NameService
 from services.gateway.peers.name_watch import NameWatch, WatchRules
-from services.gateway.peers.same_models import SameModels
 from services.gateway.peers.searcher_channels import SearcherChannels
+from services.gateway.peers.served_models import ServedModels
 from services.gateway.peers.shard_map import ShardMap
 from services.gateway.peers.topology import targets_of
 from services.gateway.peers.tritons import Tritons
-from services.gateway.replicas.choosing import EjectionRules, Replicas
+from services.gateway.replicas.choosing import EjectionRules, Replicas, ReplicaState
 
 
 class SearcherPeers:
@@ -75,7 +76,7 @@ class TritonPeers:
         addresses = Addresses(targets)
         self.tritons = Tritons(dialler, authority_of=addresses.authority_of)
         self.embedding, self.classifying = _replicas(self.tritons.is_ready), _replicas(self.tritons.is_ready)
-        self._same_models: SameModels | None = None
+        self._models: ServedModels | None = None
         self._watch = NameWatch(
             addresses, service, on_change=self._changed, is_ready=self.tritons.is_ready, rules=rules
         )
@@ -85,16 +86,34 @@ class TritonPeers:
         """Find them, and look for changes from now on."""
         await self._watch.look()
 
-    def expecting(self, sha256_of: Mapping[str, str]) -> SameModels:
-        """Return who lets only those be asked that serve certain models, given the digests of their files by name."""
-        self._same_models = SameModels(self.tritons, sha256_of, on_connected=self._tried_next)
-        return self._same_models
+    def begin_with(self, models: ModelPair) -> ServedModels:
+        """Return who lets only those be asked whose models fit these."""
+        self._models = ServedModels(self.tritons, models, on_connected=self._tried_next)
+        return self._models
+
+    def states(self) -> tuple[ReplicaState, ...]:
+        """Return what is known of each Triton, by address; it is passed over for each of its models by itself.
+
+        Where one model is both nobody asks for a classifier, so what was known of those before says nothing.
+        """
+        as_classifier = {state.target: state for state in self.classifying.states()}
+        has_classifier = self._models is None or not self._models.are_joined
+        return tuple(
+            ReplicaState(
+                embedding.target,
+                is_ready=embedding.is_ready,
+                is_away=embedding.is_away or (classifying.is_away and has_classifier),
+                in_flight=embedding.in_flight + classifying.in_flight,
+            )
+            for embedding in self.embedding.states()
+            if (classifying := as_classifier.get(embedding.target)) is not None  # else it joins or leaves just now
+        )
 
     async def close(self) -> None:
         """Look for changes no more, and close the clients."""
         await self._watch.close()
-        if self._same_models is not None:
-            await self._same_models.close()
+        if self._models is not None:
+            await self._models.close()
         await self.tritons.close()
 
     def _changed(self, change: Change) -> None:
@@ -103,9 +122,9 @@ class TritonPeers:
         for replicas in (self.embedding, self.classifying):
             replicas.add(change.joined)
             replicas.remove(change.left)
-        if self._same_models is not None:
-            self._same_models.leave((*change.renamed, *change.left))
-            self._same_models.join((*change.joined, *change.renamed))
+        if self._models is not None:
+            self._models.leave((*change.renamed, *change.left))
+            self._models.join((*change.joined, *change.renamed))
         self.tritons.leave(change.left)
 
     def _tried_next(self, target: str) -> None:

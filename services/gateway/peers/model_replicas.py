@@ -4,40 +4,42 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Generic, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from services.common.errors import DeadlineExceeded, ModelUnavailable, Unavailable
 from services.common.recent_times import RecentTimes
-from services.gateway.peers.same_models import SameModels
+from services.gateway.answering.ports import Classified, Embedding
+from services.gateway.peers.served_models import ServedModels
 from services.gateway.replicas.hedging import Hedging
 from services.models.client import TritonModels
-from services.models.metadata import CLASSIFIER, EMBEDDER
+from services.models.metadata import CLASSIFIER, EMBEDDER, ModelInfo
 from services.photo.intake import Pixels
 
 T = TypeVar("T")
 
 
+Call = Callable[[str, Sequence[ModelInfo], Callable[[], float]], Awaitable[T]]
+"""Asks a target, given what its models say about themselves and how many seconds are left."""
+
+
 class _Model(Generic[T]):
-    """One model, wherever it is served."""
+    """One model, or the two halves of one, wherever it is served."""
 
     def __init__(
         self,
         names: Sequence[str],
         targets: Collection[str],
-        same_models: SameModels,
+        served: ServedModels,
         hedging: Hedging,
         clock: Callable[[], float],
     ) -> None:
         self._names = names
         self._targets = targets
-        self._same_models = same_models
+        self._served = served
         self._hedging = hedging
         self._clock = clock
         self._times = RecentTimes(clock)
 
-    async def ask(self, call: Callable[[str, float], Awaitable[T]], timeout_seconds: float) -> T:
-        """Call it with a target and the seconds that are left."""
+    async def ask(self, call: Call[T], timeout_seconds: float) -> T:
+        """Call it at one Triton or, when that one is lost, at another."""
         deadline = self._clock() + timeout_seconds
 
         def left() -> float:
@@ -47,12 +49,11 @@ class _Model(Generic[T]):
             return seconds
 
         async def ask(target: str) -> T:
-            for name in self._names:
-                await self._same_models.check(target, name, left())
-            connection = self._same_models.connection(target)
-            answer = await call(target, left())
-            for name in self._names:
-                await self._same_models.check_answer(target, name, connection, left())
+            connection = self._served.connection(target)
+            models = [await self._served.look(target, name, left()) for name in self._names]
+            answer = await call(target, models, left)
+            for model in models:
+                await self._served.confirm(target, model, connection, left())
             return answer
 
         try:
@@ -77,47 +78,70 @@ class ModelReplicas:
     def __init__(
         self,
         tritons: Mapping[str, TritonModels],
-        same_models: SameModels,
+        served: ServedModels,
         embedding: Hedging,
         classifying: Hedging,
         *,
-        are_joined: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Create it.
 
         Args:
             tritons: by target; they may join and leave.
-            same_models: looks at a Triton before it is asked.
+            served: looks at a Triton before it is asked.
             embedding: chooses among the targets for the embedder, or for the model that is both.
             classifying: chooses for the classifier: a Triton can lose one model and keep the other.
-            are_joined: whether one model is both.
             clock: seconds, monotonic.
         """
-        self.are_joined = are_joined
         self._tritons = tritons
-        self._embedder = _Model[npt.NDArray[np.float32]]((EMBEDDER,), tritons, same_models, embedding, clock)
-        self._classifier = _Model[npt.NDArray[np.float32]]((CLASSIFIER,), tritons, same_models, classifying, clock)
-        self._both = _Model[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]](
-            (EMBEDDER, CLASSIFIER), tritons, same_models, embedding, clock
-        )
+        self._served = served
+        self._embedder = _Model[Embedding]((EMBEDDER,), tritons, served, embedding, clock)
+        self._classifier = _Model[Classified]((CLASSIFIER,), tritons, served, classifying, clock)
+        self._both = _Model[tuple[Embedding, Classified]]((EMBEDDER, CLASSIFIER), tritons, served, embedding, clock)
 
-    async def embed(self, pixels: Pixels, timeout_seconds: float) -> npt.NDArray[np.float32]:
+    @property
+    def embedder(self) -> ModelInfo:
+        """The one whose vectors are searched for."""
+        return self._served.embedder
+
+    @property
+    def classifiers(self) -> tuple[ModelInfo, ...]:
+        """Those that serve, the one seen last at the end."""
+        return self._served.classifiers
+
+    @property
+    def are_joined(self) -> bool:
+        """Whether one model is both."""
+        return self._served.are_joined
+
+    async def embed(self, pixels: Pixels, timeout_seconds: float) -> Embedding:
         """Return unit vectors, as `TritonModels.embed`."""
-        return await self._embedder.ask(
-            lambda target, seconds: self._tritons[target].embed(pixels, seconds), timeout_seconds
-        )
 
-    async def classify(self, pixels: Pixels, timeout_seconds: float) -> npt.NDArray[np.float32]:
-        """Return probabilities, as `TritonModels.classify`."""
-        return await self._classifier.ask(
-            lambda target, seconds: self._tritons[target].classify(pixels, seconds), timeout_seconds
-        )
+        async def call(target: str, _: Sequence[ModelInfo], left: Callable[[], float]) -> Embedding:
+            return await self._tritons[target].embed(pixels, left())
 
-    async def embed_and_classify(
-        self, pixels: Pixels, timeout_seconds: float
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return both, as `TritonModels.embed_and_classify`."""
-        return await self._both.ask(
-            lambda target, seconds: self._tritons[target].embed_and_classify(pixels, seconds), timeout_seconds
-        )
+        return await self._embedder.ask(call, timeout_seconds)
+
+    async def classify(self, pixels: Pixels, timeout_seconds: float) -> Classified:
+        """Return probabilities, as `TritonModels.classify`, and of which classifier they are."""
+
+        async def call(target: str, models: Sequence[ModelInfo], left: Callable[[], float]) -> Classified:
+            return Classified(await self._tritons[target].classify(pixels, left()), models[0])
+
+        return await self._classifier.ask(call, timeout_seconds)
+
+    async def embed_and_classify(self, pixels: Pixels, timeout_seconds: float) -> tuple[Embedding, Classified]:
+        """Return both, as `TritonModels.embed_and_classify`; from two calls to a Triton that has just been split."""
+
+        async def call(
+            target: str, models: Sequence[ModelInfo], left: Callable[[], float]
+        ) -> tuple[Embedding, Classified]:
+            triton, (embedder, classifier) = self._tritons[target], models
+            if embedder.joined and classifier.joined:
+                vectors, probabilities = await triton.embed_and_classify(pixels, left())
+            else:
+                vectors = await triton.embed(pixels, left())
+                probabilities = await triton.classify(pixels, left())
+            return vectors, Classified(probabilities, classifier)
+
+        return await self._both.ask(call, timeout_seconds)

@@ -39,6 +39,7 @@ class SearcherChannels:
         self._authority_of = authority_of
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._stubs: dict[str, Any] = {}  # its stubs know only the blocking calls
+        self._called = set[str]()  # addresses of which a call may be in work
         self._retiring = Retiring(_GRACE_SECONDS)
 
     def join(self, addresses: Iterable[str]) -> None:
@@ -53,7 +54,9 @@ class SearcherChannels:
         """Send nothing more; calls in flight may end."""
         for address in addresses:
             del self._stubs[address]
-            self._retiring.retire(partial(self._channels.pop(address).close, None))
+            close = partial(self._channels.pop(address).close, None)
+            self._retiring.retire(close, had_calls=address in self._called)
+            self._called.discard(address)
 
     def is_ready(self, address: str) -> bool:
         """Return whether the searcher is connected and says SERVING; False for one that has left."""
@@ -61,7 +64,7 @@ class SearcherChannels:
         return channel is not None and channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY
 
     def stub(self, address: str) -> Any:
-        """Return the stub for a searcher.
+        """Return the stub for a call to a searcher.
 
         Raises:
             Unavailable: it has left.
@@ -69,6 +72,7 @@ class SearcherChannels:
         stub = self._stubs.get(address)
         if stub is None:
             raise Unavailable(f"searcher {address} has left")
+        self._called.add(address)
         return stub
 
     async def connect(self, timeout_seconds: float) -> Sequence[str]:

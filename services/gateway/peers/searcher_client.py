@@ -24,16 +24,22 @@ from services.common.errors import (
 from services.common.paging import MAX_PAGE_SIZE
 from services.common.recent_times import RecentTimes
 from services.common.requests import REQUEST_ID, current_request
-from services.common.status import failure_of, from_failure
+from services.common.status import failure_of, from_failure, received
+from services.common.telemetry import get_logger
 from services.common.tracing import Span, span, trace_headers
 from services.filters.conversion import message_from
 from services.gateway.answering.merging import ShardHits
+from services.gateway.answering.plan import RankedShard
 from services.gateway.answering.scatter import ShardQuery
 from services.gateway.peers.searcher_channels import SearcherChannels
 from services.gateway.replicas.hedging import Hedging, Reply, hedge_after
 
+_log = get_logger()
+
 _MOST_SIMILAR = 1.05
 """Both vectors are of unit length, to the precision of the embedder and of the index."""
+_MOST_SNAPSHOTS = 1_000
+"""That one searcher serves: it has a few open. More are no description, and take the gateway's time."""
 _LACKING_SECONDS = 2.0
 """How long a replica that does not serve a shard, or only of another snapshot, is not asked for it again."""
 
@@ -66,9 +72,10 @@ class SearcherClient:
         self._times: defaultdict[tuple[str, bool, bool, bool], RecentTimes] = defaultdict(lambda: RecentTimes(clock))
         # By snapshot, shard and target, of those that lacked it: a snapshot is rolled out replica by replica.
         self._asked_again_at: dict[tuple[str, str, str], float] = {}
+        self._defective: set[tuple[str, str]] = set()  # target and shard, of those whose answer could not be one
 
     async def search(
-        self, slug: str, query: ShardQuery, timeout_seconds: float, hedge_weight: float | None
+        self, shard: RankedShard, query: ShardQuery, timeout_seconds: float, hedge_weight: float | None
     ) -> Reply[ShardHits]:
         """Return the best products of one shard; arguments as `scatter.Searchers` says.
 
@@ -77,6 +84,7 @@ class SearcherClient:
             DeadlineExceeded: no answer in time.
             AisleError: the searcher can't be reached or refused.
         """
+        slug = shard.slug
         targets = self._targets(slug, query.snapshot.snapshot_id)
         deadline = self._clock() + timeout_seconds
         request = shard_pb2.SearchRequest(
@@ -104,14 +112,21 @@ class SearcherClient:
                 if isinstance(error, ShardNotServed):
                     self._put_off(slug, query.snapshot.snapshot_id, target)
                 raise error from None
-            return self._hits(slug, response, query)
+            try:
+                return self._hits(shard, response, query)
+            except AisleError as defect:
+                self._say_once(target, slug, defect)
+                raise
 
         times = self._times[slug, query.exact, query.batch, query.predicate is not None]
-        # Exact searches take a core for long: asking for one twice costs more than it brings.
+        # Exact searches take a core for long: asking for one twice costs more than it brings, and one that is late says
+        # nothing about its replica. Else whoever asks for some in too little time takes the shard from everybody.
         after_seconds = None if hedge_weight is None or query.exact else hedge_after(times, hedge_weight)
         while True:
             try:
-                return await self._hedging.ask(targets, ask, times=times, after_seconds=after_seconds)
+                return await self._hedging.ask(
+                    targets, ask, times=times, after_seconds=after_seconds, late_is_lost=not query.exact
+                )
             except ShardNotServed:  # said at once and without any work: no reason to count what another call costs
                 targets = self._willing(slug, query.snapshot.snapshot_id)
                 if not targets:
@@ -124,9 +139,11 @@ class SearcherClient:
 
         Raises:
             SnapshotMismatch: it does not serve the snapshot; the message says why.
-            AisleError: it can't be reached, or not in time.
+            Internal: its description has no end.
+            AisleError: it can't be reached, or has not said all in time.
         """
-        slugs, page_token = set[str](), ""
+        end = self._clock() + timeout_seconds
+        slugs, page_token, seen = set[str](), "", set[str]()
         while True:
             request = shard_pb2.DescribeRequest(
                 page_size=MAX_PAGE_SIZE,
@@ -135,17 +152,22 @@ class SearcherClient:
                 used_snapshot_id=used_snapshot_id,
                 caller=self._caller,
             )
-            response = await self._describe(target, request, timeout_seconds)
+            response = await self._describe(target, request, max(0.0, end - self._clock()))
             if response.snapshot_id != snapshot_id:  # a release that can't be asked for one
                 raise SnapshotMismatch(f"snapshot {response.snapshot_id!r} is served here")
             slugs.update(shard.shard for shard in response.shards)
             page_token = response.next_page_token
             if not page_token:
                 return frozenset(slugs)
+            if page_token in seen:
+                raise Internal(f"searcher {target} describes the same page again and again")
+            seen.add(page_token)
 
     async def snapshot_ids(self, target: str, timeout_seconds: float) -> tuple[str, ...]:
         """Return the snapshots that a searcher serves; raise AisleError when it can't be reached, or not in time."""
         response = await self._describe(target, shard_pb2.DescribeRequest(page_size=1), timeout_seconds)
+        if len(response.snapshot_ids) > _MOST_SNAPSHOTS:
+            raise Internal(f"searcher {target} says that it serves {len(response.snapshot_ids):,} snapshots")
         return tuple(response.snapshot_ids)
 
     async def _describe(
@@ -157,9 +179,7 @@ class SearcherClient:
             )
         except grpc.aio.AioRpcError as call:
             raise from_failure(failure_of(call)) from None
-        if response is None:  # what gRPC makes of bytes that are no message
-            raise Internal(f"searcher {target} answered with bytes that are no message")
-        return response
+        return received(response, f"searcher {target}")
 
     def _targets(self, slug: str, snapshot_id: str) -> Sequence[str]:
         """Return the replicas that may have the shard, at least one."""
@@ -181,24 +201,34 @@ class SearcherClient:
         self._asked_again_at = {lacking: at for lacking, at in self._asked_again_at.items() if at > now}
         self._asked_again_at[snapshot_id, slug, target] = now + _LACKING_SECONDS
 
-    def _hits(self, slug: str, response: shard_pb2.SearchResponse | None, query: ShardQuery) -> ShardHits:
-        """Convert an answer, refusing what can't be one: a wrong answer is worse than a missing one."""
-        if response is None:  # what gRPC makes of bytes that are no message
-            raise Internal(f"shard {slug} answered with bytes that are no message")
+    def _say_once(self, target: str, slug: str, defect: AisleError) -> None:
+        """Log that a replica's answer can't be one: once for each shard, for every photo would say the same."""
+        if (target, slug) not in self._defective:
+            self._defective.add((target, slug))
+            _log.error("searcher_defective", replica=target, shard=slug, error=defect.message)
+
+    def _hits(self, shard: RankedShard, answer: shard_pb2.SearchResponse | None, query: ShardQuery) -> ShardHits:
+        """Convert an answer, refusing all of what can't be one: a wrong answer is worse than a missing one."""
+        slug = shard.slug
+        response = received(answer, f"shard {slug}")
         if response.snapshot_id != query.snapshot.snapshot_id:
             raise SnapshotMismatch(f"shard {slug} answered from snapshot {response.snapshot_id!r}")
         if len(response.neighbours) != 1:
             raise Internal(f"shard {slug} answered {len(response.neighbours)} queries instead of 1")
         found = response.neighbours[0]
+        names = (found.product_ids, found.image_ids, found.image_paths, found.categories)
+        lengths = {len(found.similarities), *map(len, names)}
+        if len(lengths) != 1 or max(lengths) > query.top_k:  # first, for whatever is looked at below costs by the hit
+            raise Internal(f"shard {slug} answered with more than the best {query.top_k}, or lists of other lengths")
         similarities = np.array(found.similarities, dtype=np.float32)
-        columns = (found.product_ids, found.image_ids, found.image_paths, found.categories, similarities)
-        if len({len(column) for column in columns}) != 1 or not np.isfinite(similarities).all():
-            raise Internal(f"shard {slug} answered with lists of different lengths or numbers that are not finite")
-        if len(similarities) > query.top_k or (np.diff(similarities) > 0).any():
-            raise Internal(f"shard {slug} answered with more than the best {query.top_k}, or not the best first")
+        if not np.isfinite(similarities).all() or (np.diff(similarities) > 0).any():
+            raise Internal(f"shard {slug} answered with numbers that are not finite, or not the best first")
         if (np.abs(similarities) > _MOST_SIMILAR).any() or len(set(found.product_ids)) != len(similarities):
             raise Internal(f"shard {slug} answered with similarities beyond 1, or the same product twice")
-        return ShardHits(*columns, exhausted=found.exhausted)
+        # The baseline's shard has products of every category.
+        if shard.category and (foreign := set(found.categories) - {shard.category}):
+            raise Internal(f"shard {slug} of {shard.category!r} answered with products of {min(foreign)!r}")
+        return ShardHits(*names, similarities, exhausted=found.exhausted)
 
 
 def _metadata(traced: Span | None) -> tuple[tuple[str, str], ...]:
@@ -213,7 +243,10 @@ def _error_of(slug: str, call: grpc.aio.AioRpcError) -> AisleError:
     message = f"shard {slug}: {failure.reason or failure.code}: {failure.message}"
     if failure.reason in _LACKS_IT:
         return ShardNotServed(message)
-    return _CLASSES.get(failure.code, Unavailable)(message)
+    error = _CLASSES.get(failure.code, Unavailable)(message)
+    if isinstance(error, DeadlineExceeded):
+        error.said_by_callee = bool(failure.reason)  # gRPC itself gives none
+    return error
 
 
 _LACKS_IT = {ShardNotServed.reason, SpaceMismatch.reason, SnapshotMismatch.reason}

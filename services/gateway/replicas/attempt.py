@@ -17,14 +17,16 @@ class Attempt(Generic[T]):
     Attributes:
         replica: whom it asks.
         is_trial: whether that replica was passed over until now.
+        late_is_lost: whether a deadline that passes may be the replica's fault.
         error: what it ended with; None when it was answered or still runs.
         has_ended: whether it was answered, failed or was cancelled.
     """
 
-    def __init__(self, replica: Replica, call: Call[T], clock: Callable[[], float]) -> None:
+    def __init__(self, replica: Replica, call: Call[T], clock: Callable[[], float], *, late_is_lost: bool) -> None:
         """Count it; `answer` or `begin` then makes the call."""
         self.replica = replica
         self.is_trial = replica.is_away
+        self.late_is_lost = late_is_lost
         self.error: BaseException | None = None
         self.has_ended = False
         self._call = call
@@ -65,7 +67,7 @@ class Attempt(Generic[T]):
 
     def another(self, replica: Replica) -> "Attempt[T]":
         """Return the same call to another replica."""
-        return Attempt(replica, self._call, self._clock)
+        return Attempt(replica, self._call, self._clock, late_is_lost=self.late_is_lost)
 
     @property
     def seconds(self) -> float:

@@ -6,6 +6,7 @@ losses in a row, as Envoy's outlier detection can, for statistics over replicas 
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,31 @@ class Replica:
         self._losses = 0
         self.away_until = 0.0
 
+    def connected(self, now: float, rules: EjectionRules) -> None:
+        """It can be reached again, as another process mostly: that is slow at first, and must not pay for the old one.
+
+        So it is tried now if it was passed over; if that trial is lost, it is passed over as briefly as at first.
+        """
+        self.away_until = min(self.away_until, now)
+        self._losses = min(self._losses, rules.losses - 1)
+
     def lost(self, now: float, rules: EjectionRules) -> None:
         """It failed a call, or another replica was faster although it was asked later."""
         self._losses += 1
         beyond = self._losses - rules.losses
         if beyond >= 0:
             self.away_until = now + min(rules.longest_seconds, rules.first_seconds * 2.0 ** min(beyond, 30))
+
+
+class Standing(Enum):
+    """What the gateway makes of a replica, in the words that operators see."""
+
+    READY = "ready"
+    """It gets its share."""
+    NOT_READY = "not_ready"
+    """It is not connected, or says that it does not serve."""
+    PASSED_OVER = "passed_over"
+    """It failed calls, and has answered nothing since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +96,13 @@ class ReplicaState:
     is_ready: bool
     is_away: bool
     in_flight: int
+
+    @property
+    def standing(self) -> Standing:
+        """What that makes of it; one that failed calls is passed over whatever it says."""
+        if self.is_away:
+            return Standing.PASSED_OVER
+        return Standing.READY if self.is_ready else Standing.NOT_READY
 
 
 class Replicas:
@@ -152,7 +179,7 @@ class Replicas:
         """Note that a replica can be reached again: if it was passed over, the next call tries it."""
         replica = self._replicas.get(target)
         if replica is not None:
-            replica.away_until = min(replica.away_until, self._clock())
+            replica.connected(self._clock(), self._rules)
 
     def lost(self, replica: Replica) -> None:
         """Note that a replica failed a call, or was too slow for it."""
@@ -164,11 +191,6 @@ class Replicas:
             ReplicaState(target, is_ready=self._is_ready(target), is_away=each.is_away, in_flight=each.in_flight)
             for target, each in sorted(self._replicas.items())
         )
-
-    @property
-    def away(self) -> tuple[str, ...]:
-        """The replicas that were passed over and have answered nothing since."""
-        return tuple(each.target for each in self._replicas.values() if each.is_away)
 
     def _two_of(self, count: int) -> tuple[int, int]:
         first = int(self._lot() * count)

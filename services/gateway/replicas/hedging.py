@@ -80,7 +80,13 @@ class Hedging:
         self._clock = clock
 
     async def ask(
-        self, targets: Sequence[str], call: Call[T], *, times: RecentTimes, after_seconds: float | None
+        self,
+        targets: Sequence[str],
+        call: Call[T],
+        *,
+        times: RecentTimes,
+        after_seconds: float | None,
+        late_is_lost: bool = True,
     ) -> Reply[T]:
         """Return the first answer.
 
@@ -90,6 +96,8 @@ class Hedging:
             times: what first calls take, which is added to; of one that was beaten, what it had taken by then.
             after_seconds: how long the first call may take alone; None to wait for it as long as it takes, unless it
                 is to find out whether a replica is back.
+            late_is_lost: whether a call that does not end in time may count against its replica; not where calls of
+                its kind take as long as they like, for a replica that is passed over is lost to all kinds.
 
         Raises:
             Unavailable: all replicas seem to be lost, and another call is finding out whether one is back.
@@ -99,7 +107,7 @@ class Hedging:
         if replica is None:
             raise Unavailable("no replica answers", retry_after_seconds=_RETRY_AFTER_SECONDS)
         self._extra.called()
-        first = Attempt(replica, call, self._clock)
+        first = Attempt(replica, call, self._clock, late_is_lost=late_is_lost)
         is_hedged = after_seconds is not None
         if first.is_trial:  # no longer than the other one, which is well, needs the rest of the time
             usual_seconds = hedge_after(times, 1.0)
@@ -196,7 +204,9 @@ class Hedging:
                     self._extra.overloaded()
             case InvalidArgument() | ShardNotServed():  # our fault, or it only lacks what was asked for
                 attempt.replica.answered()
-            case DeadlineExceeded() if attempt.seconds < _lost_after(times):
+            case DeadlineExceeded(said_by_callee=True):
+                pass  # whoever can say so is not lost
+            case DeadlineExceeded() if not attempt.late_is_lost or attempt.seconds < _lost_after(times):
                 pass  # the caller's deadline was too short for any replica
             case _:
                 self._replicas.lost(attempt.replica)

@@ -1,20 +1,16 @@
 """What the gateway counts, for Prometheus."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.metrics_core import CounterMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from services.common.admission import Admission
 from services.common.errors import SnapshotInvalid, SpaceMismatch, Unavailable
-from services.gateway.answering.agreement import ROUTED_POLICIES, Agreement, Outcome
+from services.gateway.answering.agreement import ROUTED_POLICIES, Agreement, CheckOutcome
 from services.gateway.answering.ladder import STEPS, Ladder
 from services.gateway.answering.query import Policy
 from services.gateway.following.rollout import HELD_UP
-from services.gateway.replicas.choosing import Replicas
-from services.gateway.replicas.extra_calls import ExtraCalls
 
 _TENTHS = tuple(tenth / 10 for tenth in range(11))
 
@@ -44,12 +40,12 @@ class AgreementMetrics:
             registry=registry,
         )
         for policy in sorted(each.value for each in ROUTED_POLICIES):
-            for outcome in get_args(Outcome):
+            for outcome in get_args(CheckOutcome):
                 self._searches.labels(policy, outcome)
             for agreed in ("true", "false"):
                 self._best_product.labels(policy, agreed)
 
-    def drawn(self, policy: Policy, outcome: Outcome) -> None:
+    def drawn(self, policy: Policy, outcome: CheckOutcome) -> None:
         """Count a query that was drawn."""
         self._searches.labels(policy.value, outcome).inc()
 
@@ -99,30 +95,17 @@ class SnapshotMetrics:
 
 
 class ServiceMetrics:
-    """How many photos are in work, how far the service has degraded, and what it has lost."""
+    """How many photos are in work, and how far the service has degraded."""
 
     def __init__(
-        self,
-        registry: CollectorRegistry,
-        *,
-        admission: Admission,
-        ladder: Ladder,
-        extra: ExtraCalls,
-        retries: ExtraCalls,
-        searchers: Replicas,
-        tritons: Sequence[Replicas],
-        clock: Callable[[], float],
+        self, registry: CollectorRegistry, *, admission: Admission, ladder: Ladder, clock: Callable[[], float]
     ) -> None:
-        """Add them to the registry; gauges are read from the parts when somebody asks.
+        """Add them to the registry; they are read from the parts when somebody asks.
 
         Args:
             registry: where.
             admission: who is in work, and who waits.
             ladder: how far the service has degraded.
-            extra: the calls to second replicas of shards.
-            retries: the calls to second Tritons.
-            searchers: of all shards.
-            tritons: of the embedder, and of the classifier.
             clock: seconds, monotonic.
         """
         for name, text, read in (
@@ -135,33 +118,5 @@ class ServiceMetrics:
                 "Steps down from all there is, of 3, for a photo that came now.",
                 lambda: STEPS.index(ladder.would_be(admission.pressure(clock()), clock())),
             ),
-            ("replicas_away", "Searchers that were lost and have answered nothing since.", lambda: len(searchers.away)),
-            (
-                "tritons_away",
-                "Tritons that lost a model and have not answered since.",
-                lambda: _away(tritons),
-            ),
         ):
             Gauge(f"aisle_gateway_{name}", text, registry=registry).set_function(read)
-        registry.register(_ExtraCallsCollector({"searcher": extra, "triton": retries}))
-
-
-class _ExtraCallsCollector(Collector):
-    """Reads a number that others count: `prometheus_client` has this for gauges only."""
-
-    def __init__(self, extra: Mapping[str, ExtraCalls]) -> None:
-        self._extra = extra
-
-    def collect(self) -> Iterator[Metric]:
-        calls = CounterMetricFamily(
-            "aisle_gateway_extra_calls",
-            "Calls to a second replica since the start, by what was asked.",
-            labels=("asked",),
-        )
-        for asked, extra in self._extra.items():
-            calls.add_metric((asked,), extra.spent)
-        yield calls
-
-
-def _away(replicas: Sequence[Replicas]) -> int:
-    return len({target for each in replicas for target in each.away})

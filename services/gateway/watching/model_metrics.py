@@ -1,19 +1,16 @@
 """What the models take, for Prometheus, as the gateway sees it: whichever Triton answered, and with its queue."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import numpy as np
-import numpy.typing as npt
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from services.common.call_metrics import SECONDS
 from services.common.children import Children
 from services.common.errors import AisleError, DeadlineExceeded, Internal, ModelUnavailable, Overloaded
-from services.gateway.answering.query import ModelVersion
-from services.gateway.answering.search import Models
-from services.models.metadata import CLASSIFIER, EMBEDDER, JOINED
+from services.gateway.answering.ports import Classified, Embedding, Models
+from services.models.metadata import CLASSIFIER, EMBEDDER, JOINED, ModelInfo
 from services.photo.intake import Pixels
 
 _NAMES = (EMBEDDER, CLASSIFIER, JOINED)
@@ -21,13 +18,12 @@ _USUAL = (ModelUnavailable, Overloaded, DeadlineExceeded, Internal)
 
 
 class MeasuredModels:
-    """The two models, each call timed and counted; as `services.gateway.answering.search.Models`."""
+    """The two models, each call timed and counted; as `services.gateway.answering.ports.Models`."""
 
     def __init__(
         self,
         models: Models,
         registry: CollectorRegistry,
-        versions: Iterable[ModelVersion],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Add the metrics to the registry.
@@ -35,19 +31,10 @@ class MeasuredModels:
         Args:
             models: asked for everything.
             registry: where.
-            versions: of the models that serve.
             clock: seconds, monotonic.
         """
         self._models = models
         self._clock = clock
-        info = Gauge(
-            "aisle_gateway_model_info",
-            "1 for each model that serves.",
-            ("model", "version", "sha256"),
-            registry=registry,
-        )
-        for each in versions:
-            info.labels(each.name, each.version, each.sha256).set(1)
         seconds = Histogram(
             "aisle_gateway_model_seconds",
             "From asking a model to its answer or its error; a joined one is asked once for what two are.",
@@ -67,24 +54,32 @@ class MeasuredModels:
             for error in _USUAL:
                 self._errors[name, error.reason]
 
-    async def embed(self, pixels: Pixels, timeout_seconds: float) -> npt.NDArray[np.float32]:
-        """Return unit vectors float32 `[N, D]`."""
-        with self._asked(EMBEDDER):
-            return await self._models.embed(pixels, timeout_seconds)
+    @property
+    def embedder(self) -> ModelInfo:
+        """The one whose vectors are searched for."""
+        return self._models.embedder
 
-    async def classify(self, pixels: Pixels, timeout_seconds: float) -> npt.NDArray[np.float32]:
-        """Return probabilities float32 `[N, labels]`."""
-        with self._asked(CLASSIFIER):
-            return await self._models.classify(pixels, timeout_seconds)
+    @property
+    def classifiers(self) -> tuple[ModelInfo, ...]:
+        """Those that serve, the one seen last at the end."""
+        return self._models.classifiers
 
     @property
     def are_joined(self) -> bool:
         """Whether one model is both."""
         return self._models.are_joined
 
-    async def embed_and_classify(
-        self, pixels: Pixels, timeout_seconds: float
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    async def embed(self, pixels: Pixels, timeout_seconds: float) -> Embedding:
+        """Return unit vectors float32 `[N, D]`."""
+        with self._asked(EMBEDDER):
+            return await self._models.embed(pixels, timeout_seconds)
+
+    async def classify(self, pixels: Pixels, timeout_seconds: float) -> Classified:
+        """Return the categories' probabilities."""
+        with self._asked(CLASSIFIER):
+            return await self._models.classify(pixels, timeout_seconds)
+
+    async def embed_and_classify(self, pixels: Pixels, timeout_seconds: float) -> tuple[Embedding, Classified]:
         """Return both from one call, where the models are joined."""
         with self._asked(JOINED):
             return await self._models.embed_and_classify(pixels, timeout_seconds)

@@ -39,15 +39,16 @@ class Outcome(Enum):
 _OUTCOMES: tuple[tuple[type[BaseException], Outcome], ...] = (
     (asyncio.CancelledError, Outcome.GONE),
     (InvalidArgument, Outcome.REFUSED),
-    (NotFound, Outcome.REFUSED),
     (PolicyUnavailable, Outcome.REFUSED),
     (ImageTooLarge, Outcome.REFUSED),
     (CoverageTooLow, Outcome.LOST),
     (ResourceExhausted, Outcome.SHED),
     (DeadlineExceeded, Outcome.LATE),
     (Unavailable, Outcome.LOST),
+    (NotFound, Outcome.LOST),
 )
-"""The first class that fits decides; what is in none of them is a defect: so are snapshots that do not fit."""
+"""The first class that fits decides. What is not found is ours to have, a shard or a snapshot; a category that the
+caller misnames is an InvalidArgument. What is in none of them is a defect: so are snapshots that do not fit."""
 
 
 def outcome_of(error: BaseException) -> Outcome:

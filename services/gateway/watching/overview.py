@@ -27,7 +27,7 @@ class Serving(Protocol):
 
     @property
     def versions(self) -> tuple[ModelVersion, ...]:
-        """The models."""
+        """The embedder, and the classifiers that serve."""
         ...
 
 
@@ -130,12 +130,11 @@ class Overview:
             asyncio.gather(*map(self._searcher, self._searching.replicas.states())), self._published()
         )
         catalog, now = self._serving.catalog, self._clock()
-        models = zip(self._tritons.embedding.states(), self._tritons.classifying.states(), strict=True)
         return Seen(
             catalog=catalog,
             published_id=published_id,
             versions=self._serving.versions,
-            tritons=[SeenReplica(_as_one(embedding, classifying)) for embedding, classifying in models],
+            tritons=[SeenReplica(state) for state in self._tritons.states()],
             searchers=searchers,
             addresses={shard.slug: self._searching.map.get(shard.slug, ()) for shard in catalog.manifest.shards},
             rung=self._ladder.would_be(self._admission.pressure(now), now),
@@ -159,13 +158,3 @@ class Overview:
                 return await self._published_id()
         except (AisleError, TimeoutError):
             return ""
-
-
-def _as_one(embedding: ReplicaState, classifying: ReplicaState) -> ReplicaState:
-    """Return a Triton's state, which is passed over for each of its models by itself."""
-    return ReplicaState(
-        embedding.target,
-        is_ready=embedding.is_ready,
-        is_away=embedding.is_away or classifying.is_away,
-        in_flight=embedding.in_flight + classifying.in_flight,
-    )

@@ -21,7 +21,7 @@ _GONE: Final = "CANCELLED"
 
 
 class PhotoMetrics:
-    """Counts photos, as `services.gateway.answering.search.Record` says."""
+    """Counts photos, as `services.gateway.answering.ports.PhotoRecord` says."""
 
     def __init__(self, registry: CollectorRegistry, most_shards: int) -> None:
         """Add them to the registry.

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from services.common.criticality import Criticality
+from services.gateway.answering.ports import PhotoRecord
 from services.gateway.answering.query import Answer, Rung
-from services.gateway.answering.search import Record
 
 PERIOD_SECONDS: Final = 60.0
 
@@ -48,7 +48,7 @@ class _Second:
 class RecentAnswers:
     """Hears of every photo, remembers it for a minute, and passes it on."""
 
-    def __init__(self, record: Record, clock: Callable[[], float]) -> None:
+    def __init__(self, record: PhotoRecord, clock: Callable[[], float]) -> None:
         """Create it.
 
         Args:

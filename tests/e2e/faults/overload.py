@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from services.benchmarks.targets import Target
-from services.cli.machine import free_ports
+from services.cli.supervising.machine import free_ports
 from services.client import Criticality, Policy, Rung
 from tests.e2e.faults.measuring import Situation, capacity, gauge, share
 from tests.support.faults.history import History, Outcome, Question, asked, poisson

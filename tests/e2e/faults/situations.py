@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from services.benchmarks.targets import Target
-from services.cli.machine import free_ports
+from services.cli.supervising.machine import free_ports
 from services.client import AisleClient, Policy
 from tests.e2e.faults.measuring import Situation, capacity, gauge, seconds_of, share
 from tests.support.cluster import photo

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.cli.machine import free_ports
+from services.cli.supervising.machine import free_ports
 from services.models.repository import read_repository
 from services.snapshot.manifest import BASELINE_SLUG, EmbedderEntry
 from tests.support import tiny_models

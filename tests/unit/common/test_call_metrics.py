@@ -5,6 +5,7 @@ from aisle.shard.v1 import shard_pb2
 from prometheus_client import CollectorRegistry
 
 from services.common.call_metrics import CallMetrics
+from services.common.security.access import NOBODY
 
 SERVICE = shard_pb2.DESCRIPTOR.services_by_name["ShardService"]
 
@@ -26,3 +27,22 @@ def test_other_codes_appear_when_they_happen() -> None:
     CallMetrics(registry, "searcher", SERVICE)
     labels = {"method": "Search", "code": "UNAVAILABLE"}
     assert registry.get_sample_value("aisle_searcher_rpcs_total", labels) is None
+
+
+def test_callers_beyond_a_hundred_share_their_figures() -> None:
+    """An access file may have thousands; those who could not be told keep theirs, for alerts ask for them."""
+    registry = CollectorRegistry()
+    calls = CallMetrics(registry, "searcher", SERVICE)
+    for number in range(1_000):
+        calls.came(f"c{number}", "admitted")
+    calls.came(NOBODY, "unauthenticated")
+    counted = {
+        caller: registry.get_sample_value("aisle_searcher_callers_total", {"caller": caller, "outcome": outcome})
+        for caller, outcome in (
+            ("c0", "admitted"),
+            ("c999", "admitted"),
+            ("other", "admitted"),
+            (NOBODY, "unauthenticated"),
+        )
+    }
+    assert counted == {"c0": 1, "c999": None, "other": 901, NOBODY: 1}

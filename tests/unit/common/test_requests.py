@@ -1,6 +1,7 @@
 """One request, what is said about it on its way, and the one line that it leaves."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -110,17 +111,30 @@ def test_which_requests_have_a_line_is_a_setting(lines: list[EventDict], which: 
 
 
 def test_an_overload_does_not_flood_the_log(lines: list[EventDict]) -> None:
-    """Of a thousand refusals at once a hundred are written, and the next line tells how many were not."""
+    """Of a thousand refusals at once fifty are written, and the next line tells how many were not."""
     clock = ManualClock()
     log = RequestLog("notable", clock)
     for _ in range(1_000):
         with request(log, clock) as each:
             each.failed("RESOURCE_EXHAUSTED", "OVERLOADED")
-    assert len(lines) == 100
-    clock.advance(0.06)
+    assert len(lines) == 50
+    clock.advance(0.21)
     with request(log, clock) as each:
         each.failed("RESOURCE_EXHAUSTED", "OVERLOADED")
-    assert (len(lines), lines[-1]["requests_left_out"]) == (101, 900)
+    assert (len(lines), lines[-1]["requests_left_out"]) == (51, 950)
+
+
+def test_what_there_is_much_of_does_not_crowd_out_other_lines(lines: list[EventDict]) -> None:
+    """Neither strangers nor an overload hide a caller's mistake, a defect or an answer that lacks something."""
+    many = ["UNAUTHENTICATED", "RESOURCE_EXHAUSTED"] * 1_000
+    written("notable", ManualClock(), *many, "INVALID_ARGUMENT", "INTERNAL")
+    assert Counter(line["code"] for line in lines) == {
+        "UNAUTHENTICATED": 50,
+        "RESOURCE_EXHAUSTED": 50,
+        "INVALID_ARGUMENT": 1,
+        "INTERNAL": 1,
+    }
+    assert lines[-2]["requests_left_out"] == 1_900
 
 
 def test_requests_of_a_stream_have_their_own_ids_and_lines(lines: list[EventDict]) -> None:

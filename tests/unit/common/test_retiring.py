@@ -19,6 +19,18 @@ async def test_it_is_closed_after_its_grace_and_not_before() -> None:
     await asyncio.wait_for(closed.wait(), 2.0)
 
 
+async def test_what_nobody_called_by_is_closed_at_once() -> None:
+    """There is nothing to wait for."""
+    closed = asyncio.Event()
+
+    async def close() -> None:
+        closed.set()
+
+    retiring = Retiring(60.0)
+    retiring.retire(close, had_calls=False)
+    await asyncio.wait_for(closed.wait(), 2.0)
+
+
 async def test_at_the_end_nothing_stays_open() -> None:
     """Not even what was retired in the same moment, and one that can't be closed keeps no other open."""
     closed = []

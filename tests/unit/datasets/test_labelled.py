@@ -36,6 +36,16 @@ def test_catalogue_has_the_attributes_as_columns(tmp_path: Path) -> None:
     assert lines == ["image_id,product_id,category,image_path,shade", 'i1,p1,"Shoes, boots",g/1.png,dark']
 
 
+def test_what_is_no_dataset_folder_is_told_apart(tmp_path: Path) -> None:
+    """One that is not there, and one that holds the one that was meant."""
+    with pytest.raises(CatalogueInvalid, match="none does not exist"):
+        read_dataset(tmp_path / "none")
+    (tmp_path / "demo" / "dataset").mkdir(parents=True)
+    _write(tmp_path / "demo" / "dataset")
+    with pytest.raises(CatalogueInvalid, match=r"demo is no dataset folder: .* did you mean .*demo/dataset\?"):
+        read_dataset(tmp_path / "demo")
+
+
 @pytest.mark.parametrize(
     ("manifest", "words"),
     [

@@ -16,7 +16,7 @@ from services.common.errors import (
 )
 from services.indexer.adding import usual_map
 from services.relevance.scoring import SimilarityMap
-from services.snapshot.tables import read_items
+from services.snapshot.tables import read_table
 from services.snapshot.writer_lock import sole_writer
 from tests.support.galleries import MODEL, FakeModels, make_photos
 from tests.support.shop import Shop, counts
@@ -205,7 +205,7 @@ def test_text_stays_as_it_stands_in_the_file(shop: Shop) -> None:
     manifest = shop.add(catalogue=shop.catalogue([5], colour="1.50", price="7.0")).manifest
     bag = manifest.shard("bag")
     assert bag is not None
-    tables = [read_items(shop.store.fetch(manifest, segment.items)) for segment in bag.segments[1:]]
+    tables = [read_table(shop.store.fetch(manifest, segment.items)) for segment in bag.segments[1:]]
     assert [table["colour"].to_pylist() for table in tables] == [["0x1F"], ["1.50"]]
     assert tables[1]["price"].to_pylist() == [7]
 

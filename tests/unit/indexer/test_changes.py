@@ -82,7 +82,7 @@ def test_a_change_shares_what_it_does_not_touch(tmp_path: Path) -> None:
         for manifest in (second, third)
     }
     new_segments = [
-        f"{slug}/{name}" for slug in ("_all", "hat") for name in ("golden.parquet", "index.faiss", "items.arrow")
+        f"{slug}/{name}" for slug in ("_all", "hat") for name in ("golden.arrow", "index.faiss", "items.arrow")
     ]
     assert folders[second.snapshot_id] == sorted(["manifest.json", *new_segments])
     assert folders[third.snapshot_id] == ["_all/withdrawn-0.bin", "bag/withdrawn-0.bin", "manifest.json"]

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import structlog
 
+from services.common.errors import Overtaken
 from services.indexer.__main__ import main
 from tests.support.galleries import Gallery, make_gallery
 
@@ -15,12 +17,25 @@ def _logs_as_before() -> Iterator[None]:
     """Undo the process's set-up of logging, which holds on to this test's stderr."""
     yield
     structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture
 def gallery(tmp_path: Path) -> Gallery:
     return make_gallery(tmp_path, {"Bag": 2})
+
+
+def test_a_build_that_was_overtaken_ends_with_7(
+    tmp_path: Path, gallery: Gallery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was published meanwhile stays, so it is no failure that somebody has to mend, and none to repeat."""
+
+    def overtaken(*_: object, **__: object) -> NoReturn:
+        raise Overtaken("snapshot a was current when this began, but meanwhile snapshot b has become the current one")
+
+    monkeypatch.setattr("services.indexer.__main__.build_snapshot", overtaken)
+    arguments = ["--catalogue", str(gallery.catalogue), "--image-root", str(gallery.image_root)]
+    assert main([*arguments, "--snapshot-root", str(tmp_path / "root")]) == 7
+    assert capsys.readouterr().err.startswith("OVERTAKEN snapshot a was current")
 
 
 def test_a_wrong_setting_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,7 +28,7 @@ from services.indexer.pipeline import BuildReport, build_snapshot
 from services.snapshot.index_rules import IndexRules
 from services.snapshot.sharing import own_files
 from services.snapshot.store import SnapshotStore
-from services.snapshot.tables import read_items
+from services.snapshot.tables import read_table
 from tests.support.galleries import (
     MODEL,
     SIDE,
@@ -80,7 +80,7 @@ def test_a_build_is_a_snapshot_that_a_store_serves(gallery: Gallery, tmp_path: P
     assert manifest.image_root == str(gallery.image_root)
     for shard in manifest.shards:
         files = [store.fetch(manifest, entry) for entry in own_files(manifest) if entry.path.startswith(shard.slug)]
-        index, items = faiss.read_index(str(files[0])), read_items(files[1]).to_pydict()
+        index, items = faiss.read_index(str(files[0])), read_table(files[1]).to_pydict()
         paths = [gallery.image_root / path for path in items["image_path"]]
         pixels = [read_pixels(Picture(0, path, 0, 0), SIDE, SIDE) for path in paths]
         np.testing.assert_allclose(
@@ -136,7 +136,7 @@ def test_what_a_crashed_run_left_in_the_draft_is_not_published(gallery: Gallery,
         gallery.settings(tmp_path / "root"), RecordedProgress(), connect=FakeModels(), now=lambda: NOON.replace(hour=13)
     )
     files = [path.name for path in (tmp_path / "root" / "snapshots" / report.manifest.snapshot_id / "bag").iterdir()]
-    assert sorted(files) == ["golden.parquet", "index.faiss", "items.arrow"]
+    assert sorted(files) == ["golden.arrow", "index.faiss", "items.arrow"]
 
 
 def test_a_picture_that_was_replaced_is_redone(gallery: Gallery, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 import faiss
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from services.common.errors import Internal
@@ -16,7 +15,7 @@ from services.indexer.shards import write_shard
 from services.searcher.segments import load_segment
 from services.snapshot.index_rules import IndexRules
 from services.snapshot.manifest import ShardEntry
-from services.snapshot.tables import read_items
+from services.snapshot.tables import read_table
 from tests.support.crashes import full_at
 from tests.support.snapshots import unit_vectors
 
@@ -52,7 +51,7 @@ def test_index_and_items_have_the_same_rows(tmp_path: Path, factory: str) -> Non
     np.testing.assert_array_equal(rows[:, 0], np.arange(IMAGES))
     np.testing.assert_allclose(similarities[:, 0], 1.0, atol=1e-5)
     assert index.metric_type == faiss.METRIC_INNER_PRODUCT
-    assert read_items(tmp_path / entry.segments[0].items.path).equals(ITEMS)
+    assert read_table(tmp_path / entry.segments[0].items.path).equals(ITEMS)
     assert (entry.index_factory, entry.images, entry.products, entry.segments[0].images) == (factory, 60, 20, 60)
     assert (entry.slug, entry.category, entry.baseline) == ("bag", "Bag", False)
 
@@ -61,7 +60,7 @@ def test_golden_queries_are_answered_by_the_index(tmp_path: Path, factory: str) 
     """What is written as known is what the index, read back, answers."""
     entry = _write(tmp_path, factory)
     assert entry.index_factory == factory
-    golden = pq.read_table(tmp_path / entry.segments[0].golden.path).to_pydict()
+    golden = read_table(tmp_path / entry.segments[0].golden.path).to_pydict()
     index = faiss.read_index(str(tmp_path / entry.segments[0].index.file.path))
     similarities, rows = index.search(np.array(golden["query_vector"], dtype=np.float32), 1)
     assert len(golden["image_id"]) == 8

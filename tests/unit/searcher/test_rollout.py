@@ -188,7 +188,7 @@ def damaged(name: str, damage: Callable[[Path], None]) -> Callable[[Path], None]
     [
         *(
             (damaged(f"shoes/{name}", damage), f"shoes/{name}")
-            for name in ("index.faiss", "items.arrow", "golden.parquet")
+            for name in ("index.faiss", "items.arrow", "golden.arrow")
             for damage in (flip_a_byte, Path.unlink)
         ),
         (damaged("manifest.json", flip_a_byte), "manifest.json"),

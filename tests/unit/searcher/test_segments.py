@@ -10,7 +10,6 @@ from typing import Any
 import faiss
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from structlog.testing import capture_logs
 
@@ -116,8 +115,8 @@ NUMBERS = pa.array(range(IMAGES))
         (columns_changed("items.arrow", wrong_products), SnapshotInvalid, "shoes/items.arrow"),
         (columns_changed("items.arrow", with_null), SnapshotInvalid, "shoes/items.arrow"),
         (columns_changed("items.arrow", lambda t: t.take(np.roll(np.arange(IMAGES), 2))), SnapshotInvalid, "golden"),
-        (bytes_replaced("golden.parquet", b"no table"), SnapshotInvalid, "shoes/golden.parquet"),
-        (columns_changed("golden.parquet", lambda t: t.drop_columns("similarity")), SnapshotInvalid, "similarity"),
+        (bytes_replaced("golden.arrow", b"no table"), SnapshotInvalid, "shoes/golden.arrow"),
+        (columns_changed("golden.arrow", lambda t: t.drop_columns("similarity")), SnapshotInvalid, "similarity"),
         (numbered_index, SnapshotInvalid, "shoes/index.faiss: can't be used"),
         (
             another_vector(3, lambda vector: vector * np.nan),
@@ -141,17 +140,17 @@ NUMBERS = pa.array(range(IMAGES))
             "'image_id' is there twice",
         ),
         (
-            columns_changed("golden.parquet", lambda t: column("similarity", pa.array(["much"] * len(t)))(t)),
+            columns_changed("golden.arrow", lambda t: column("similarity", pa.array(["much"] * len(t)))(t)),
             SnapshotInvalid,
-            "golden.parquet: can't be used",
+            "golden.arrow: can't be used",
         ),
         (
-            columns_changed("golden.parquet", lambda t: column("query_vector", t["similarity"])(t)),
+            columns_changed("golden.arrow", lambda t: column("query_vector", t["similarity"])(t)),
             SnapshotInvalid,
-            "golden.parquet: can't be used",
+            "golden.arrow: can't be used",
         ),
         (
-            columns_changed("golden.parquet", lambda t: column("similarity", pa.array([np.nan] * len(t)))(t)),
+            columns_changed("golden.arrow", lambda t: column("similarity", pa.array([np.nan] * len(t)))(t)),
             SnapshotInvalid,
             "golden query 0 .* similarity nan",
         ),
@@ -186,8 +185,7 @@ def test_search_parameters_of_another_index_are_refused(
 def test_an_image_is_found_once(snapshot: PublishedSnapshot) -> None:
     """A second one of the same id is refused, unless it is withdrawn: then it was added again."""
     columns_changed("items.arrow", column("image_id", TWICE))(snapshot.folder / "shoes")
-    path = snapshot.folder / "shoes" / "golden.parquet"
-    pq.write_table(pq.read_table(path).slice(0, 0), path)
+    columns_changed("golden.arrow", lambda t: t.slice(0, 0))(snapshot.folder / "shoes")
     files, entry = UnverifiedFiles(snapshot.folder), snapshot.manifest.shards[1]
 
     with pytest.raises(SnapshotInvalid, match=r"shoes/items\.arrow: image_id 'shoes-image-2' is there twice"):
@@ -217,7 +215,7 @@ def test_vectors_that_codes_stand_for_need_not_be_of_unit_length(factory: str) -
     assert found.max() < 1.5
 
 
-@pytest.mark.parametrize("opens", ["faiss.read_index", "read_items", "pq.ParquetFile"])
+@pytest.mark.parametrize("opens", ["faiss.read_index", "read_table"])
 def test_what_this_machine_is_short_of_is_no_fault_of_a_file(
     snapshot: PublishedSnapshot, monkeypatch: pytest.MonkeyPatch, opens: str
 ) -> None:
@@ -260,7 +258,7 @@ def test_golden_vectors_of_another_dimension_are_refused(snapshot: PublishedSnap
     table = pa.table(
         {"query_vector": vectors, "image_id": ["a", "b"], "similarity": pa.array([1.0, 1.0], pa.float32())}
     )
-    pq.write_table(table, snapshot.folder / "shoes" / "golden.parquet")
+    columns_changed("golden.arrow", lambda _: table)(snapshot.folder / "shoes")
 
-    with pytest.raises(SnapshotInvalid, match=r"shoes/golden\.parquet.*dimension 8"):
+    with pytest.raises(SnapshotInvalid, match=r"shoes/golden\.arrow.*dimension 8"):
         load_shard(UnverifiedFiles(snapshot.folder), snapshot.manifest, snapshot.manifest.shards[1])

@@ -55,6 +55,22 @@ def test_where_there_must_be_none_none_is_replaced(root: SnapshotRoot) -> None:
     assert read_current(root) == "one"
 
 
+def test_the_copy_is_that_of_the_last_step_whoever_writes_it_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two machines one makes its whole step between the other's step and its copy."""
+    root = SnapshotRoot.at(f"memory://{uuid.uuid4().hex}")
+    replace_current(root, "one")
+    write, is_faster = SnapshotRoot.write, iter([True])
+
+    def overtaken(self: SnapshotRoot, path: str, content: bytes, **condition: Any) -> None:
+        if path == "CURRENT.copy" and next(is_faster, False):
+            replace_current(root, "three", instead_of="two")
+        write(self, path, content, **condition)
+
+    monkeypatch.setattr(SnapshotRoot, "write", overtaken)
+    replace_current(root, "two", instead_of="one")
+    assert (root.read("CURRENT"), root.read("CURRENT.copy")) == (b"three\n", b"three\n")
+
+
 def test_a_damaged_one_can_be_replaced_by_those_who_go_on_without(root: SnapshotRoot) -> None:
     """Whoever expects something of it hears what is wrong, and what mends it."""
     root.write("CURRENT", b"../..")

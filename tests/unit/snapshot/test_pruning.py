@@ -106,7 +106,7 @@ def test_shared_files_stay_as_long_as_somebody_has_them(url: str, tmp_path: Path
     second = _publish(url, tmp_path, 1, shared_from=first)
     pruned = _prune(url, tmp_path, 1)
     assert (pruned.snapshot_ids, pruned.files) == ((first.snapshot_id,), 2)
-    assert _files(url, first) == {"shoes/items.arrow", "shoes/golden.parquet"}
+    assert _files(url, first) == {"shoes/items.arrow", "shoes/golden.arrow"}
     _assert_whole(url, second, tmp_path)
     with pytest.raises(SnapshotNotFound):
         SnapshotStore(url).manifest(first.snapshot_id)

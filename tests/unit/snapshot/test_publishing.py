@@ -76,7 +76,7 @@ def test_bytes_are_on_the_disk_before_their_name_is(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(Path, "replace", record_replace)
     publish(tmp_path / "root", tmp_path / "draft", manifest)
     renamed, replaced = steps.index("rename draft"), steps.index("replace CURRENT")
-    written = {"index.faiss", "items.arrow", "golden.parquet", "manifest.json", "shoes", "draft"}
+    written = {"index.faiss", "items.arrow", "golden.arrow", "manifest.json", "shoes", "draft"}
     assert {f"flush {name}" for name in written} <= set(steps[:renamed])
     assert steps[renamed + 1 : replaced] == ["flush snapshots", "flush .CURRENT.next", "flush .CURRENT.copy.next"]
     assert steps[replaced + 1 :] == ["replace CURRENT.copy", "flush root"]

@@ -1,4 +1,4 @@
-"""Rolling back: to the parent or to a named snapshot, but only to one that is sound."""
+"""Rolling back: to the snapshot before or to a named one, but only to one that is sound."""
 
 from pathlib import Path
 
@@ -37,15 +37,22 @@ def _roll_back(folder: Path, snapshot_id: str = "", fault: str = "") -> Manifest
     return roll_back(str(folder / "root"), snapshot_id, verify, work_root=folder / "work")
 
 
-def test_back_to_the_parent_and_on_to_any_other(tmp_path: Path, snapshots: tuple[Manifest, Manifest, Manifest]) -> None:
-    """Also forward again."""
+def test_back_step_by_step_and_on_to_any_other(tmp_path: Path, snapshots: tuple[Manifest, Manifest, Manifest]) -> None:
+    """To the parent; from a whole build to the one before it; from the first to none. With an id also forward again."""
     first, second, third = snapshots
     store = SnapshotStore(tmp_path / "root")
     assert _roll_back(tmp_path) == store.manifest() == second
-    with pytest.raises(FailedPrecondition, match="no parent: name the snapshot"):
+    assert _roll_back(tmp_path) == store.manifest() == first
+    with pytest.raises(FailedPrecondition, match=f"no snapshot before {first.snapshot_id}.*aisle snapshot list"):
         _roll_back(tmp_path)
-    assert _roll_back(tmp_path, first.snapshot_id) == store.manifest() == first
     assert _roll_back(tmp_path, third.snapshot_id) == store.manifest() == third
+
+
+def test_what_is_no_snapshot_is_passed_over(tmp_path: Path, snapshots: tuple[Manifest, Manifest, Manifest]) -> None:
+    """The parent was pruned, and its folder has what its children share."""
+    first, second, _ = snapshots
+    (tmp_path / "root" / "snapshots" / second.snapshot_id / "manifest.json").unlink()
+    assert _roll_back(tmp_path) == SnapshotStore(tmp_path / "root").manifest() == first
 
 
 def test_nothing_changes_when_it_is_not_sound_or_not_there(

@@ -80,7 +80,7 @@ def test_sizes_are_those_of_the_files(tmp_path: Path, three: tuple[Manifest, ...
     (folder / "lost").symlink_to("nowhere")
     sizes = SnapshotRoot.at(tmp_path / "root").files_of(three[1].snapshot_id)
     assert (sizes.pop("shoes/link"), sizes.pop("lost"), sizes.pop("manifest.json") > 0) == (5, 0, True)
-    assert sizes == {"shoes/index.faiss": 1, "shoes/items.arrow": 5, "shoes/golden.parquet": 6}
+    assert sizes == {"shoes/index.faiss": 1, "shoes/items.arrow": 5, "shoes/golden.arrow": 6}
 
 
 def test_a_place_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

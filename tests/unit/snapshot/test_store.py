@@ -81,7 +81,7 @@ def _flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("name", ["index.faiss", "items.arrow", "golden.parquet"])
+@pytest.mark.parametrize("name", ["index.faiss", "items.arrow", "golden.arrow"])
 @pytest.mark.parametrize(
     ("damage", "words"),
     [

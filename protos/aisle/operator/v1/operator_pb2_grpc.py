@@ -47,7 +47,8 @@ class OperatorServiceServicer:
     """
 
     def GetStatus(self, request, context):
-        """GetStatus tells what this gateway sees now: Tritons, shards and their replicas, snapshots, and the last minute.
+        """GetStatus tells what this gateway sees now: Tritons, shards and their replicas, snapshots, and the last minute. All
+        who ask within a second get the same answer.
 
         OK: always, once the gateway serves; a replica that does not answer says so in its entry.
         UNAUTHENTICATED, PERMISSION_DENIED: the caller may not operate; show a certificate or token of one that may.

@@ -1,13 +1,18 @@
 """Certificates and keys that are unusable are refused with the file's name, and what to do."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
     load_pem_private_key,
 )
@@ -28,8 +33,7 @@ def test_a_sound_pair_says_for_whom_and_how_long(identity: Identity) -> None:
     pair = read_key_pair(identity.certificate, identity.key)
     assert pair.names == ("gateway",)
     assert pair.not_after == datetime(2040, 1, 1, tzinfo=UTC)
-    assert not pair.has_expired()
-    assert pair.has_expired(pair.not_after + timedelta(seconds=1))
+    assert pair.not_before < datetime.now(UTC)
     assert "PRIVATE" not in repr(pair)
 
 
@@ -65,6 +69,40 @@ def test_an_unusable_pair_is_refused(identity: Identity, spoil: Callable[[Identi
     spoil(identity)
     with pytest.raises(SettingsInvalid, match=says):
         read_key_pair(identity.certificate, identity.key)
+
+
+def _self_signed(folder: Path, key: Any) -> Identity:
+    """Return a certificate of a key's own."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "gateway")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 7, datetime(2020, 1, 1), datetime(2040, 1, 1))  # noqa: DTZ001
+    digest = None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    identity = Identity(folder / "gateway.pem", folder / "gateway.key")
+    identity.certificate.write_bytes(builder.sign(key, digest).public_bytes(Encoding.PEM))
+    identity.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return identity
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [
+        (ed25519.Ed25519PrivateKey.generate(), "Ed25519"),
+        (ec.generate_private_key(ec.SECP256K1()), "secp256k1"),
+        (ec.generate_private_key(ec.SECP521R1()), "secp521r1"),
+        (rsa.generate_private_key(65_537, 1_024), "RSA of 1024 bits"),
+    ],
+)
+def test_a_key_that_no_handshake_is_made_with_is_refused(tmp_path: Path, key: Any, kind: str) -> None:
+    """gRPC takes it, and every caller would be refused, or is shown the certificate before until that expires."""
+    identity = _self_signed(tmp_path, key)
+    with pytest.raises(SettingsInvalid, match=rf"gateway\.pem has a key of {kind}, with which gRPC makes no handshake"):
+        read_key_pair(identity.certificate, identity.key)
+
+
+@pytest.mark.parametrize("key", [ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(65_537, 2_048)])
+def test_the_usual_keys_are_taken(tmp_path: Path, key: Any) -> None:
+    """P-256 is what the other tests have."""
+    identity = _self_signed(tmp_path, key)
+    assert read_key_pair(identity.certificate, identity.key).not_after.year == 2040
 
 
 def test_authorities_are_certificates(tmp_path: Path) -> None:

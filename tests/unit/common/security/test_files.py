@@ -1,5 +1,6 @@
 """Files that change while a process runs: what is sound is taken, what is not changes nothing."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -106,9 +107,26 @@ def test_what_can_t_be_read_at_first_is_refused(tmp_path: Path) -> None:
 def test_a_file_of_somebody_else_s_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Secrets are often mounted for another user than the process's."""
 
-    def refuse(_path: Path) -> bytes:
+    def refuse(_path: str, _flags: int) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(SettingsInvalid, match=r"secret can't be read: let this process's user read it"):
         read_file(tmp_path / "secret", field="token_file")
+
+
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    """A pipe has nothing to say until somebody writes, and a handshake would wait for that."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(SettingsInvalid, match="pipe is no regular file"):
+        read_file(path, field="tls_key")
+
+
+def test_a_file_that_is_far_too_large_is_refused(tmp_path: Path) -> None:
+    """Somebody has named another one."""
+    path = tmp_path / "photos"
+    with path.open("wb") as file:
+        file.truncate(9 * 2**20)
+    with pytest.raises(SettingsInvalid, match="photos has more than 8,388,608 bytes"):
+        read_file(path, field="access_file")

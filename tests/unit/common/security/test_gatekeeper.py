@@ -10,9 +10,9 @@ import pytest
 
 from services.common.errors import AisleError, PermissionDenied, RateLimited, Unauthenticated
 from services.common.requests import Request
-from services.common.security.access import Access
+from services.common.security.access import NOBODY, Access
 from services.common.security.files import Reloading, read_file
-from services.common.security.gatekeeper import NOBODY, Gatekeeper
+from services.common.security.gatekeeper import Gatekeeper
 from services.common.security.tokens import digest_of
 from tests.support.virtual_time import run_virtually
 
@@ -60,12 +60,12 @@ class Door:
         self.access = Reloading((self.file,), lambda: Access.from_text(read_file(self.file, field="f"), "access"))
         self.keeper = Gatekeeper(self.access, self.record, lambda: self.now)
 
-    def write(self, *tokens: str) -> None:
+    def write(self, *tokens: str, rate: float = 2, burst: int = 3) -> None:
         """Let the shop in with these tokens, and the gateway with its certificate."""
         digests = [digest_of(token) for token in tokens]
         self.file.write_text(f"""
             callers:
-              - {{name: shop, tokens: {digests}, rights: [search], calls_per_second: 2, burst: 3}}
+              - {{name: shop, tokens: {digests}, rights: [search], calls_per_second: {rate}, burst: {burst}}}
               - {{name: gateway, certificates: [gateway.aisle.svc], rights: [search, operate]}}
         """)
 
@@ -158,21 +158,44 @@ def test_the_request_s_line_names_the_caller(door: Door) -> None:
     assert request.facts == {"caller": "shop"}
 
 
+async def numbers(count: int) -> AsyncIterator[int]:
+    """A stream's messages."""
+    for number in range(count):
+        yield number
+
+
 def test_a_stream_is_slowed_down(tmp_path: Path) -> None:
     """Its messages count, not the call: ten of them take as long as the rate says, and none is lost."""
-
-    async def ten() -> AsyncIterator[int]:
-        for number in range(10):
-            yield number
 
     async def through() -> tuple[list[int], float]:
         door, clock = Door(tmp_path), asyncio.get_running_loop().time
         keeper = Gatekeeper(door.access, door.record, clock)
         context: Any = bearer("old")
-        caller = keeper.admit(SEARCH, context, is_stream=True)
+        keeper.admit(SEARCH, context, is_stream=True)
         began = clock()
-        return [number async for number in keeper.paced(caller, ten())], clock() - began
+        return [number async for number in keeper.paced(SEARCH, context, numbers(10))], clock() - began
 
-    numbers, seconds = run_virtually(through())
-    assert numbers == list(range(10))
+    came, seconds = run_virtually(through())
+    assert came == list(range(10))
     assert seconds == pytest.approx(3.5)
+
+
+async def test_a_stream_that_is_open_is_held_to_a_changed_file(door: Door) -> None:
+    """A rate that was lowered holds for its next message, and one whose token is gone ends with that."""
+    context: Any = bearer("old")
+    door.keeper.admit(SEARCH, context, is_stream=True)
+    messages = door.keeper.paced(SEARCH, context, numbers(9))
+    assert [await anext(messages) for _ in range(3)] == [0, 1, 2]
+    door.write("old", rate=0.5, burst=1)
+    assert door.access.look()
+    assert await anext(messages) == 3
+    slowed = asyncio.ensure_future(anext(messages))
+    await asyncio.sleep(0.01)
+    assert not slowed.done()
+    door.now += 2.0
+    assert await asyncio.wait_for(slowed, 5) == 4
+    door.write("new")
+    assert door.access.look()
+    with pytest.raises(Unauthenticated):
+        await anext(messages)
+    assert door.record.calls == {("shop", "admitted"): 1, (NOBODY, "unauthenticated"): 1}

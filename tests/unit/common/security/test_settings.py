@@ -9,6 +9,7 @@ from services.common.security.credentials import PLAIN, Credentials, credentials
 from services.common.security.settings import SecuritySettings, is_loopback
 
 PEM = Path("some.pem")
+MUTUAL = {"tls_certificate": PEM, "tls_key": PEM, "tls_client_ca": PEM}
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,8 @@ PEM = Path("some.pem")
         ({"tls_key": PEM}, "belong together"),
         ({"tls_client_ca": PEM}, "takes a tls_certificate of our own"),
         ({"admin_host": "0.0.0.0", "admin_port": 9000}, "give an access_file"),
+        ({"token_port": 9000}, "as it is, port takes tokens"),
+        ({**MUTUAL, "token_port": 9000}, "lets anybody in without an access_file"),
     ],
 )
 def test_half_a_protection_is_refused(settings: dict[str, object], says: str) -> None:

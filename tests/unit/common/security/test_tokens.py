@@ -29,3 +29,13 @@ def test_another_thing_than_one_word_is_refused(tmp_path: Path, content: bytes) 
     with pytest.raises(SettingsInvalid, match="holds no token: one word is expected") as refused:
         read_token(tmp_path / "token")
     assert "two" not in refused.value.message.removeprefix(str(tmp_path))
+
+
+def test_a_token_that_no_call_takes_is_refused(tmp_path: Path) -> None:
+    """gRPC would end each call as if nobody was there."""
+    path = tmp_path / "token"
+    path.write_text("x" * 4_096)
+    assert len(read_token(path)) == 4_096
+    path.write_text("x" * 40_000)
+    with pytest.raises(SettingsInvalid, match=r"token holds 40,000 characters, .* 4,096 at most"):
+        read_token(path)

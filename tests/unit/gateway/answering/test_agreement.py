@@ -15,7 +15,7 @@ from services.gateway.answering.agreement import (
     Agreement,
     AgreementCheck,
     AgreementRules,
-    Outcome,
+    CheckOutcome,
     Routed,
     compare,
 )
@@ -37,10 +37,10 @@ RULES = AgreementRules(share=1.0, in_flight=1, busy_above=2, timeout_seconds=5.0
 class Diary:
     """What was recorded."""
 
-    outcomes: Counter[tuple[Policy, Outcome]] = field(default_factory=Counter)
+    outcomes: Counter[tuple[Policy, CheckOutcome]] = field(default_factory=Counter)
     agreements: list[Agreement] = field(default_factory=list)
 
-    def drawn(self, policy: Policy, outcome: Outcome) -> None:
+    def drawn(self, policy: Policy, outcome: CheckOutcome) -> None:
         self.outcomes[policy, outcome] += 1
 
     def compared(self, policy: Policy, agreement: Agreement) -> None:

@@ -1,5 +1,7 @@
 """The snapshot's categories as the classifier sees them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,15 +11,17 @@ from services.common.errors import UnknownCategory
 from services.gateway.answering.catalog import Catalog
 from services.gateway.answering.plan import RankedShard, Scoring
 from services.relevance.scoring import UNFITTED
+from tests.support import gateway
 from tests.support.gateway import manifest_of, relevance_of
 
 LABELS = ("Apples", "Shoes", "Bags", "Pears", "Coats")  # the classifier knows more, and in another order
-CLASSIFIER = "cd" * 32
+CLASSIFIER = replace(gateway.CLASSIFIER, labels=LABELS)
+OTHER = replace(CLASSIFIER, sha256="ef" * 32)
 CATEGORIES = ("Bags", "Coats", "Hats", "Shoes")  # and it knows no hats
 
 
 def catalog(*, baseline: bool = False) -> Catalog:
-    return Catalog.join(manifest_of(CATEGORIES, baseline=baseline), LABELS, CLASSIFIER)
+    return Catalog.of(manifest_of(CATEGORIES, baseline=baseline), CLASSIFIER)
 
 
 def test_the_ranking_is_conditioned_on_what_is_here() -> None:
@@ -55,11 +59,12 @@ def test_no_mass_at_all_is_no_ranking() -> None:
     assert ranked == ()
 
 
-def test_names_are_joined_without_the_space_around_labels() -> None:
+def test_names_are_compared_without_the_space_around_labels() -> None:
     """Labels come from a text file."""
-    joined = Catalog.join(manifest_of(["Bags", "Coats"]), [" Coats", "Bags\n"], CLASSIFIER)
-    assert joined.label_positions.tolist() == [1, 0]
-    assert joined.unroutable == ()
+    spaced = replace(CLASSIFIER, labels=(" Coats", "Bags\n"))
+    seen = Catalog.of(manifest_of(["Bags", "Coats"]), spaced)
+    assert seen.label_positions.tolist() == [1, 0]
+    assert seen.unroutable == ()
 
 
 def test_the_caller_s_categories_are_each_searched_once() -> None:
@@ -80,24 +85,34 @@ def test_an_unknown_category_is_named(name: str) -> None:
 
 def test_the_baseline_is_no_category() -> None:
     """It is found as the baseline, and neither ranked nor chosen."""
-    joined = catalog(baseline=True)
-    assert joined.baseline == RankedShard("_all", "", 1.0, UNFITTED)
-    assert "_all" not in [shard.slug for shard in joined.indifferent()]
+    seen = catalog(baseline=True)
+    assert seen.baseline == RankedShard("_all", "", 1.0, UNFITTED)
+    assert "_all" not in [shard.slug for shard in seen.indifferent()]
     with pytest.raises(UnknownCategory):
-        joined.chosen([""])
+        seen.chosen([""])
     assert catalog().baseline is None
 
 
 def test_what_was_learned_about_another_classifier_is_not_used() -> None:
     """Not even when the labels are the same; nor is there anything where nothing was learned."""
-    learned = manifest_of(CATEGORIES, relevance=relevance_of(classifier_sha256=CLASSIFIER))
-    assert Catalog.join(learned, LABELS, CLASSIFIER).fusion is not None
-    assert Catalog.join(learned, LABELS, "ef" * 32).fusion is None
+    learned = manifest_of(CATEGORIES, relevance=relevance_of(classifier_sha256=CLASSIFIER.sha256))
+    assert Catalog.of(learned, CLASSIFIER).fusion is not None
+    assert Catalog.of(learned, OTHER).fusion is None
     assert catalog().fusion is None
+
+
+def test_another_classifier_sees_the_same_snapshot_in_its_own_way() -> None:
+    """By its labels, and by what was learned about it; the same one need not look again."""
+    learned = manifest_of(CATEGORIES, relevance=relevance_of(classifier_sha256=CLASSIFIER.sha256))
+    seen = Catalog.of(learned, CLASSIFIER)
+    assert seen.seen_by(CLASSIFIER) is seen
+    other = seen.seen_by(replace(OTHER, labels=CATEGORIES))
+    assert (other.unroutable, other.fusion, other.manifest) == ((), None, learned)
+    assert other.seen_by(CLASSIFIER).fusion == seen.fusion
 
 
 def test_the_threshold_of_plain_scores_needs_no_classifier() -> None:
     """It was learned about similarities, so it holds whatever serves; without it there is no verdict."""
-    learned = Catalog.join(manifest_of(relevance=relevance_of()), LABELS, "ef" * 32)
+    learned = Catalog.of(manifest_of(relevance=relevance_of()), OTHER)
     assert learned.plain_scoring == Scoring(match_threshold=0.6)
     assert catalog().plain_scoring == Scoring(match_threshold=None)

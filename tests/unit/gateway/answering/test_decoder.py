@@ -10,7 +10,7 @@ import pytest
 
 from services.common.errors import DeadlineExceeded, ImageTooLarge, ImageUnreadable, Overloaded
 from services.gateway.answering.decoder import ThreadedDecoder
-from services.gateway.answering.search import ModelInputs
+from services.gateway.answering.ports import ModelInputs
 from services.models.metadata import ModelInfo
 from services.photo.header import Header, PhotoLimits
 from services.photo.intake import read_photo

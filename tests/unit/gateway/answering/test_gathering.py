@@ -148,10 +148,10 @@ async def test_a_shard_that_was_asked_twice_took_both_times() -> None:
 
     class Slow:
         async def search(
-            self, slug: str, query: ShardQuery, timeout_seconds: float, hedge_weight: float | None
+            self, shard: RankedShard, query: ShardQuery, timeout_seconds: float, hedge_weight: float | None
         ) -> Reply[ShardHits]:
             clock.advance(0.2 if query.exact else 0.1)
-            return await searchers.search(slug, query, timeout_seconds, hedge_weight)
+            return await searchers.search(shard, query, timeout_seconds, hedge_weight)
 
     budget = Budget.begin(clock(), 1.0, RULES.budget)
     plan = Plan(ranked("coats"), Scoring())

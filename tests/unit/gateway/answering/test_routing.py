@@ -15,7 +15,7 @@ from services.gateway.answering.query import Policy, Query
 from services.gateway.answering.routing import plan_with_classifier, plan_without_classifier, smallest_set
 from services.relevance.scoring import UNFITTED
 from services.relevance.waves import Waves
-from tests.support.gateway import CATEGORIES, VERSIONS, WAVES, WEIGHTS, manifest_of, relevance_of
+from tests.support.gateway import CATEGORIES, CLASSIFIER, WAVES, WEIGHTS, manifest_of, relevance_of
 
 TOP_P_MASS = 0.9
 
@@ -32,7 +32,7 @@ def ranked(weights: Sequence[float]) -> tuple[RankedShard, ...]:
 def catalog(*, waves: Waves | None = None, baseline: bool = False) -> Catalog:
     """A catalogue that has learned these waves about the classifier that serves; nothing at all when None."""
     relevance = None if waves is None else relevance_of(waves=waves)
-    return Catalog.join(manifest_of(baseline=baseline, relevance=relevance), CATEGORIES, VERSIONS[1].sha256)
+    return Catalog.of(manifest_of(baseline=baseline, relevance=relevance), CLASSIFIER)
 
 
 def plan(policy: Policy, shards: Sequence[RankedShard], known: Catalog, probability_mass: float | None = None) -> Plan:

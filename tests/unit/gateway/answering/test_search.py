@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,7 @@ from services.relevance.scoring import SimilarityMap
 from tests.support.clocks import ManualClock
 from tests.support.gateway import (
     CATEGORIES,
+    CLASSIFIER,
     KEY,
     LIKELY,
     REPORT,
@@ -262,7 +264,8 @@ async def test_no_more_categories_are_shown_than_a_person_reads() -> None:
     """Ten of twelve, likeliest first."""
     categories = [f"C{number:02}" for number in range(12)]
     models = FakeModels(probabilities=[0.01 * number for number in range(12)])
-    search = photo_search(manifest=manifest_of(categories), labels=categories, models=models)
+    models.classifiers = (replace(CLASSIFIER, labels=tuple(categories)),)
+    search = photo_search(manifest=manifest_of(categories), classifier=models.classifiers[0], models=models)
     answer = await search.answer(query(Policy.TOP_1), None)
     assert [category for category, _ in answer.categories] == list(reversed(categories))[:10]
 
@@ -273,7 +276,7 @@ async def test_a_photo_in_work_ends_with_the_snapshot_that_it_began_with() -> No
     search = photo_search(models=models, searchers=searchers)
     answering = asyncio.create_task(search.answer(query(Policy.TOP_P, probability_mass=1.0), None))
     await models.embedding.was_entered()
-    search.serve(Catalog.join(manifest_of(["Bags"], snapshot_id="next"), CATEGORIES, VERSIONS[1].sha256))
+    search.serve(Catalog.of(manifest_of(["Bags"], snapshot_id="next"), CLASSIFIER))
     models.embedding.open()
     answer = await answering
     assert answer.snapshot_id == KEY.snapshot_id

@@ -10,7 +10,7 @@ from services.gateway.answering.catalog import Catalog
 from services.gateway.following.beginning import first_catalog
 from services.gateway.following.roll_call import RollCall
 from services.snapshot.descent import predecessors
-from tests.support.gateway import CATEGORIES, manifest_of
+from tests.support.gateway import CLASSIFIER, manifest_of
 from tests.support.roll_call import TOPOLOGY, FakeDescribing
 
 HERE = "abcdefghijklmnopqrstuvwxyz"
@@ -29,7 +29,7 @@ async def begins_with(
     async def catalog_of(snapshot_id: str) -> Catalog:
         if snapshot_id in (bad or {}):
             raise (bad or {})[snapshot_id]
-        return Catalog.join(manifest_of(snapshot_id=snapshot_id), CATEGORIES, "ab" * 32)
+        return Catalog.of(manifest_of(snapshot_id=snapshot_id), CLASSIFIER)
 
     def before(snapshot_id: str) -> Iterator[str]:
         return predecessors(snapshot_id, here, lambda each: (parents or {}).get(each, ""))

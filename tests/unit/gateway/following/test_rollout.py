@@ -1,5 +1,6 @@
 """When a gateway moves to another snapshot, what holds it up, and what it tells the searchers meanwhile."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -11,15 +12,16 @@ from services.gateway.answering.catalog import Catalog
 from services.gateway.following.roll_call import RollCall
 from services.gateway.following.rollout import Rollout
 from services.snapshot.manifest import Manifest
-from tests.support.clocks import ManualTime
-from tests.support.gateway import CATEGORIES, manifest_of
+from tests.support.clocks import ManualClock
+from tests.support.gateway import CLASSIFIER, manifest_of
 from tests.support.roll_call import TOPOLOGY, FakeDescribing
+from tests.support.virtual_time import run_virtually
 
 
 def catalog_of(manifest: Manifest) -> Catalog:
     if manifest.snapshot_id == "other-space":
         raise SpaceMismatch("vectors of another space")
-    return Catalog.join(manifest, CATEGORIES, "ab" * 32)
+    return Catalog.of(manifest, CLASSIFIER)
 
 
 @dataclass
@@ -53,7 +55,7 @@ class Diary:
 class Scene:
     """A gateway that serves "a" and has ten seconds of patience."""
 
-    time: ManualTime
+    time: ManualClock
     answering: Answering
     searchers: FakeDescribing
     diary: Diary
@@ -65,10 +67,9 @@ class Scene:
         return self.answering.catalog.key.snapshot_id
 
 
-@pytest.fixture
-async def scene() -> AsyncIterator[Scene]:
-    """The gateway; closed in the end."""
-    time, searchers, diary, read = ManualTime(), FakeDescribing(), Diary(), list[str]()
+def make_scene() -> Scene:
+    """Return the gateway."""
+    time, searchers, diary, read = ManualClock(), FakeDescribing(), Diary(), list[str]()
     answering = Answering(catalog_of(manifest_of(snapshot_id="a")))
 
     async def read_catalog(snapshot_id: str) -> Catalog:
@@ -82,10 +83,16 @@ async def scene() -> AsyncIterator[Scene]:
         record=diary,
         patience_seconds=10.0,
         clock=time,
-        sleep=time.sleep,
     )
-    yield Scene(time, answering, searchers, diary, rollout, read)
-    await rollout.close()
+    return Scene(time, answering, searchers, diary, rollout, read)
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    """The gateway; closed in the end."""
+    made = make_scene()
+    yield made
+    await made.rollout.close()
 
 
 async def test_the_switch_waits_until_each_shard_has_a_replica(scene: Scene) -> None:
@@ -107,7 +114,7 @@ async def test_a_shard_is_not_given_up_for_a_new_snapshot_however_long_it_takes(
     with capture_logs() as logged:
         for _ in range(30):
             assert not await scene.rollout.adopt("b")
-            await scene.time.passes(1)
+            scene.time.advance(1)
     assert scene.served == "a"
     (held_up,) = logged
     assert (held_up["event"], held_up["shards"]) == ("snapshot_held_up", ("shirts", "shoes"))
@@ -120,9 +127,9 @@ async def test_what_no_searcher_answers_for_is_waited_for_only_so_long(scene: Sc
     scene.searchers.loaded["one"].add("b")
     scene.searchers.lost.add("two")
     assert not await scene.rollout.adopt("b")
-    await scene.time.passes(9.9)
+    scene.time.advance(9.9)
     assert not await scene.rollout.adopt("b")
-    await scene.time.passes(0.1)
+    scene.time.advance(0.1)
     assert await scene.rollout.adopt("b")
     assert scene.served == "b"
 
@@ -132,19 +139,19 @@ async def test_one_missed_answer_after_long_loading_is_no_reason_to_go_on_withou
     scene.searchers.loaded["one"].add("b")
     for _ in range(15):
         assert not await scene.rollout.adopt("b")
-        await scene.time.passes(1)
+        scene.time.advance(1)
     for _ in range(3):
         scene.searchers.lost.add("two")
-        await scene.time.passes(5)
+        scene.time.advance(5)
         assert not await scene.rollout.adopt("b")
         scene.searchers.lost.clear()
-        await scene.time.passes(5)
+        scene.time.advance(5)
         assert not await scene.rollout.adopt("b")
     scene.searchers.lost.add("two")
     assert not await scene.rollout.adopt("b")
-    await scene.time.passes(9.9)
+    scene.time.advance(9.9)
     assert not await scene.rollout.adopt("b")
-    await scene.time.passes(0.1)
+    scene.time.advance(0.1)
     assert await scene.rollout.adopt("b")
 
 
@@ -169,37 +176,45 @@ async def test_going_back_to_what_is_served_ends_the_waiting(scene: Scene) -> No
     assert scene.diary.entries == ["serves a", "waits", "serves a"]
     scene.searchers.lost.add("two")
     scene.searchers.loaded["one"].add("b")
-    await scene.time.passes(20)
+    scene.time.advance(20)
     assert not await scene.rollout.adopt("b")
 
 
-async def test_the_searchers_hear_which_snapshot_is_used(scene: Scene) -> None:
+def test_the_searchers_hear_which_snapshot_is_used() -> None:
     """From the start; the old one while it waits, the new one once it has switched, and then every ten seconds."""
-    await scene.time.passes(0)
-    assert scene.searchers.used == {"one": "a", "two": "a"}
-    scene.searchers.used.clear()
-    assert not await scene.rollout.adopt("b")
-    assert scene.searchers.used == {"one": "a", "two": "a"}
-    scene.searchers.loaded = {target: {"a", "b"} for target in scene.searchers.loaded}
-    assert await scene.rollout.adopt("b")
-    assert scene.searchers.used == {"one": "b", "two": "b"}
-    scene.searchers.used.clear()
-    scene.searchers.lost.add("one")
-    await scene.time.passes(9)
-    assert scene.searchers.used == {}
-    await scene.time.passes(1)
-    assert scene.searchers.used == {"two": "b"}
+
+    async def play() -> None:
+        scene = make_scene()
+        await asyncio.sleep(0.01)
+        assert scene.searchers.used == {"one": "a", "two": "a"}
+        scene.searchers.used.clear()
+        assert not await scene.rollout.adopt("b")
+        assert scene.searchers.used == {"one": "a", "two": "a"}
+        scene.searchers.loaded = {target: {"a", "b"} for target in scene.searchers.loaded}
+        assert await scene.rollout.adopt("b")
+        assert scene.searchers.used == {"one": "b", "two": "b"}
+        scene.searchers.used.clear()
+        scene.searchers.lost.add("one")
+        await asyncio.sleep(9.9)
+        assert scene.searchers.used == {}
+        await asyncio.sleep(0.2)
+        assert scene.searchers.used == {"two": "b"}
+        await scene.rollout.close()
+
+    run_virtually(play())
 
 
-async def test_a_defect_does_not_end_what_the_searchers_hear(scene: Scene) -> None:
-    """It is logged; nobody else would hear of it."""
-    await scene.time.passes(0)
-    scene.searchers.used.clear()
-    scene.searchers.defect = ZeroDivisionError("a defect")
-    with capture_logs() as logged:
-        await scene.time.passes(10)
-    assert [(line["event"], line["snapshot_id"]) for line in logged] == [("keeping_failed", "a")]
-    assert scene.searchers.used == {}
-    scene.searchers.defect = None
-    await scene.time.passes(10)
-    assert scene.searchers.used == {"one": "a", "two": "a"}
+def test_a_defect_does_not_end_what_the_searchers_hear() -> None:
+    """They hear it again once it has passed."""
+
+    async def play() -> None:
+        scene = make_scene()
+        scene.searchers.defect = ZeroDivisionError("a defect")
+        await asyncio.sleep(9.9)
+        assert scene.searchers.used == {}
+        scene.searchers.defect = None
+        await asyncio.sleep(0.2)
+        assert scene.searchers.used == {"one": "a", "two": "a"}
+        await scene.rollout.close()
+
+    run_virtually(play())

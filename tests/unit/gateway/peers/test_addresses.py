@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.peers.addresses import Addresses, Change, Name, address_of, name_of, settled
+from services.gateway.peers.addresses import MOST_ADDRESSES, Addresses, Change, Name, address_of, name_of, settled
 
 _LOOK_UPS = st.lists(
     st.tuples(st.sampled_from(("a:1", "b:1")), st.lists(st.sampled_from(("10.0.0.1:1", "10.0.0.2:1", "10.0.0.3:1")))),
@@ -91,3 +91,13 @@ def test_an_address_is_known_by_the_name_that_it_was_found_by() -> None:
     assert addresses.authority_of("10.0.0.9:1") is None
     addresses.learn("dns:///shoes.aisle.svc:1", ["10.0.0.2:1"])
     assert addresses.authority_of("10.0.0.1:1") == "bags:1"
+
+
+def test_a_name_stands_for_so_many_addresses_at_most() -> None:
+    """An answer of thousands would take the gateway's descriptors and its time; replicas that serve are kept."""
+    many = [address_of(f"10.0.{number // 250}.{1 + number % 250}", 1) for number in range(2_000)]
+    before = (many[-1],)
+    after = settled(before, many)
+    assert len(after) == MOST_ADDRESSES
+    assert many[-1] in after
+    assert settled(after, many[::-1]) == after

@@ -10,7 +10,10 @@ from services.common.channels import ChannelOptions
 from services.common.security.dialling import Dialler
 from services.gateway.peers.addresses import Name
 from services.gateway.peers.membership import SearcherPeers, TritonPeers
+from services.gateway.peers.model_fit import ModelPair
 from services.gateway.peers.name_watch import WatchRules
+from services.gateway.replicas.choosing import Standing
+from tests.support.fake_tritons import PAIR, joined
 from tests.support.virtual_time import run_virtually
 
 RULES = WatchRules(period_seconds=5.0, missing_seconds=1.0)
@@ -91,18 +94,25 @@ def test_two_shards_whose_names_share_a_searcher_both_have_it() -> None:
 
 
 def test_an_address_that_moves_to_another_shard_is_asked_by_the_new_name() -> None:
-    """The process at it has another certificate now; the channel of the name before is closed once its calls ended."""
+    """The process at it has another certificate now; the channel of the name before is closed once its calls ended.
+
+    One by which nobody has called is closed at once: a name with another answer each time would pile them up.
+    """
     dialler, names = FakeDialler(), FakeNames({"svc-a": ["10.0.0.1"], "svc-b": ["10.0.0.2"]})
 
     async def play() -> None:
         peers = SearcherPeers({"a": ["svc-a:1"], "b": ["svc-b:1"]}, names, RULES, cast("Dialler", dialler))
         await peers.look()
+        peers.channels.stub("10.0.0.1:1")
         names.hosts.update({"svc-b": ["10.0.0.1"]})
         await asyncio.sleep(6.0)
         names.hosts.update({"svc-a": ["10.0.0.2"]})
         await asyncio.sleep(6.0)
         assert dict(peers.map) == {"a": ("10.0.0.2:1",), "b": ("10.0.0.1:1",)}
-        assert not dialler.opened[0][1].is_closed
+        assert {target: channel.is_closed for target, channel in dialler.opened[:2]} == {
+            "10.0.0.1:1": False,
+            "10.0.0.2:1": True,
+        }
         await asyncio.sleep(60.0)
         assert [channel.is_closed for _, channel in dialler.opened] == [True, True, False, False]
         await peers.close()
@@ -120,16 +130,35 @@ def test_a_triton_that_moves_to_another_name_is_asked_by_it_and_looked_at_again(
     async def play() -> tuple[int, int]:
         peers = TritonPeers(["a:1", "b:1"], names, RULES, cast("Dialler", dialler))
         await peers.look()
-        same_models = peers.expecting({})
-        before = same_models.connection("10.0.0.1:1")
+        models = peers.begin_with(PAIR)
+        before = models.connection("10.0.0.1:1")
         names.hosts.update({"b": ["10.0.0.1", "10.0.0.2"]})
         await asyncio.sleep(6.0)
         names.hosts.update({"a": ["10.0.0.3"]})
         await asyncio.sleep(6.0)
-        after = same_models.connection("10.0.0.1:1")
+        after = models.connection("10.0.0.1:1")
         await peers.close()
         return before, after
 
     before, after = run_virtually(play())
     assert before != after
     assert sorted(dialler.authorities[2:]) == [("10.0.0.1:1", "b:1"), ("10.0.0.3:1", "a:1")]
+
+
+def test_a_triton_is_passed_over_for_either_model_unless_it_has_one_for_both() -> None:
+    """Nobody asks for its classifier then, so nobody would find out that it is back."""
+
+    async def play(models: ModelPair) -> list[Standing]:
+        peers = TritonPeers(["10.0.0.1:1"], FakeNames({}), RULES, cast("Dialler", FakeDialler()))
+        peers.begin_with(models)
+        standings = [state.standing for state in peers.states()]
+        replica = peers.classifying.choose(["10.0.0.1:1"])
+        assert replica is not None
+        for _ in range(3):
+            peers.classifying.lost(replica)
+        standings += [state.standing for state in peers.states()]
+        await peers.close()
+        return standings
+
+    assert run_virtually(play(PAIR)) == [Standing.READY, Standing.PASSED_OVER]
+    assert run_virtually(play(joined())) == [Standing.READY, Standing.READY]

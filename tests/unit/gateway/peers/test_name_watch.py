@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from services.common.errors import Unavailable
-from services.gateway.peers.addresses import Addresses, Change, Name
+from services.gateway.peers.addresses import MOST_ADDRESSES, Addresses, Change, Name
 from services.gateway.peers.name_watch import NameWatch, WatchRules
 from tests.support.virtual_time import run_virtually
 
@@ -102,6 +102,16 @@ def test_when_dns_fails_the_last_answer_holds_and_the_log_says_so_once() -> None
     assert scene.addresses.of("a:1") == ("10.0.0.1:1",)
     (said,) = [line for line in log if line["event"] == "name_unknown"]
     assert (said["target"], said["error"], said["kept"]) == ("a:1", "a: not found", ("10.0.0.1:1",))
+
+
+def test_an_answer_with_too_many_addresses_is_said() -> None:
+    """Once, for as long as nothing changes."""
+    many = [f"10.0.{number // 250}.{1 + number % 250}" for number in range(2_000)]
+    with structlog.testing.capture_logs() as log:
+        scene = scene_after(lambda: Scene(FakeNames({"a": many, "b": ["10.1.0.1"]})), 21.0)
+    assert len(scene.addresses.of("a:1")) == MOST_ADDRESSES
+    (said,) = [line for line in log if line["event"] == "addresses_left_out"]
+    assert (said["target"], said["found"], said["most"]) == ("a:1", 2_000, MOST_ADDRESSES)
 
 
 def test_a_defect_does_not_end_the_watch() -> None:

@@ -1,5 +1,6 @@
 """What the gateway believes of a searcher's answer; the calls themselves are tested against real searchers."""
 
+import itertools
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -9,21 +10,27 @@ import grpc
 import grpc.aio
 import pytest
 from aisle.shard.v1 import shard_pb2 as pb
+from structlog.testing import capture_logs
 
-from services.common.errors import AisleError, Internal, ShardNotServed, SnapshotMismatch
+from services.common.errors import AisleError, DeadlineExceeded, Internal, ShardNotServed, SnapshotMismatch
 from services.common.status import trailing_metadata
 from services.filters.conversion import predicate_from
 from services.filters.predicate import Equals, Present
+from services.gateway.answering.plan import RankedShard
 from services.gateway.answering.scatter import ShardQuery
 from services.gateway.peers.searcher_channels import SearcherChannels
 from services.gateway.peers.searcher_client import SearcherClient
 from services.gateway.replicas.choosing import EjectionRules, Replicas
 from services.gateway.replicas.extra_calls import ExtraCalls, ExtraRules
 from services.gateway.replicas.hedging import Hedging
+from services.relevance.scoring import UNFITTED
+from services.snapshot.manifest import BASELINE_SLUG
 from tests.support.clocks import ManualClock
 from tests.support.gateway import KEY
+from tests.support.replicas import passed_over
 
 QUERY = ShardQuery(KEY, b"", 2, exact=False)
+SHOES = RankedShard("shoes", "Shoes", 1.0, UNFITTED)
 
 
 def client(*targets: str) -> SearcherClient:
@@ -34,13 +41,18 @@ def client(*targets: str) -> SearcherClient:
 
 
 def neighbours(
-    products: int = 2, images: int = 2, paths: int = 2, categories: int = 2, similarity: float = 0.5
+    products: int = 2,
+    images: int = 2,
+    paths: int = 2,
+    categories: int = 2,
+    similarity: float = 0.5,
+    category: str = "Shoes",
 ) -> pb.Neighbours:
     return pb.Neighbours(
         product_ids=[f"p{number}" for number in range(products)],
         image_ids=["i"] * images,
         image_paths=["i.jpg"] * paths,
-        categories=["c"] * categories,
+        categories=[category] * categories,
         similarities=[0.75, similarity],
     )
 
@@ -54,10 +66,10 @@ async def test_what_other_searches_take_says_nothing_about_usual_ones() -> None:
 
     searchers._channels._stubs["somewhere"] = SimpleNamespace(Search=search)
     for _ in range(12):
-        await searchers.search("shoes", ShardQuery(KEY, b"", 2, exact=True), 1.0, None)
-    await searchers.search("shoes", ShardQuery(KEY, b"", 2, exact=False, batch=True), 1.0, None)
+        await searchers.search(SHOES, ShardQuery(KEY, b"", 2, exact=True), 1.0, None)
+    await searchers.search(SHOES, ShardQuery(KEY, b"", 2, exact=False, batch=True), 1.0, None)
     for _ in range(12):
-        await searchers.search("shoes", replace(QUERY, predicate=Present("colour")), 1.0, None)
+        await searchers.search(SHOES, replace(QUERY, predicate=Present("colour")), 1.0, None)
     assert searchers._times["shoes", True, False, False].median is not None
     assert searchers._times["shoes", False, False, True].median is not None
     assert searchers._times["shoes", False, False, False].median is None
@@ -74,7 +86,7 @@ async def test_a_filter_goes_along() -> None:
 
     searchers._channels._stubs["somewhere"] = SimpleNamespace(Search=search)
     for predicate in (Present("colour") | Equals("size", 5), None):
-        await searchers.search("shoes", replace(QUERY, predicate=predicate), 1.0, None)
+        await searchers.search(SHOES, replace(QUERY, predicate=predicate), 1.0, None)
     assert predicate_from(requests[0].filter) == Present("colour") | Equals("size", 5)
     assert not requests[1].HasField("filter")
 
@@ -91,6 +103,78 @@ async def test_a_description_that_is_no_message_is_an_error_of_ours() -> None:
         await searchers.describe("somewhere", "a", used_snapshot_id="", timeout_seconds=1.0)
     with pytest.raises(Internal, match="somewhere"):
         await searchers.snapshot_ids("somewhere", 1.0)
+
+
+async def test_a_description_without_end_ends() -> None:
+    """With the page that comes twice, or with the time for all pages: then the searcher is one that does not answer."""
+    searchers = client("somewhere")
+    clock = searchers._clock
+    assert isinstance(clock, ManualClock)
+    timeouts, numbers = list[float](), itertools.count()
+
+    def describe_with(token: Callable[[], str]) -> Callable[..., Awaitable[pb.DescribeResponse]]:
+        async def describe(*_: object, timeout: float) -> pb.DescribeResponse:  # noqa: ASYNC109 - gRPC's name
+            timeouts.append(timeout)
+            if not timeout:
+                raise grpc_error(grpc.StatusCode.DEADLINE_EXCEEDED)
+            clock.advance(0.3)
+            return pb.DescribeResponse(snapshot_id="a", next_page_token=token())
+
+        return describe
+
+    for token, error in ((lambda: "again", Internal), (lambda: str(next(numbers)), DeadlineExceeded)):
+        timeouts.clear()
+        searchers._channels._stubs["somewhere"] = SimpleNamespace(Describe=describe_with(token))
+        with pytest.raises(error):
+            await searchers.describe("somewhere", "a", used_snapshot_id="", timeout_seconds=1.0)
+    assert timeouts == pytest.approx([1.0, 0.7, 0.4, 0.1, 0.0])
+
+
+async def test_more_snapshots_than_anybody_serves_are_no_description() -> None:
+    """Operators would wait for all of them to be passed on."""
+    searchers = client("somewhere")
+
+    async def describe(*_: object, **__: object) -> pb.DescribeResponse:
+        return pb.DescribeResponse(snapshot_ids=map(str, range(200_000)))
+
+    searchers._channels._stubs["somewhere"] = SimpleNamespace(Describe=describe)
+    with pytest.raises(Internal, match="somewhere says that it serves 200,000 snapshots"):
+        await searchers.snapshot_ids("somewhere", 1.0)
+
+
+@pytest.mark.parametrize(("exact", "lost"), [(True, []), (False, ["somewhere"])])
+async def test_exact_searches_that_are_late_take_the_shard_from_nobody(*, exact: bool, lost: list[str]) -> None:
+    """Whoever gives them too little time is late anywhere; a late search of the usual kind is another matter."""
+    searchers = client("somewhere")
+    clock = searchers._clock
+    assert isinstance(clock, ManualClock)
+
+    async def late(*_: object, **__: object) -> None:
+        clock.advance(0.8)
+        raise grpc_error(grpc.StatusCode.DEADLINE_EXCEEDED)
+
+    searchers._channels._stubs["somewhere"] = SimpleNamespace(Search=late)
+    for _ in range(3):
+        with pytest.raises(DeadlineExceeded):
+            await searchers.search(SHOES, replace(QUERY, exact=exact), 0.8, None)
+    assert passed_over(searchers._hedging._replicas) == lost
+
+
+async def test_a_searcher_that_says_itself_that_it_had_too_little_time_is_well() -> None:
+    """It waited for its turn until what was left was too little: others with more time are answered."""
+    searchers = client("somewhere")
+    clock = searchers._clock
+    assert isinstance(clock, ManualClock)
+
+    async def refused(*_: object, **__: object) -> None:
+        clock.advance(0.8)
+        raise aio_error(DeadlineExceeded("5 ms were left, and searches take 20 ms"))
+
+    searchers._channels._stubs["somewhere"] = SimpleNamespace(Search=refused)
+    for _ in range(3):
+        with pytest.raises(DeadlineExceeded):
+            await searchers.search(SHOES, QUERY, 0.8, None)
+    assert passed_over(searchers._hedging._replicas) == []
 
 
 async def test_a_searcher_is_told_by_whom_a_snapshot_is_used() -> None:
@@ -114,10 +198,10 @@ async def test_a_searcher_is_told_by_whom_a_snapshot_is_used() -> None:
 async def test_an_answer_is_taken_as_it_is() -> None:
     """Ids, paths and similarities in their order, and whether there are more."""
     answer = pb.SearchResponse(snapshot_id=KEY.snapshot_id, neighbours=[neighbours()])
-    hits = client()._hits("shoes", answer, QUERY)
+    hits = client()._hits(SHOES, answer, QUERY)
     assert not hits.exhausted
     answer.neighbours[0].exhausted = True
-    assert client()._hits("shoes", answer, QUERY).exhausted
+    assert client()._hits(SHOES, answer, QUERY).exhausted
     assert (list(hits.product_ids), list(hits.image_ids), list(hits.image_paths)) == (
         ["p0", "p1"],
         ["i"] * 2,
@@ -139,26 +223,60 @@ async def test_an_answer_is_taken_as_it_is() -> None:
         (pb.SearchResponse(snapshot_id=KEY.snapshot_id, neighbours=[neighbours(similarity=math.nan)]), Internal),
         (pb.SearchResponse(snapshot_id=KEY.snapshot_id, neighbours=[neighbours(similarity=math.inf)]), Internal),
         (pb.SearchResponse(snapshot_id=KEY.snapshot_id, neighbours=[neighbours(similarity=0.8)]), Internal),
+        (pb.SearchResponse(snapshot_id=KEY.snapshot_id, neighbours=[neighbours(category="Bags")]), Internal),
     ],
 )
 async def test_an_impossible_answer_is_none(answer: pb.SearchResponse | None, error: type[AisleError]) -> None:
     """A wrong answer is worse than a missing one; the message has the shard."""
     with pytest.raises(error, match="shoes"):
-        client()._hits("shoes", answer, QUERY)
+        client()._hits(SHOES, answer, QUERY)
+
+
+async def test_the_baseline_has_products_of_every_category() -> None:
+    """Its shard is of none."""
+    answer = pb.SearchResponse(snapshot_id=KEY.snapshot_id, neighbours=[neighbours(category="Bags")])
+    baseline = RankedShard(BASELINE_SLUG, "", 1.0, UNFITTED)
+    assert set(client()._hits(baseline, answer, QUERY).categories) == {"Bags"}
+
+
+async def test_a_defective_searcher_is_named_once_and_another_one_answers() -> None:
+    """Its hits are of another shard; every photo would say the same again."""
+    searchers = client("wrong", "right")
+
+    def search_in(category: str) -> Callable[..., Awaitable[pb.SearchResponse]]:
+        async def search(*_: object, **__: object) -> pb.SearchResponse:
+            return pb.SearchResponse(snapshot_id=KEY.snapshot_id, neighbours=[neighbours(category=category)])
+
+        return search
+
+    stubs = searchers._channels._stubs
+    for target, category in (("wrong", "Bags"), ("right", "Shoes")):
+        stubs[target] = SimpleNamespace(Search=search_in(category))
+    clock = searchers._clock
+    assert isinstance(clock, ManualClock)
+    with capture_logs() as log:
+        for _ in range(4):
+            reply = await searchers.search(SHOES, QUERY, 1.0, None)
+            assert set(reply.value.categories) == {"Shoes"}
+            clock.advance(60.0)  # so that it is tried again
+    assert [(line["event"], line["replica"], line["shard"]) for line in log] == [
+        ("searcher_defective", "wrong", "shoes")
+    ]
+    assert "'Shoes' answered with products of 'Bags'" in log[0]["error"]
 
 
 async def test_no_more_is_taken_than_was_asked_for() -> None:
-    """A searcher that sends more than `top_k` misunderstood the question."""
-    answer = pb.SearchResponse(snapshot_id=KEY.snapshot_id, neighbours=[neighbours()])
-    with pytest.raises(Internal, match="shoes"):
-        client()._hits("shoes", answer, replace(QUERY, top_k=1))
+    """A searcher that sends more than `top_k` misunderstood the question; what it sent is not even looked at."""
+    answer = pb.SearchResponse(snapshot_id=KEY.snapshot_id, neighbours=[neighbours(similarity=math.nan)])
+    with pytest.raises(Internal, match="shoes answered with more than the best 1"):
+        client()._hits(SHOES, answer, replace(QUERY, top_k=1))
 
 
 @pytest.mark.parametrize("slug", ["shoes", "bags"])
 async def test_a_shard_without_searcher_is_said_at_once(slug: str) -> None:
     """Whether the topology lists it without replicas or not at all."""
     with pytest.raises(ShardNotServed, match=slug):
-        await client().search(slug, ShardQuery(KEY, b"", 10, exact=False), 1.0, None)
+        await client().search(replace(SHOES, slug=slug), ShardQuery(KEY, b"", 10, exact=False), 1.0, None)
 
 
 async def test_a_replica_that_lags_behind_is_stepped_over_whatever_extra_calls_may_cost() -> None:
@@ -181,15 +299,22 @@ async def test_a_replica_that_lags_behind_is_stepped_over_whatever_extra_calls_m
     clock = searchers._clock
     assert isinstance(clock, ManualClock)
     for _ in range(3):
-        assert await searchers.search("shoes", QUERY, 1.0, None)
+        assert await searchers.search(SHOES, QUERY, 1.0, None)
     assert asked == ["lags", "serves", "serves", "serves"]
     before = replace(QUERY, snapshot=replace(KEY, snapshot_id="before"))
-    assert await searchers.search("shoes", before, 1.0, None)
+    assert await searchers.search(SHOES, before, 1.0, None)
     assert asked[4:] == ["lags"], "what it lacks of one snapshot says nothing about another"
     clock.advance(2.0)
-    assert await searchers.search("shoes", QUERY, 1.0, None)
+    assert await searchers.search(SHOES, QUERY, 1.0, None)
     assert asked[5:] == ["lags", "serves"]
     assert len(searchers._asked_again_at) == 1, "what is over is forgotten"
+
+
+def grpc_error(code: grpc.StatusCode) -> grpc.aio.AioRpcError:
+    """Return what gRPC itself makes of a call that got no answer."""
+    return grpc.aio.AioRpcError(
+        code, grpc.aio.Metadata(), grpc.aio.Metadata(), details=code.name, debug_error_string=""
+    )
 
 
 def aio_error(error: AisleError) -> grpc.aio.AioRpcError:

@@ -23,6 +23,8 @@ from services.gateway.replicas.extra_calls import ExtraCalls, ExtraRules
 from services.gateway.replicas.hedging import Hedging, Reply, hedge_after
 from tests.support.clocks import ManualClock
 from tests.support.gateway import Gate, until
+from tests.support.replicas import passed_over
+from tests.support.virtual_time import run_virtually
 
 AFTER_SECONDS = 0.02
 
@@ -40,7 +42,9 @@ class Shop:
         self.asked: list[str] = []
         self._hedging = Hedging(self.replicas, self.extra, self.clock)
 
-    async def ask(self, targets: str = "ab", after_seconds: float | None = AFTER_SECONDS) -> Reply[str]:
+    async def ask(
+        self, targets: str = "ab", after_seconds: float | None = AFTER_SECONDS, *, late_is_lost: bool = True
+    ) -> Reply[str]:
         """Ask one of the replicas, or two."""
 
         async def call(target: str) -> str:
@@ -50,7 +54,9 @@ class Shop:
                 raise self.errors[target]
             return target
 
-        return await self._hedging.ask(targets, call, times=self.times, after_seconds=after_seconds)
+        return await self._hedging.ask(
+            targets, call, times=self.times, after_seconds=after_seconds, late_is_lost=late_is_lost
+        )
 
     def shut(self, *targets: str) -> None:
         """Let these replicas hang."""
@@ -164,7 +170,7 @@ async def test_a_cancelled_caller_cancels_both_and_blames_nobody() -> None:
         with pytest.raises(asyncio.CancelledError):
             await asking
     await until(lambda: all(gate.cancelled == gate.entered for gate in shop.gates.values()))
-    assert list(shop.replicas.away) == []
+    assert passed_over(shop.replicas) == []
 
 
 @pytest.mark.parametrize("after_seconds", [None, AFTER_SECONDS])
@@ -204,11 +210,11 @@ async def test_a_hung_replica_is_asked_a_few_times_only() -> None:
     for _ in range(40):
         assert (await shop.ask()).value == "b"
     assert shop.asked.count("a") <= 3
-    assert list(shop.replicas.away) == ["a"]
+    assert passed_over(shop.replicas) == ["a"]
     shop.gates["a"].open()
     await asyncio.sleep(0.55)
     await asyncio.gather(*(shop.ask() for _ in range(20)))
-    assert list(shop.replicas.away) == []
+    assert passed_over(shop.replicas) == []
     assert shop.asked.count("a") > 3
 
 
@@ -216,7 +222,7 @@ async def test_what_only_tries_a_lost_replica_is_not_waited_for_long() -> None:
     """Also where slow ones are: the photo that finds out that a Triton still hangs is answered by the other one."""
     shop = Shop()
     shop.shut("a")
-    while list(shop.replicas.away) != ["a"]:
+    while passed_over(shop.replicas) != ["a"]:
         await shop.ask()
     await asyncio.sleep(0.55)
     asked_before = shop.asked.count("a")
@@ -229,7 +235,7 @@ async def test_whoever_tries_a_lost_replica_does_not_pay_with_the_answer() -> No
     """Also where nothing may be spent on second calls: trials are few by themselves."""
     shop = Shop(share=0.0)
     shop.errors = {"a": Unavailable("gone")}
-    while list(shop.replicas.away) != ["a"]:
+    while passed_over(shop.replicas) != ["a"]:
         with suppress(Unavailable):
             await shop.ask()
     await asyncio.sleep(0.55)
@@ -243,7 +249,7 @@ async def test_a_slow_one_is_not_made_up_for_by_a_lost_one() -> None:
     """The second call would be as slow, and cost a token; one that has failed has nothing to lose."""
     shop = Shop()
     shop.shut("a")
-    while list(shop.replicas.away) != ["a"]:
+    while passed_over(shop.replicas) != ["a"]:
         await shop.ask()
     spent = shop.extra.spent
     shop.shut("b")
@@ -262,12 +268,12 @@ async def test_who_says_no_is_well(error: AisleError) -> None:
     """It may lack a shard, or have too much to do; it goes on answering for others, also after it was lost."""
     shop = Shop()
     shop.errors = {"a": Unavailable("gone"), "b": error}
-    while list(shop.replicas.away) != ["a"]:
+    while passed_over(shop.replicas) != ["a"]:
         with suppress(AisleError):
             await shop.ask()
     shop.errors["a"] = error
     await asyncio.sleep(0.55)
-    while list(shop.replicas.away):
+    while passed_over(shop.replicas):
         with suppress(AisleError):
             await shop.ask()
 
@@ -279,7 +285,29 @@ async def test_a_deadline_too_short_for_anybody_blames_nobody() -> None:
     for _ in range(20):
         with pytest.raises(DeadlineExceeded):
             await shop.ask()
-    assert list(shop.replicas.away) == []
+    assert passed_over(shop.replicas) == []
+
+
+@pytest.mark.parametrize(("late_is_lost", "said", "lost"), [(True, False, ["a"]), (False, False, []), (True, True, [])])
+def test_what_is_late_counts_where_it_may_be_the_replica_s_fault(
+    *, late_is_lost: bool, said: bool, lost: list[str]
+) -> None:
+    """Not where calls of the kind take as long as they like, and not where the replica itself said no."""
+
+    async def play() -> list[str]:
+        shop = Shop()
+        late = shop.errors["a"] = DeadlineExceeded("0.6 s")
+        late.said_by_callee = said
+        for _ in range(3):
+            shop.shut("a")
+            asking = asyncio.create_task(shop.ask("a", late_is_lost=late_is_lost))
+            await asyncio.sleep(0.6)
+            shop.gates["a"].open()
+            with pytest.raises(DeadlineExceeded):
+                await asking
+        return passed_over(shop.replicas)
+
+    assert run_virtually(play()) == lost
 
 
 async def test_the_time_of_a_beaten_call_is_what_it_had_taken() -> None:
@@ -321,7 +349,7 @@ async def test_when_nobody_answers_the_next_ones_are_refused_at_once() -> None:
     """All but one, which waits to see whether somebody is back; and once somebody is, everybody is answered."""
     shop = Shop()
     shop.errors = {"a": Unavailable("gone"), "b": Unavailable("gone")}
-    while list(shop.replicas.away) != ["a", "b"]:
+    while passed_over(shop.replicas) != ["a", "b"]:
         with pytest.raises(Unavailable):
             await shop.ask()
     await asyncio.sleep(0.55)

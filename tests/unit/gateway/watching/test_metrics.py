@@ -7,8 +7,6 @@ from services.common.concurrency_limit import LimitRules
 from services.gateway.answering.agreement import Agreement
 from services.gateway.answering.ladder import Ladder, LadderRules
 from services.gateway.answering.query import Policy
-from services.gateway.replicas.choosing import EjectionRules, Replicas
-from services.gateway.replicas.extra_calls import ExtraCalls, ExtraRules
 from services.gateway.watching.metrics import AgreementMetrics, ServiceMetrics, SnapshotMetrics
 from tests.support.clocks import ManualClock
 
@@ -32,39 +30,21 @@ def test_counts_are_told_by_policy() -> None:
 
 
 def test_the_parts_of_the_gateway_are_read_when_somebody_asks() -> None:
-    """What is in work and how far it has degraded, and which replicas are lost."""
+    """What is in work, and how far it has degraded."""
     registry, clock = CollectorRegistry(), ManualClock()
     admission = Admission(AdmissionRules(LimitRules(least=1, most=4), max_waiting=4), clock)
-    ladder, extra, retries = Ladder(LadderRules()), ExtraCalls(ExtraRules(), clock), ExtraCalls(ExtraRules(), clock)
-    searchers, embedding, classifying = (
-        Replicas("ab", EjectionRules(losses=1), clock=clock, lot=lambda: 0.0) for _ in range(3)
-    )
-    ServiceMetrics(
-        registry,
-        admission=admission,
-        ladder=ladder,
-        extra=extra,
-        retries=retries,
-        searchers=searchers,
-        tritons=(embedding, classifying),
-        clock=clock,
-    )
+    ladder = Ladder(LadderRules())
+    ServiceMetrics(registry, admission=admission, ladder=ladder, clock=clock)
 
-    def value(name: str, **labels: str) -> float | None:
-        return registry.get_sample_value(f"aisle_gateway_{name}", labels)
+    def value(name: str) -> float | None:
+        return registry.get_sample_value(f"aisle_gateway_{name}")
 
-    gauges = ("in_flight", "waiting", "pressure", "rung", "replicas_away", "tritons_away")
+    gauges = ("in_flight", "waiting", "pressure", "rung")
     assert [value(name) for name in gauges] == [0] * len(gauges)
     assert value("limit") == 4
     admission.in_flight = 3
     ladder.rung(0.3, clock())
-    extra.take()
-    for replicas, target in ((searchers, "a"), (searchers, "b"), (embedding, "a"), (classifying, "a")):
-        chosen = replicas.choose(target)
-        assert chosen is not None
-        replicas.lost(chosen)
-    assert [value(name) for name in gauges] == [3, 0, 0, 1, 2, 1]
-    assert [value("extra_calls_total", asked=asked) for asked in ("searcher", "triton")] == [1, 0]
+    assert [value(name) for name in gauges] == [3, 0, 0, 1]
     clock.advance(100.0)
     assert value("rung") == 0
 

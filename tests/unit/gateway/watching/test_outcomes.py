@@ -13,15 +13,17 @@ from services.common.errors import (
     Internal,
     InvalidArgument,
     ModelUnavailable,
-    NotFound,
     NotServing,
     Overloaded,
     PermissionDenied,
     PolicyUnavailable,
     ResourceExhausted,
+    ShardNotServed,
     SnapshotMismatch,
+    SnapshotNotFound,
     SpaceMismatch,
     Unauthenticated,
+    UnknownCategory,
 )
 from services.gateway.watching.outcomes import Outcome, outcome_of
 
@@ -30,7 +32,7 @@ from services.gateway.watching.outcomes import Outcome, outcome_of
     ("error", "outcome"),
     [
         (InvalidArgument("x"), Outcome.REFUSED),
-        (NotFound("x"), Outcome.REFUSED),
+        (UnknownCategory("x"), Outcome.REFUSED),
         (PolicyUnavailable("x"), Outcome.REFUSED),
         (ImageTooLarge("x"), Outcome.REFUSED),
         (CoverageTooLow("x"), Outcome.LOST),
@@ -39,6 +41,8 @@ from services.gateway.watching.outcomes import Outcome, outcome_of
         (DeadlineExceeded("x"), Outcome.LATE),
         (ModelUnavailable("x"), Outcome.LOST),
         (NotServing("x"), Outcome.LOST),
+        (ShardNotServed("x"), Outcome.LOST),
+        (SnapshotNotFound("x"), Outcome.LOST),
         (Internal("x"), Outcome.FAILED),
         (SnapshotMismatch("x"), Outcome.FAILED),
         (SpaceMismatch("x"), Outcome.FAILED),
@@ -47,7 +51,7 @@ from services.gateway.watching.outcomes import Outcome, outcome_of
     ],
 )
 def test_an_error_has_one_outcome(error: BaseException, outcome: Outcome) -> None:
-    """Callers' errors are no failures of ours, and a coverage that was too low is no fault of the caller's."""
+    """Callers' errors are no failures of ours, and what is missing here is no fault of the caller's."""
     assert outcome_of(error) is outcome
 
 
