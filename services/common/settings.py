@@ -1,6 +1,5 @@
 """Settings of a process: one frozen model, filled from the command line and the environment in `__main__` only."""
 
-import difflib
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -9,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from services.common.errors import SettingsInvalid
+from services.common.misfits import first_misfit, meant
 
 
 class Settings(BaseModel):
@@ -54,10 +54,8 @@ def load_settings(cls: type[S], service: str, argv: Sequence[str]) -> S:
     try:
         return cls.model_validate(source().model_dump())
     except ValidationError as invalid:
-        first = invalid.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        where = f"setting {name}" if name else "settings"
-        raise SettingsInvalid(f"{where}: {first['msg'].removeprefix('Value error, ')}", field=name) from None
+        name, why = first_misfit(invalid, cls)
+        raise SettingsInvalid(f"{f'setting {name}' if name else 'settings'}: {why}", field=name) from None
     except SettingsError as invalid:
         raise SettingsInvalid(f"settings: {invalid}") from None
 
@@ -66,6 +64,5 @@ def _refuse_unknown_keys(cls: type[Settings], prefix: str, environ: Mapping[str,
     known = {prefix + name.upper() for name in cls.model_fields}
     for key in environ:
         if key.upper().startswith(prefix) and key.upper() not in known:
-            close = difflib.get_close_matches(key.upper(), known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise SettingsInvalid(f"unknown environment variable {key}{hint}", field=key)
+            hint = meant(key.upper(), known)
+            raise SettingsInvalid(f"unknown environment variable {key}{'; ' + hint if hint else ''}", field=key)

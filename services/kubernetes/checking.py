@@ -39,15 +39,12 @@ _POLICIES = (
 
 def schema_findings(objects: Sequence[Object]) -> list[Finding]:
     """Return what an API server would refuse."""
-    return sorted(
-        list(forms.identities(objects)) or list(schemas.findings(objects)) or list(forms.findings(_told(objects)))
-    )
+    return _refused(objects, _told(objects))
 
 
 def policy_findings(objects: Sequence[Object]) -> list[Finding]:
     """Return what an API server would take, and we don't; nothing is found in the schemas of these objects."""
-    told = _told(objects)
-    return sorted({finding for rule in _POLICIES for finding in rule.findings(told)})
+    return _unwanted(_told(objects))
 
 
 def findings(objects: Sequence[Object], manifest: Manifest | None = None) -> list[Finding]:
@@ -57,10 +54,19 @@ def findings(objects: Sequence[Object], manifest: Manifest | None = None) -> lis
         objects: of an overlay.
         manifest: of the snapshot that its searchers are to be enough for; None where that does not matter.
     """
-    if wrong := schema_findings(objects):
+    told = _told(objects)
+    if wrong := _refused(objects, told):
         return wrong
-    outgrown = [] if manifest is None else growth.findings(_told(objects), manifest)
-    return sorted([*policy_findings(objects), *outgrown])
+    outgrown = [] if manifest is None else growth.findings(told, manifest)
+    return sorted([*_unwanted(told), *outgrown])
+
+
+def _refused(objects: Sequence[Object], told: Sequence[Object]) -> list[Finding]:
+    return sorted(list(forms.identities(objects)) or list(schemas.findings(objects)) or list(forms.findings(told)))
+
+
+def _unwanted(told: Sequence[Object]) -> list[Finding]:
+    return sorted({finding for rule in _POLICIES for finding in rule.findings(told)})
 
 
 def _told(objects: Sequence[Object]) -> list[Object]:

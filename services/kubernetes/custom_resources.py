@@ -10,8 +10,12 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-Duration = Annotated[str, Field(pattern=r"^([0-9]+(ms|s|m|h|d|w|y))+$")]
-"""As Prometheus and cert-manager write it: `15s`, `2160h`."""
+PrometheusDuration = Annotated[
+    str, Field(min_length=1, pattern=r"^(0|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$")
+]
+"""Large units before small ones: `15s`, `1h30m`."""
+GoDuration = Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$")]
+"""As cert-manager reads it: no unit is larger than an hour, as in `2160h`."""
 Port = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$")]
 Text = Annotated[str, Field(min_length=1)]
 Texts = Mapping[str, str]
@@ -47,8 +51,8 @@ class _Selector(_Strict):
 
 class _Endpoint(_Strict):
     port: Port
-    interval: Duration | None = None
-    scrape_timeout: Duration | None = None
+    interval: PrometheusDuration | None = None
+    scrape_timeout: PrometheusDuration | None = None
     path: str | None = None
 
 
@@ -72,7 +76,7 @@ class _Rule(_Strict):
     expr: Text | int
     labels: Texts = {}
     annotations: Texts = {}
-    for_: Annotated[Duration | None, Field(alias="for")] = None
+    for_: Annotated[PrometheusDuration | None, Field(alias="for")] = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -83,7 +87,7 @@ class _Rule(_Strict):
 
 class _Group(_Strict):
     name: Text
-    interval: Duration | None = None
+    interval: PrometheusDuration | None = None
     rules: Annotated[Sequence[_Rule], Field(min_length=1)]
 
 
@@ -114,8 +118,8 @@ class _CertificateSpec(_Strict):
     common_name: str | None = None
     dns_names: Sequence[str] = ()
     usages: Sequence[str] = ()
-    duration: Duration | None = None
-    renew_before: Duration | None = None
+    duration: GoDuration | None = None
+    renew_before: GoDuration | None = None
     private_key: _PrivateKey | None = None
     issuer_ref: _IssuerReference
 

@@ -59,18 +59,22 @@ def snapshots_are_remote(objects: Sequence[Object]) -> bool:
 
 
 def inside(objects: Sequence[Object]) -> Iterator[Endpoint]:
-    """Yield the pods of the namespace, and one that is none of ours."""
-    for workload in workloads(objects):
+    """Yield the pods of the namespace, and beside them one that is none of ours."""
+    ours = workloads(objects)
+    for workload in ours:
         ports = {name: ("TCP", number) for name, number in workload.ports()}
-        namespace = {"kubernetes.io/metadata.name": workload.source["metadata"].get("namespace", "")}
+        namespace = _namespace(workload.namespace)
         yield Endpoint(_role(workload), workload.where, workload.labels, namespace, is_ours=True, ports=ports)
-    yield Endpoint("stranger", "a stranger beside us", {_ROLE: "stranger"}, is_ours=True, ports={"any": ("TCP", 8080)})
+    ports = {"any": ("TCP", 8080)}
+    for name in sorted({workload.namespace for workload in ours}):
+        labels = {_ROLE: "stranger"}
+        yield Endpoint("stranger", "a stranger beside us", labels, _namespace(name), is_beside=True, ports=ports)
 
 
 def outside(objects: Sequence[Object]) -> Sequence[Endpoint]:
     """Return who is elsewhere: those that may call or be called, and others that may not."""
     policies = [each for each in of_kind(objects, "NetworkPolicy") if each["metadata"]["name"] == STORAGE]
-    collectors = {url: _collector(url) for _, url in _traced(objects)}
+    collectors = {url: _collector(url, workload.namespace) for workload, url in _traced(objects)}
     return [*_OUTSIDE, *collectors.values(), *(each for policy in policies for each in _storage(policy["spec"]))]
 
 
@@ -88,15 +92,26 @@ def _traced(objects: Sequence[Object]) -> Iterator[tuple[Workload, str]]:
                 yield workload, url
 
 
-def _collector(url: str) -> Endpoint:
-    """Return the collector of a URL such as `http://collector.monitoring.svc:4317`: pods have their Service's name."""
+def _collector(url: str, ours: str) -> Endpoint:
+    """Return the collector of a URL such as `http://collector.monitoring.svc:4317`: pods have their Service's name.
+
+    Args:
+        url: as a process is told it.
+        ours: the namespace of that process; a name without one is there.
+    """
     try:
         host, port = urlsplit(url).hostname or "", urlsplit(url).port or _OTLP
     except ValueError:
         host, port = "", _OTLP  # it is nobody's, so no policy leads there
     name, _, rest = host.partition(".")
+    namespace = rest.partition(".")[0] or ours
     return Endpoint(
-        f"collector {url}", url, {_ROLE: name}, _namespace(rest.partition(".")[0]), ports={"otlp": ("TCP", port)}
+        f"collector {url}",
+        url,
+        {_ROLE: name},
+        _namespace(namespace),
+        is_beside=bool(name) and namespace == ours,
+        ports={"otlp": ("TCP", port)},
     )
 
 
@@ -113,7 +128,7 @@ def _storage(spec: Object) -> Iterator[Endpoint]:
                 "object storage",
                 _example(peer.get("podSelector", {})),
                 _example(peer.get("namespaceSelector", {})),
-                is_ours="ipBlock" not in peer and "namespaceSelector" not in peer,
+                is_beside="ipBlock" not in peer and "namespaceSelector" not in peer,
                 address=address,
                 ports=ports,
             )
@@ -170,5 +185,5 @@ _OUTSIDE: Final = (
         address="169.254.169.254",
         ports={"http": ("TCP", 80), "https": ("TCP", 443)},
     ),
-    Endpoint("stranger", "a web server", address="93.184.216.34", ports={"http": ("TCP", 80), "ssh": ("TCP", 22)}),
+    Endpoint("stranger", "a web server", address="203.0.113.7", ports={"http": ("TCP", 80), "ssh": ("TCP", 22)}),
 )

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from services.common.errors import SettingsInvalid
+from services.common.misfits import checked
 from services.common.yaml_documents import read_document
 from services.kubernetes.images import check_image
-from services.kubernetes.misfits import first_misfit
 
 KUSTOMIZATION: Final = "kustomization.yaml"
 FOLDER: Final = "searchers"
@@ -63,11 +63,7 @@ def check_overlay(overlay: Path) -> None:
 
 
 def _read(path: Path) -> _Kustomization:
-    try:
-        return _Kustomization.model_validate(read_document(path) or {})
-    except ValidationError as invalid:
-        place, why = first_misfit(invalid, _Kustomization)
-        raise SettingsInvalid(f"{path}: {place + ': ' if place else ''}{why}", field=place) from None
+    return checked(_Kustomization, read_document(path) or {}, str(path))
 
 
 def _takes_searchers(kustomization: _Kustomization) -> bool:

@@ -21,7 +21,8 @@ class Endpoint:
         name: of the very one, for findings.
         labels: of its pod.
         namespace_labels: of its pod's namespace; empty for what is in no cluster.
-        is_ours: whether it is in the namespace that the policies are about.
+        is_ours: whether it is a pod of ours: only our policies are about it.
+        is_beside: whether it is somebody else's pod in our namespace. What our policies deny it, others may allow.
         address: for what is no pod.
         ports: protocol and number by name.
     """
@@ -31,6 +32,7 @@ class Endpoint:
     labels: Mapping[str, str] = field(default_factory=dict)
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
     is_ours: bool = False
+    is_beside: bool = False
     address: str = ""
     ports: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
@@ -77,7 +79,9 @@ def _is_peer(peer: Mapping[str, Any], other: Endpoint) -> bool:
     if other.address:
         return False
     namespace = peer.get("namespaceSelector")
-    in_namespace = other.is_ours if namespace is None else selects(namespace, other.namespace_labels)
+    in_namespace = (
+        (other.is_ours or other.is_beside) if namespace is None else selects(namespace, other.namespace_labels)
+    )
     pods = peer.get("podSelector")
     return in_namespace and (pods is None or selects(pods, other.labels))
 

@@ -11,7 +11,8 @@ _UNITS: Final = {
     **{unit: 10.0**exponent for unit, exponent in zip("kMGTPE", range(3, 19, 3), strict=True)},
     **{f"{unit}i": 2.0**exponent for unit, exponent in zip("KMGTPE", range(10, 61, 10), strict=True)},
 }
-_QUANTITY: Final = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,2}(?!\d))?)([a-zA-Z]*)", re.ASCII)
+_QUANTITY: Final = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,2}\Z)?)([a-zA-Z]*)", re.ASCII)
+"""A number, and an exponent or a unit: not both."""
 _LARGE_UNITS: Final = (("Gi", 2**30), ("Mi", 2**20))
 
 

@@ -1,7 +1,6 @@
 """Writes an overlay's searchers: a file per searcher, the shard map, and the kustomization of that folder."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,20 +12,19 @@ from pydantic import ValidationError
 
 from services.common.errors import SettingsInvalid
 from services.common.replacing import replaced_in_one_step
+from services.common.yaml_documents import documents
 from services.gateway.peers.topology import Topology
 from services.kubernetes.images import check_image
 from services.kubernetes.kustomization import FOLDER, KUSTOMIZATION, check_overlay
 from services.kubernetes.objects import searcher_objects
 from services.kubernetes.planning import SearcherPlan, plan_searchers, shard_map
-from services.kubernetes.quantities import amount
-from services.kubernetes.sizing import NEAR_SHARE
+from services.kubernetes.rules.forms import identities
+from services.kubernetes.rules.growth import tight_rooms
 from services.kubernetes.wishes import read_wishes
 from services.snapshot.manifest import Manifest
 
 SHARD_MAP: Final = "shards.json"
 _HEADER: Final = "# Written by `aisle k8s render`; do not edit: change ../searchers.yaml and render again.\n"
-_MEMORY: Final = re.compile(r"^ +memory: (\d+[MG]i)$", re.MULTILINE)
-"""The memory of a searcher, in the file that this module writes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Rendering:
         vanished: searchers that are not there any more.
         changed: searchers whose objects are others than before.
         moved: by slug, the searcher that served a shard before, where it is another one now.
-        tight: searchers whose shards fill the memory that they had before, with the share that they take of it.
+        tight: searchers from before whose shards fill the memory that they have, with the share that these take of it.
     """
 
     folder: Path
@@ -76,7 +74,7 @@ def render(manifest: Manifest, overlay: Path, image: str = "") -> Rendering:
         for name, text in after.items():
             (fresh / name).write_text(text, encoding="utf-8")
     appeared, vanished, changed = _differences(before, after)
-    tight = _tight(searchers, {name: before[f"{name}.yaml"] for name in changed})
+    tight = _tight(before, after, manifest)
     moved = _moved(searchers, before.get(SHARD_MAP, ""))
     return Rendering(folder, searchers, appeared, vanished, changed, moved, tight)
 
@@ -150,12 +148,19 @@ def _moved(searchers: Sequence[SearcherPlan], map_before: str) -> Mapping[str, s
     return {slug: before for slug, before in sorted(served.items()) if names.get(slug, before) != before}
 
 
-def _tight(searchers: Sequence[SearcherPlan], before: Mapping[str, str]) -> Mapping[str, float]:
-    """Return which searchers run with too little until what was rendered is applied, by what was rendered before."""
-    had = {name: _MEMORY.search(text) for name, text in before.items()}
-    shares = {
-        searcher.name: searcher.need.taken_bytes / amount(memory[1])
-        for searcher in searchers
-        if (memory := had.get(searcher.name)) is not None
-    }
-    return {name: share for name, share in shares.items() if share > NEAR_SHARE}
+def _tight(before: Mapping[str, str], after: Mapping[str, str], manifest: Manifest) -> Mapping[str, float]:
+    """Return which searchers run with too little until what was rendered is applied, by what was rendered before.
+
+    What was written before may have been edited since, or be in conflict after a merge: then it tells nothing.
+    """
+    try:
+        objects = [
+            each
+            for name, text in before.items()
+            if name not in {KUSTOMIZATION, SHARD_MAP} and after.get(name) != text
+            for each in documents(text.encode(), name)
+        ]
+        rooms = [] if any(identities(objects)) else list(tight_rooms(objects, manifest))
+    except SettingsInvalid:
+        return {}
+    return {room.workload.source["metadata"]["name"]: room.share for room in rooms}

@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from services.common.errors import AisleError, SettingsInvalid
+from services.common.misfits import checked, meant
 from services.common.yaml_documents import read_document
 from services.kubernetes.images import check_image
-from services.kubernetes.misfits import first_misfit, meant
 from services.kubernetes.quantities import amount
 
 FILE: Final = "searchers.yaml"
@@ -122,9 +122,6 @@ def read_wishes(folder: Path) -> Wishes:
     """
     path = folder / FILE
     try:
-        return Wishes.model_validate(read_document(path) or {})
+        return checked(Wishes, read_document(path) or {}, str(path))
     except FileNotFoundError:
         return Wishes()
-    except ValidationError as invalid:
-        place, why = first_misfit(invalid, Wishes)
-        raise SettingsInvalid(f"{path}: {place + ': ' if place else ''}{why}", field=place) from None

@@ -41,6 +41,11 @@ class Workload:
         return where(self.source)
 
     @property
+    def namespace(self) -> str:
+        """Where it is; empty where its overlay leaves that to whoever applies it."""
+        return str(self.source["metadata"].get("namespace", ""))
+
+    @property
     def serves(self) -> bool:
         """Whether it runs on and on and answers; a job does not."""
         return self.source["kind"] in SERVERS

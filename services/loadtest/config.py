@@ -8,9 +8,10 @@ from pydantic import Field, model_validator
 
 from services.client.types import Criticality, Policy
 from services.common.errors import SettingsInvalid
+from services.common.misfits import checked
 from services.common.security.credentials import Credentials
 from services.loadtest.arrivals import Rate, Seconds
-from services.loadtest.scenario import Scenario, checked, read_scenario
+from services.loadtest.scenario import Scenario, read_scenario
 from services.loadtest.target import Target
 
 _DEFAULT_RATE = 20.0

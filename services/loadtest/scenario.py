@@ -8,15 +8,15 @@ mix:
   - {weight: 1, policy: all, deadline_ms: 10000, criticality: batch}
 """
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar, get_args
+from typing import Annotated, Self
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from services.client.types import Criticality, Policy, SearchOptions
 from services.common.errors import SettingsInvalid
+from services.common.misfits import checked
 from services.common.settings import Settings
 from services.common.yaml_documents import only_document
 from services.loadtest.arrivals import Arrivals
@@ -99,9 +99,6 @@ class Scenario(Settings):
     """The kinds of search, each drawn by its weight."""
 
 
-M = TypeVar("M", bound=BaseModel)
-
-
 def read_scenario(text: str, where: str) -> Scenario:
     """Read a scenario file.
 
@@ -116,45 +113,3 @@ def read_scenario(text: str, where: str) -> Scenario:
     if not isinstance(fields, Mapping):
         raise SettingsInvalid(f"{where}: a scenario is keys and values, see docs/loadtest.md")
     return checked(Scenario, fields, where)
-
-
-def checked(model: type[M], fields: Mapping[str, Any], where: str) -> M:
-    """Return the model of these fields.
-
-    Raises:
-        SettingsInvalid: the first thing that does not fit, with its place and, for an unknown key, what was meant.
-    """
-    try:
-        return model.model_validate(fields)
-    except ValidationError as invalid:
-        # A key that is misspelt is also missing: what it should have been is the better thing to say.
-        first = min(invalid.errors(), key=lambda error: error["type"] != "extra_forbidden")
-        place = [str(part) for part in first["loc"]]
-        name = ".".join(part for part in place if part not in _TAGS)
-        if first["type"] == "extra_forbidden":
-            known = _keys_at(model, place[:-1])
-            close = difflib.get_close_matches(place[-1], known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-            raise SettingsInvalid(f"{where}: unknown key {name}; {hint}", field=name) from None
-        message = first["msg"].removeprefix("Value error, ")
-        raise SettingsInvalid(f"{where}: {name + ': ' if name else ''}{message}", field=name) from None
-
-
-_TAGS = {model.model_fields["kind"].default for model in get_args(get_args(Arrivals)[0])}
-
-
-def _keys_at(model: type[BaseModel], place: list[str]) -> list[str]:
-    """Return the keys that are known at a place of the file."""
-    if not place:
-        return list(model.model_fields)
-    match place[0]:
-        case "photos":
-            return list(Photos.model_fields)
-        case "mix":
-            return list(Kind.model_fields)
-        case "arrivals":
-            named = next(
-                each for each in get_args(get_args(Arrivals)[0]) if each.model_fields["kind"].default == place[1]
-            )
-            return list(named.model_fields)
-    return list(model.model_fields)

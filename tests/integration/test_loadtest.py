@@ -17,9 +17,9 @@ from aisle.search.v1 import search_pb2, search_pb2_grpc
 
 from services.cli.exit_codes import ExitCode
 from services.common.errors import AisleError
+from services.common.misfits import checked
 from services.loadtest.config import LoadtestSettings
 from services.loadtest.run import prepare
-from services.loadtest.scenario import checked
 from services.loadtest.schema import Report
 from tests.support.load_command import JUDGED, command, outcome_of, scenario
 from tests.support.stub_gateway import stub_gateway
@@ -230,7 +230,7 @@ async def test_bad_input_gets_one_line(tmp_path: Path) -> None:
             status, errors = await running.ended()
         assert status == ExitCode.UNUSABLE_INPUT
         assert len(errors.strip().splitlines()) == 1, errors
-        assert "unknown key sead; did you mean seed?" in errors
+        assert "sead: there is no such field; did you mean seed?" in errors
 
 
 async def test_a_folder_that_can_t_take_the_report_is_refused_before_a_photo_is_sent(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from services.common.errors import SettingsInvalid
 from services.kubernetes.findings import Finding, Object, where
 from services.kubernetes.quantities import amount
-from services.kubernetes.workloads import WORKLOADS, of_kind, workloads
+from services.kubernetes.workloads import WORKLOADS, of_kind
 
 _RULE: Final = "schema"
 _IDENTITY: Final = {
@@ -21,6 +21,10 @@ _IDENTITY: Final = {
 _SPECIFIED: Final = frozenset(
     ["Service", "PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy", "PodMonitor", *WORKLOADS]
 )
+_AMOUNTS: Final = frozenset(["sizeLimit", "divisor", "averageValue"])
+_AMOUNT_PATH: Final = ".target.value"
+_AMOUNTS_BY_NAME: Final = (".resources.requests", ".resources.limits")
+"""Where amounts are, in the specifications of all kinds: by the key, and by the end of the path."""
 
 
 def identities(objects: Sequence[Any]) -> Iterator[Finding]:
@@ -46,10 +50,12 @@ def findings(objects: Sequence[Object]) -> Iterator[Finding]:
         return
     for policy in of_kind(objects, "NetworkPolicy"):
         yield from (Finding(where(policy), _RULE, message) for message in _of_addresses(policy["spec"]))
-    for workload in workloads(objects):
-        for container in workload.all_containers:
-            for message in _of_amounts(container):
-                yield Finding(workload.where, _RULE, f"container {container['name']}: {message}")
+    for each in objects:
+        for path, quantity in _amounts(each.get("spec"), "spec"):
+            try:
+                amount(quantity)
+            except SettingsInvalid as invalid:
+                yield Finding(where(each), _RULE, f"{path}: {invalid.message}")
 
 
 def _lacking(objects: Sequence[Object]) -> Iterator[Finding]:
@@ -86,19 +92,18 @@ def _of_addresses(spec: Object) -> Iterator[str]:
                 yield f"ipBlock: {network!r} is no range of addresses: as in 10.0.0.0/8"
 
 
-def _of_amounts(container: Object) -> Iterator[str]:
-    resources = container.get("resources", {})
-    told = {
-        f"resources.{kind}.{name}": quantity
-        for kind in ("requests", "limits")
-        for name, quantity in resources.get(kind, {}).items()
-    }
-    for each in container.get("env", ()):
-        field = each.get("valueFrom", {}).get("resourceFieldRef", {})
-        if "divisor" in field:
-            told[f"env {each['name']}: divisor"] = field["divisor"]
-    for path, quantity in told.items():
-        try:
-            amount(quantity)
-        except SettingsInvalid as invalid:
-            yield f"{path}: {invalid.message}"
+def _amounts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield place and value of each amount: of resources, volumes, environments and what autoscalers aim at."""
+    match value:
+        case dict():
+            for key, each in value.items():
+                place = f"{path}.{key}"
+                if key in _AMOUNTS or place.endswith(_AMOUNT_PATH):
+                    yield place, each
+                elif place.endswith(_AMOUNTS_BY_NAME) and isinstance(each, dict):
+                    yield from ((f"{place}.{name}", quantity) for name, quantity in each.items())
+                else:
+                    yield from _amounts(each, place)
+        case list():
+            for number, each in enumerate(value):
+                yield from _amounts(each, f"{path}.{number}")

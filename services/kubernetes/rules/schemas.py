@@ -6,9 +6,9 @@ from typing import Final
 import kubernetes_validate
 from pydantic import BaseModel, ValidationError
 
+from services.common.misfits import in_words, place_of
 from services.kubernetes.custom_resources import MODELS
 from services.kubernetes.findings import Finding, Object, where
-from services.kubernetes.misfits import in_words, place_of
 
 VERSION: Final = "1.33"
 """The oldest release of Kubernetes that the manifests are for."""
@@ -37,4 +37,6 @@ def _of_operators(each: Object, model: type[BaseModel]) -> Iterator[str]:
     try:
         model.model_validate(each)
     except ValidationError as invalid:
-        yield from (f"{place_of(error)}: {in_words(error, model)}" for error in invalid.errors(include_url=False))
+        yield from (
+            f"{place_of(error, model)}: {in_words(error, model)}" for error in invalid.errors(include_url=False)
+        )

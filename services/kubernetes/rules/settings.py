@@ -5,12 +5,12 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from services.common.misfits import in_words, meant, place_of
 from services.common.settings import Settings
 from services.gateway.config import GatewaySettings
 from services.indexer.config import IndexerSettings
 from services.kubernetes.environment import ConfigMaps, config_maps, environment_of
 from services.kubernetes.findings import Finding, Object
-from services.kubernetes.misfits import in_words, meant, place_of
 from services.kubernetes.workloads import workloads
 from services.loadtest.config import LoadtestSettings
 from services.searcher.config import SearcherSettings
@@ -54,7 +54,7 @@ def _of(container: Object, kind: type[Settings], maps: ConfigMaps) -> Iterator[s
         kind.model_validate({name: value for name, value in told.items() if name not in unknown})
     except ValidationError as invalid:
         for error in invalid.errors():
-            yield f"setting {place_of(error)}: {in_words(error, kind)}"
+            yield f"setting {place_of(error, kind)}: {in_words(error, kind)}"
 
 
 def _options(arguments: Sequence[str]) -> tuple[dict[str, str], Sequence[str]]:

@@ -5,7 +5,6 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from services.common.errors import SettingsInvalid
 from services.gateway.peers.topology import Topology
 from services.kubernetes.environment import config_maps
 from services.kubernetes.findings import Finding, Object
@@ -28,9 +27,8 @@ def findings(objects: Sequence[Object]) -> Iterator[Finding]:
 def _of_map(text: str, serving: Mapping[str, str], objects: Sequence[Object]) -> Iterator[str]:
     try:
         known = Topology.model_validate_json(text).shards
-    except (ValidationError, SettingsInvalid) as invalid:
-        why = invalid.errors()[0]["msg"] if isinstance(invalid, ValidationError) else invalid.message
-        yield f"{SHARD_MAP} is none: {why}: render again"
+    except ValidationError as invalid:
+        yield f"{SHARD_MAP} is none: {invalid.errors()[0]['msg']}: render again"
         return
     for slug, targets in known.items():
         for target in targets:

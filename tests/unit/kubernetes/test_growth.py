@@ -46,6 +46,13 @@ def test_the_warning_comes_at_the_figure_of_the_sizing() -> None:
         assert len(list(findings(objects, manifest_of({"Bag": IMAGES})))) == times
 
 
+def test_no_memory_at_all_is_too_little() -> None:
+    """An API server takes it for an amount."""
+    objects = rendered("Bag")
+    workload(objects, "searcher-bag").containers[0]["resources"]["limits"].update(memory="0")
+    assert [each.is_warning for each in findings(objects, manifest_of({"Bag": IMAGES}))] == [False]
+
+
 def test_a_cache_is_outgrown_too() -> None:
     """With memory to spare: a kubelet evicts a pod whose cache is too large. Snapshots on a volume are not fetched."""
     plan = plan_searchers(manifest_of({"Bag": IMAGES}), Wishes(memory="8Gi", packs=Packs(below="0")))

@@ -29,7 +29,7 @@ def test_a_quantity_is_a_number_and_a_unit(quantity: str | int, number: float) -
     assert amount(quantity) == pytest.approx(number)
 
 
-@pytest.mark.parametrize("quantity", ["", "Mi", "4 Gi", "4GiB", "-1", "1e3x"])
+@pytest.mark.parametrize("quantity", ["", "Mi", "4 Gi", "4GiB", "-1", "1e3x", "1e3Mi", "1E-2k"])
 def test_what_is_none_is_refused_by_its_text(quantity: str) -> None:
     """The message says what one looks like."""
     with pytest.raises(SettingsInvalid, match="a number and a unit") as refused:

@@ -79,6 +79,24 @@ def test_searchers_that_are_short_of_memory_until_it_is_applied_are_named(overla
     assert 1 < rendering.tight["searcher-coat"] < 1.25
 
 
+def test_a_shard_that_joins_a_pack_is_no_reason(overlay: Path) -> None:
+    """Nobody loads it before what was rendered is applied, with the memory for it."""
+    render(manifest_of({"Bag": 20, "Coat": 20}), overlay)
+    rendering = render(manifest_of({"Bag": 20, "Coat": 20, "Dress": 50_000}), overlay)
+    assert (rendering.changed, rendering.tight) == (["small-searcher"], {})
+
+
+@pytest.mark.parametrize("text", ["<<<<<<< ours\n", "---\n- 1\n", "kind: Deployment\nkind: Job\n"])
+def test_what_was_spoilt_since_is_written_anew(overlay: Path, text: str) -> None:
+    """As after a merge: to render again is the remedy."""
+    render(manifest_of(TWO), overlay)
+    file = overlay / FOLDER / "searcher-bag.yaml"
+    right = file.read_text()
+    file.write_text(right.partition("\n")[0] + "\n" + text)
+    assert render(manifest_of(TWO), overlay).changed == ["searcher-bag"]
+    assert file.read_text() == right
+
+
 def test_the_only_replica_may_not_be_evicted(overlay: Path) -> None:
     """With two, one may."""
     for least, away in ((1, 0), (2, 1)):

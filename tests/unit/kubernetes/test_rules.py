@@ -9,7 +9,7 @@ import pytest
 from services.common import health
 from services.common.lifecycle import ServerSettings
 from services.gateway.config import GatewaySettings
-from services.kubernetes.checking import findings, policy_findings, schema_findings
+from services.kubernetes.checking import findings, policy_findings
 from services.kubernetes.rules import availability, probes
 from tests.support.overlays import K8S, OVERLAYS, Objects, needs_kubectl, objects_of, one, workload
 
@@ -67,61 +67,6 @@ def test_nothing_is_found_in_our_overlays(overlay: str) -> None:
     assert findings(objects_of(overlay)) == []
 
 
-def test_a_schema_knows_every_field() -> None:
-    """A misspelt field is refused, which an API server would drop in silence."""
-    objects = objects_of("local")
-    pod(objects)["terminationGracePeriod"] = 30
-    (found,) = schema_findings(objects)
-    assert (found.where, "terminationGracePeriod" in found.message) == ("Deployment/gateway", True)
-
-
-@pytest.mark.parametrize(
-    ("kind", "name", "spoil", "message"),
-    [
-        (
-            "PodMonitor",
-            "aisle",
-            lambda spec: spec.update(sampelLimit=1),
-            "spec.sampelLimit: there is no such field; did you mean sampleLimit?",
-        ),
-        ("PodMonitor", "aisle", lambda spec: spec["podMetricsEndpoints"][0].update(interval="15"), "interval: String"),
-        (
-            "PrometheusRule",
-            "aisle-alerts",
-            lambda spec: spec["groups"][0]["rules"][0].pop("alert"),
-            "alert or a record",
-        ),
-        ("Certificate", "gateway", lambda spec: spec.pop("issuerRef"), "spec.issuerRef: it is missing"),
-        ("NetworkPolicy", "object-storage", lambda spec: spec["egress"][0].update(to=[None]), "spec.egress.0.to: an"),
-        (
-            "NetworkPolicy",
-            "object-storage",
-            lambda spec: spec["egress"][0]["to"][0]["ipBlock"].update(cidr="10.0.0.0/40"),
-            "'10.0.0.0/40' is no range of addresses",
-        ),
-        (
-            "Deployment",
-            "gateway",
-            lambda spec: spec["template"]["spec"]["containers"][0]["resources"]["limits"].update(memory="1GB"),
-            "container gateway: resources.limits.memory: '1GB' is no quantity",
-        ),
-    ],
-)
-def test_what_an_api_server_would_refuse_is_found(kind: str, name: str, spoil: Spoil, message: str) -> None:
-    """Operators' objects, too, and what Kubernetes' schemas leave open."""
-    each = one(objects_of("production"), kind, name)
-    spoil(each["spec"])
-    assert [message in found.message for found in findings([each])] == [True]
-
-
-def test_a_null_is_as_nothing() -> None:
-    """As it is to an API server."""
-    objects = objects_of("production")
-    pod(objects)["hostNetwork"] = None
-    container(objects)["args"] = None
-    assert findings(objects) == []
-
-
 def test_object_storage_may_be_in_the_cluster() -> None:
     """The policy names its pods then, and its port by number or name."""
     for port in (9000, "minio"):
@@ -130,6 +75,25 @@ def test_object_storage_may_be_in_the_cluster() -> None:
         pods = {"podSelector": {"matchExpressions": [{"key": "app", "operator": "In", "values": ["minio"]}]}}
         policy(objects, "object-storage")["egress"] = [{"to": [inside | pods], "ports": [{"port": port}]}]
         assert findings(objects) == []
+
+
+@pytest.mark.parametrize(("place", "is_led_to"), [("", True), (".aisle.svc", True), (".monitoring", False)])
+def test_a_collector_may_be_beside_us(place: str, *, is_led_to: bool) -> None:
+    """Its URL names our namespace or none then, and the policy that leads to it needs none."""
+    objects = objects_of("production")
+    for name in ("gateway", "searcher"):
+        settings(objects, f"{name}-settings")[f"AISLE_{name.upper()}_TRACE_ENDPOINT"] = f"http://collector{place}:4317"
+    pods = {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "collector"}}}
+    policy(objects, "tracing")["egress"] = [{"to": [pods], "ports": [{"port": 4317}]}]
+    assert (policy_findings(objects) == []) == is_led_to
+
+
+def test_object_storage_may_be_beside_us() -> None:
+    """The policies about its pods are its own."""
+    objects = objects_of("production")
+    pods = {"podSelector": {"matchLabels": {"app": "minio"}}}
+    policy(objects, "object-storage")["egress"] = [{"to": [pods], "ports": [{"port": 9000}]}]
+    assert findings(objects) == []
 
 
 SPOILT: dict[str, tuple[str, Spoil]] = {
@@ -281,6 +245,16 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
     "searchers cut off": ("network", lambda o: policy(o, "gateway")["egress"].pop()),
     "no metrics": ("network", lambda o: without(o, "NetworkPolicy", "metrics")),
     "everybody may search": ("network", lambda o: policy(o, "gateway")["ingress"].append({})),
+    "everybody beside us may search": (
+        "network",
+        lambda o: policy(o, "gateway")["ingress"].append({"from": [{"podSelector": {}}]}),
+    ),
+    "everybody in our namespace may search": (
+        "network",
+        lambda o: policy(o, "searcher")["ingress"].append(
+            {"from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "aisle"}}}]}
+        ),
+    ),
     "every port for Prometheus": ("network", lambda o: policy(o, "metrics")["ingress"][0].pop("ports")),
     "no way for traces": ("network", lambda o: without(o, "NetworkPolicy", "tracing")),
     "a way for no traces": ("network", lambda o: settings(o).pop("AISLE_GATEWAY_TRACE_ENDPOINT")),

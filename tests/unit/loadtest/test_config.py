@@ -6,9 +6,9 @@ import pytest
 
 from services.client.types import Policy
 from services.common.errors import SettingsInvalid
+from services.common.misfits import checked
 from services.loadtest.arrivals import Poisson
 from services.loadtest.config import LoadtestSettings
-from services.loadtest.scenario import checked
 
 
 def test_options_make_a_scenario() -> None:

@@ -32,10 +32,10 @@ def test_a_scenario_says_what_is_sent() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("seed: 7", "sead: 7", "unknown key sead; did you mean seed?"),
-        ("peak_rate: 50", "peek_rate: 50", r"unknown key arrivals.peek_rate; did you mean peak_rate\?"),
-        ("recall: true", "labels: true", "unknown key photos.labels; known are dataset"),
-        ("weight: 9", "wait: 9", "unknown key mix.0.wait; did you mean weight"),
+        ("seed: 7", "sead: 7", "sead: there is no such field; did you mean seed?"),
+        ("peak_rate: 50", "peek_rate: 50", r"arrivals.peek_rate: there is no such field; did you mean peak_rate\?"),
+        ("recall: true", "labels: true", "photos.labels: there is no such field; known are dataset"),
+        ("weight: 9", "wait: 9", "mix.0.wait: there is no such field; did you mean weight"),
         ("kind: spike", "kind: burst", "arrivals: .*'burst'"),
         ("rate: 5,", "rate: 0,", "arrivals.rate: .*greater than 0"),
         ("policy: top_p", "policy: best", "mix.0.policy: .*adaptive"),
@@ -67,5 +67,5 @@ def test_what_is_no_scenario_is_refused(text: str) -> None:
 
 def test_a_scenario_without_arrivals_is_refused() -> None:
     """The message names what is missing."""
-    with pytest.raises(SettingsInvalid, match="arrivals: Field required"):
+    with pytest.raises(SettingsInvalid, match="arrivals: it is missing"):
         read_scenario("photos: {synthetic_kb: 30}", "evening.yaml")
