@@ -106,7 +106,7 @@ $(SETUP): constraints.txt pyproject.toml
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-compile --no-deps --require-hashes -r constraints.txt
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-compile --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m compileall -q -j 0 .venv/lib
+	@$(BIN)/python -m compileall -q -j 0 .venv/lib services protos
 	@touch $@
 
 $(TRITON): $(SETUP) services/models/triton-requirements.txt

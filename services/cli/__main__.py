@@ -23,7 +23,7 @@ from services.cli.commands.token import token
 from services.cli.commands.up import up
 from services.cli.console import say_error, say_os_error
 from services.cli.exit_codes import EXIT_CODES_HELP, ExitCode, exit_code
-from services.cli.teaching import teach
+from services.cli.help_texts import teach
 from services.common.errors import AisleError
 from services.common.telemetry import configure_logging
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from services.cli.console import messages
 from services.cli.display import ProcessDisplay
 from services.cli.evaluating import EvaluationJob, evaluate_gateway
-from services.cli.indexed import digest_of_inputs
 from services.cli.indexing import IndexJob, run_indexer
+from services.cli.input_digest import digest_of_inputs
 from services.cli.progress import steps
 from services.cli.supervising.system import SystemSettings, TritonAloneSettings, running_system, running_triton
 from services.common.errors import SnapshotInvalid, SnapshotNotFound
@@ -28,16 +28,29 @@ _CURVE_PHOTOS = 40  # each is searched seven times more: enough to see the curve
 class Demo:
     """The demo in a folder of its own; what an earlier run has made there is used again."""
 
-    def __init__(self, folder: Path, *, products: int, queries: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        products: int,
+        queries: int,
+        model_repository: Path = Path("model_repository"),
+        triton_environment: Path = Path(".venv-triton"),
+    ) -> None:
         """Create the demo; nothing is made yet.
 
         Args:
             folder: for everything that it makes.
             products: of the gallery.
             queries: photos to search with.
+            model_repository: the models to index and search with; by default those of a checkout.
+            triton_environment: folder of Triton's own Python environment, made when missing.
         """
         self._folder = folder
         self._options = FashionOptions(products=products, queries=queries)
+        self._triton = TritonAloneSettings(
+            run_folder=folder / "triton", model_repository=model_repository, triton_environment=triton_environment
+        )
         self._dataset = folder / "dataset"
         self._indexed = folder / "indexed.txt"  # the digest of what was indexed last
 
@@ -67,7 +80,7 @@ class Demo:
         Raises:
             AisleError: something can't start, or fails; the message says what.
         """
-        async with running_triton(self._triton()) as triton:
+        async with running_triton(self._triton) as triton:
             await self._index(triton)
             _say("system", "searchers and gateway")
             settings = SystemSettings(
@@ -87,7 +100,7 @@ class Demo:
         Raises:
             AisleError: Triton or the indexer failed.
         """
-        async with running_triton(self._triton()) as triton:
+        async with running_triton(self._triton) as triton:
             await self._index(triton)
 
     async def index_what_changed(self) -> None:
@@ -117,17 +130,15 @@ class Demo:
             return False
 
     def _digest(self) -> str:
-        return digest_of_inputs(self._dataset, self._triton().model_repository)
-
-    def _triton(self) -> TritonAloneSettings:
-        return TritonAloneSettings(run_folder=self._folder / "triton")
+        return digest_of_inputs(self._dataset, self._triton.model_repository)
 
     async def _index(self, triton: str) -> None:
         _say("index", "one per category, and one over everything")
         dataset = read_dataset(self._dataset)
         job = IndexJob(dataset.catalogue, dataset.image_root, self.snapshot_root, dataset.name, dataset.val)
+        digest = self._digest()  # before: what is replaced meanwhile was not indexed
         await run_indexer(job, triton)
-        write_in_one_step(self._indexed, self._digest() + "\n")
+        write_in_one_step(self._indexed, digest + "\n")
         prune(self.snapshot_root, _KEPT_SNAPSHOTS, work_root=default_work_root())
         messages().print(relevance_words(SnapshotStore(self.snapshot_root).manifest().relevance), markup=False)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from services.cli.credentials import credentials
 from services.cli.supervising.state import running_system_state
 from services.client import DEFAULT_TARGET
-from services.client.targets import checked_target, unreached
 from services.common.errors import AisleError
+from services.common.gateway_addresses import checked_target, unreached
 
 
 def running_gateway(run_folder: Path) -> str:

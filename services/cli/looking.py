@@ -14,7 +14,7 @@ from services.cli.overview import catalogue_table, overview
 from services.cli.supervising.state import SystemState, running_system_state
 from services.client import Catalog, Health, SyncAisleClient
 from services.client.status import GatewayStatus
-from services.common.errors import AisleError
+from services.common.errors import AisleError, Unimplemented
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _what_to_do(error: AisleError) -> tuple[str, ExitCode]:
     status = exit_code(error)
     if error.code in {"PERMISSION_DENIED", "UNAUTHENTICATED"}:
         remedy = "show the token or certificate of a caller that may: `aisle --token-file FILE status`"
-    elif error.message.startswith("UNIMPLEMENTED"):
+    elif isinstance(error, Unimplemented):
         remedy, status = "this gateway's release tells no more", ExitCode.OK
     else:
         remedy = "try again, and look at the gateway's log"

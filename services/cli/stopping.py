@@ -10,12 +10,16 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def signals_set(stop: asyncio.Event) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM set the event instead of ending the process, for the time of the context."""
-    loop = asyncio.get_running_loop()
+    """Let Ctrl-C and SIGTERM set the event for the time of the context; after it they cancel the task that entered it.
+
+    Cancelled, and not ended by the system's default, it still stops what it has started.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop.set)
     try:
         yield
     finally:
         for number in _SIGNALS:
-            loop.remove_signal_handler(number)
+            loop.add_signal_handler(number, task.cancel)

@@ -62,8 +62,8 @@ class CallMetrics:
             registry=registry,
         )
         ProcessCollector(registry=registry)
-        self._callers = Children[tuple[str, str], Counter](callers, lambda key: key, most=_MOST_CALLERS)
-        self._callers[NOBODY, "unauthenticated"]  # has a name whoever else calls first
+        self._callers = Children[tuple[str, str], Counter](callers, lambda key: key, most=_MOST_CALLERS + 1)
+        self._callers[NOBODY, "unauthenticated"]  # is the one besides them, whoever calls first
         self._calls = Children[tuple[str, str], Counter](calls, lambda key: key)
         self._seconds = {
             method.name: seconds.labels(method.name) for method in service.methods if not method.client_streaming

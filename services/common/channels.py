@@ -13,14 +13,17 @@ MAX_MESSAGE_BYTES = 24_000_000
 CONNECTION_AGE_SECONDS = 20.0
 
 
-def server_options(connection_age_seconds: float = CONNECTION_AGE_SECONDS) -> ChannelOptions:
+def server_options(
+    connection_age_seconds: float = CONNECTION_AGE_SECONDS, *, most_received_bytes: int = MAX_MESSAGE_BYTES
+) -> ChannelOptions:
     """Return the options of every server.
 
     Args:
         connection_age_seconds: how long a connection lasts.
+        most_received_bytes: of a message; a larger one is refused unread.
     """
     return (
-        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_receive_message_length", most_received_bytes),
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
         # Two processes must never share a port by accident: half of the calls would go to the wrong one.
         ("grpc.so_reuseport", 0),

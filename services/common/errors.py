@@ -27,6 +27,7 @@
     │   ├── Overloaded             OVERLOADED            come back after `retry_after_seconds`
     │   └── RateLimited            RATE_LIMITED          the caller's own limit; come back then, too
     ├── DeadlineExceeded           DEADLINE_EXCEEDED
+    ├── Unimplemented              UNIMPLEMENTED         a call that this release does not know
     ├── Unavailable                UNAVAILABLE
     │   ├── NotServing             NOT_SERVING           loading or draining
     │   └── ModelUnavailable       MODEL_UNAVAILABLE     Triton can't be reached or has no such model
@@ -243,6 +244,13 @@ class DeadlineExceeded(AisleError):
     code = "DEADLINE_EXCEEDED"
     reason = "DEADLINE_EXCEEDED"
     said_by_callee = False
+
+
+class Unimplemented(AisleError):
+    """A call that the other's release does not know."""
+
+    code = "UNIMPLEMENTED"
+    reason = "UNIMPLEMENTED"
 
 
 class Unavailable(AisleError):

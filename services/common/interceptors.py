@@ -8,7 +8,7 @@ from typing import Any, Final
 import grpc
 import grpc.aio
 
-from services.common.errors import AisleError, Internal, InvalidArgument, NotServing
+from services.common.errors import AisleError, Internal, InvalidArgument, NotServing, Unimplemented
 from services.common.health import is_health_check
 from services.common.parsing import tolerant
 from services.common.requests import current_request, remark
@@ -151,7 +151,8 @@ def as_aisle_error(error: Exception, *, where: str) -> AisleError:
         error: what a handler raised.
         where: method or stage, for the log.
     """
-    if isinstance(error, AisleError) and not isinstance(error, Internal):
+    # A call of ours that another process does not know is no fault of whoever called us.
+    if isinstance(error, AisleError) and not isinstance(error, (Internal, Unimplemented)):
         return error
     remark(_log, "unexpected_error", level="error", defect=error, where=where)
     defect = type(error) if isinstance(error, Internal) else Internal

@@ -101,17 +101,23 @@ class ServerSettings(SecuritySettings):
 
 
 async def run(service: Service, settings: ServerSettings, tracing: Tracing | None = None) -> int:
-    """Run a service until SIGTERM or SIGINT and return the exit status: 0 drained, 1 could not start.
+    """Run a service until SIGTERM or SIGINT and return the exit status: 0 drained, 1 could not start or lost a port.
 
     The port is bound first and says NOT_SERVING, so probes get an answer while models and shards load; a signal
     during the load cancels it; a signal while serving drains, so that no accepted call is lost.
     """
-    stop = asyncio.Event()
+    stop, is_lost = asyncio.Event(), False
+
+    def lose() -> None:
+        nonlocal is_lost
+        is_lost = True
+        stop.set()
+
     loop = asyncio.get_running_loop()
     for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
     try:
-        await _serve(service, settings, tracing, stop)
+        await _serve(service, settings, tracing, stop, lose)
     except AisleError as error:
         _log.error("start_failed", reason=error.reason, error=error.message)
         return 1
@@ -120,10 +126,16 @@ async def run(service: Service, settings: ServerSettings, tracing: Tracing | Non
         for number in _STOP_SIGNALS:
             loop.remove_signal_handler(number)
         _log.info("stopped")
-    return 0
+    return 1 if is_lost else 0
 
 
-async def _serve(service: Service, settings: ServerSettings, tracing: Tracing | None, stop: asyncio.Event) -> None:
+async def _serve(
+    service: Service,
+    settings: ServerSettings,
+    tracing: Tracing | None,
+    stop: asyncio.Event,
+    lose: Callable[[], None],
+) -> None:
     serving = False
     guard = ServerGuard(settings, service.calls)
     interceptors: tuple[grpc.aio.ServerInterceptor, ...] = (  # type: ignore[type-arg]  # generic in its stubs only
@@ -142,8 +154,8 @@ async def _serve(service: Service, settings: ServerSettings, tracing: Tracing | 
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         service.register(server)
 
-    server = LastingServer(make, register, guard.doors(settings.host, settings.port))
-    side_ports = SidePorts(settings, guard, settings.host)
+    server = LastingServer(make, register, guard.doors(settings.host, settings.port), lose)
+    side_ports = SidePorts(settings, guard, settings.host, lose)
     try:
         await server.start()
         port = server.ports[0]

@@ -18,6 +18,8 @@ MAX_OTHER_BYTES: Final = 262_144
 """Of a message besides what its `bytes` fields hold: parsed in 10 ms. A filter has 64 KiB at most, all else is less."""
 _MOST_FIELDS: Final = 1_000
 """A message has a dozen; what follows on so many is not looked at one by one."""
+_MOST_BITS: Final = 70
+"""Of a number, seven in each byte; longer ones no parser takes, and to read one of megabytes would take hours."""
 _DELIMITED: Final = 2
 """The wire type of what has a length: texts, bytes, messages, packed numbers."""
 
@@ -48,8 +50,8 @@ def tolerant(method: str, deserialize: Callable[[bytes], Any]) -> Callable[[byte
 def other_bytes(data: bytes, message: Descriptor) -> int:
     """Return how many bytes a message has besides what its `bytes` fields hold.
 
-    Looks at a thousand fields at most, and counts whatever follows on these. Bytes that can't be a message count up to
-    the first that is wrong: no parser comes further.
+    Looks at a thousand fields at most, and counts whatever follows on these. Of bytes that can't be a
+    message all count from the first that is wrong: where a photo would end after these, nobody can tell.
 
     Args:
         data: the message as it was sent.
@@ -97,12 +99,19 @@ def _length(data: bytes, position: int, wire_type: int) -> tuple[int, int]:
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """Return a number of seven bits a byte, the lowest first, and where it ends; raise IndexError when it does not."""
-    number, shift = 0, 0
-    while data[position] & 0x80:
-        number |= (data[position] & 0x7F) << shift
-        position, shift = position + 1, shift + 7
-    return number | data[position] << shift, position + 1
+    """Return a number of seven bits a byte, the lowest first, and where it ends.
+
+    Raises:
+        IndexError: it does not end, or not within the ten bytes that 64 bits take.
+    """
+    number = 0
+    for shift in range(0, _MOST_BITS, 7):
+        byte = data[position]
+        position += 1
+        number |= (byte & 0x7F) << shift
+        if not byte & 0x80:
+            return number, position
+    raise IndexError
 
 
 @cache

@@ -19,6 +19,7 @@ from services.common.errors import (
     ResourceExhausted,
     Unauthenticated,
     Unavailable,
+    Unimplemented,
 )
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ _BY_CODE: dict[str, type[AisleError]] = {
         PermissionDenied,
         ResourceExhausted,
         DeadlineExceeded,
+        Unimplemented,
         Unavailable,
     )
 }

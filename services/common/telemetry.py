@@ -26,7 +26,9 @@ def configure_logging(service: str, level: LogLevel = "info") -> None:
     """
     human = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if human
+        else structlog.processors.JSONRenderer()
     )
     tracebacks: list[structlog.typing.Processor] = [] if human else [structlog.processors.format_exc_info]
     structlog.configure(

@@ -1,4 +1,4 @@
-"""What a gateway is made of: where snapshots are, whom it calls, how much it takes on, and what counts its photos."""
+"""What a gateway is made of: where snapshots are, whom it calls, how much it takes on, and what measures it."""
 
 import asyncio
 import random
@@ -168,9 +168,23 @@ class Load:
         return cls(Admission(settings.admission_rules, time.monotonic), Ladder(settings.ladder_rules))
 
 
+def expose(peers: Peers, load: Load, metrics: ProcessMetrics, resources: AsyncExitStack) -> None:
+    """Show Prometheus how much is taken on, and what is known of the replicas; nothing where nobody can read it."""
+    if metrics.calls is None:
+        return
+    ServiceMetrics(metrics.registry, admission=load.admission, ladder=load.ladder, clock=time.monotonic)
+    replicas = ReplicaMetrics(
+        metrics.registry,
+        states={ReplicaKind.SEARCHER: peers.searching.replicas.states, ReplicaKind.TRITON: peers.tritons.states},
+        extra={ReplicaKind.SEARCHER: peers.hedges, ReplicaKind.TRITON: peers.retries},
+        models=peers.models,
+    )
+    resources.push_async_callback(replicas.close)
+
+
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """What counts each photo on its way.
+class MeasuredAnswering:
+    """What answering uses, measured photo by photo.
 
     Attributes:
         models: asks them.
@@ -183,16 +197,9 @@ class Counted:
     check: AgreementCheck
 
     @classmethod
-    def of(cls, settings: GatewaySettings, peers: Peers, load: Load, metrics: ProcessMetrics) -> "Counted":
-        """Count in a process's metrics; where nobody can read them, photos are counted for operators only."""
+    def of(cls, settings: GatewaySettings, peers: Peers, metrics: ProcessMetrics) -> "MeasuredAnswering":
+        """Measure in a process's metrics; where nobody can read them, photos are counted for operators only."""
         registry = metrics.registry
-        ServiceMetrics(registry, admission=load.admission, ladder=load.ladder, clock=time.monotonic)
-        ReplicaMetrics(
-            registry,
-            states={ReplicaKind.SEARCHER: peers.searching.replicas.states, ReplicaKind.TRITON: peers.tritons.states},
-            extra={ReplicaKind.SEARCHER: peers.hedges, ReplicaKind.TRITON: peers.retries},
-            models=peers.models,
-        )
         models: Models = peers.models
         record: PhotoRecord = NoRecord()
         if metrics.calls is not None:

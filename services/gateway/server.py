@@ -16,7 +16,15 @@ from services.gateway.answering.agreement import AgreementCheck
 from services.gateway.answering.catalog import Catalog
 from services.gateway.answering.decoder import ThreadedDecoder
 from services.gateway.answering.search import PhotoSearch
-from services.gateway.composition import Counted, Load, Peers, Snapshots, meet_peers, watch_certificates
+from services.gateway.composition import (
+    Load,
+    MeasuredAnswering,
+    Peers,
+    Snapshots,
+    expose,
+    meet_peers,
+    watch_certificates,
+)
 from services.gateway.config import GatewaySettings
 from services.gateway.following.catalogs import Catalogs
 from services.gateway.following.roll_call import RollCall
@@ -79,30 +87,32 @@ class Gateway:
         roll_call = RollCall(peers.searchers, peers.searching.map)
         catalog = await snapshots.beginning(catalogs, roll_call, follows=settings.follows)
         load = Load.of(settings)
-        counted = Counted.of(settings, peers, load, self._metrics)
-        search = self._answer_with(catalog, peers, load, counted)
+        expose(peers, load, self._metrics, self._resources)
+        measured = MeasuredAnswering.of(settings, peers, self._metrics)
+        search = self._answer_with(catalog, peers, load, measured)
+        peers.served.fit_to(lambda: search.catalog.categories)
         self._follow(snapshots.store, search, catalogs, roll_call)
-        self._operator_servicer.serve(self._overview(snapshots.store, search, peers, load, counted))
+        self._operator_servicer.serve(self._overview(snapshots.store, search, peers, load, measured))
         self._servicer.serve(search)
 
-    def _answer_with(self, catalog: Catalog, peers: Peers, load: Load, counted: Counted) -> PhotoSearch:
+    def _answer_with(self, catalog: Catalog, peers: Peers, load: Load, measured: MeasuredAnswering) -> PhotoSearch:
         settings = self._settings
         decoder = ThreadedDecoder(
             peers.served.embedder, catalog.classifier, settings.photo_limits, settings.decode_threads
         )
         self._resources.push_async_callback(decoder.close)
-        self._agreement = counted.check
-        self._resources.push_async_callback(counted.check.close)
+        self._agreement = measured.check
+        self._resources.push_async_callback(measured.check.close)
         return PhotoSearch(
             catalog=catalog,
             decoder=decoder,
-            models=counted.models,
+            models=measured.models,
             searchers=peers.searchers,
             admission=load.admission,
             ladder=load.ladder,
             rules=settings.search_rules,
-            record=counted.recent,
-            on_routed=counted.check.consider,
+            record=measured.recent,
+            on_routed=measured.check.consider,
         )
 
     def _follow(self, store: SnapshotStore, search: PhotoSearch, catalogs: Catalogs, roll_call: RollCall) -> None:
@@ -125,7 +135,7 @@ class Gateway:
             self._resources.push_async_callback(following.close)
 
     def _overview(
-        self, store: SnapshotStore, search: PhotoSearch, peers: Peers, load: Load, counted: Counted
+        self, store: SnapshotStore, search: PhotoSearch, peers: Peers, load: Load, measured: MeasuredAnswering
     ) -> Overview:
         return Overview(
             serving=search,
@@ -135,7 +145,7 @@ class Gateway:
             published_id=partial(asyncio.to_thread, store.current_id) if self._settings.follows else None,
             admission=load.admission,
             ladder=load.ladder,
-            recent=counted.recent,
+            recent=measured.recent,
             clock=time.monotonic,
         )
 

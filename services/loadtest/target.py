@@ -7,10 +7,10 @@ import grpc.aio
 from aisle.search.v1 import search_pb2, search_pb2_grpc
 
 from services.client.conversion import from_catalog_pages
-from services.client.targets import checked_target, unreached
 from services.client.types import Catalog
 from services.common.channels import channel_options
 from services.common.errors import AisleError, FailedPrecondition, Unavailable
+from services.common.gateway_addresses import checked_target, unreached
 from services.common.security.credentials import Credentials
 from services.common.security.dialling import Dialler
 from services.common.status import failure_of, from_failure, received

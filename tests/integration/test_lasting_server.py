@@ -1,6 +1,7 @@
 """A gRPC server that ends by itself: its port is served again at once, and nothing in work is lost."""
 
 import asyncio
+import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,17 @@ import grpc.aio
 import pytest
 from aisle.shard.v1 import shard_pb2, shard_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from structlog.testing import capture_logs
 
+from services.common import lasting_server
 from services.common.errors import SettingsInvalid
 from services.common.lasting_server import Door, LastingServer
+from services.common.lifecycle import ServerSettings, run
+from services.common.security.credentials import Credentials
 from services.common.security.guard import plain_door
 from tests.support.fake_shard_service import NAME, FakeShardService
 from tests.support.frames import EMPTY, status_of
-from tests.support.guarded import Trust, guarded, outcome
+from tests.support.guarded import Guarded, Trust, guarded, outcome
 from tests.support.servers import channel_to, serving
 from tests.support.triton import free_port
 
@@ -43,6 +48,37 @@ async def test_a_path_that_is_no_text_ends_no_process() -> None:
         async with channel_to(f"127.0.0.1:{probes}") as asked:
             health: Any = health_pb2_grpc.HealthStub(asked)
             await health.Check(health_pb2.HealthCheckRequest(service=NAME), timeout=10, wait_for_ready=True)
+
+
+async def test_it_goes_on_with_tls(tmp_path: Path) -> None:
+    """At both ports, the one for certificates and the one for tokens, time and again."""
+    trust, token_port = Trust(tmp_path), free_port()
+    settings = {**trust.mutual_tls, "access_file": trust.access, "token_port": token_port}
+    callers = {0: trust.certificate("gateway"), token_port: trust.token("right")}
+    async with guarded(**settings) as served:
+        for _ in range(2):
+            await ended(served, token_port, trust)
+            for port, credentials in callers.items():
+                async with served.open(credentials, port) as channel:
+                    assert await outcome(waiting_for(channel)) == "OK"
+
+
+async def test_the_next_server_looks_for_certificates_as_the_one_before(tmp_path: Path) -> None:
+    """It begins with the one that came meanwhile, and takes the one that comes then."""
+    trust = Trust(tmp_path)
+    async with guarded(**trust.tls) as served:
+        await ended(served, served.port, trust)
+        for _ in range(2):
+            renewed = Trust(tmp_path)  # of another authority
+            async with served.open(Credentials(tls_ca=renewed.ca)) as channel:
+                assert await outcome(waiting_for(channel)) == "OK"
+
+
+async def ended(served: Guarded, port: int, trust: Trust) -> None:
+    """Wait until the server behind a port has ended."""
+    served.log.clear()
+    await status_of(port, NO_UTF_8, tls_ca=trust.ca)
+    await served.logged("server_ended")
 
 
 async def test_it_may_happen_again_and_again() -> None:
@@ -109,26 +145,101 @@ async def test_a_call_without_a_message_is_its_caller_s_mistake(tmp_path: Path) 
         assert await status_of(served.port, SEARCH, RIGHT, message=EMPTY) == INVALID_ARGUMENT
 
 
+class Doors:
+    """A port that is free, and one that is taken the next so many times that it is wanted again."""
+
+    def __init__(self, refusals: int = 0) -> None:
+        self.refusals = refusals
+
+    @property
+    def both(self) -> list[Door]:
+        """The two, the one that may be taken last."""
+        return [plain_door("127.0.0.1", 0, field="port"), Door(self._bind, 0)]
+
+    def _bind(self, server: grpc.aio.Server, port: int) -> int:
+        if port and self.refusals:
+            self.refusals -= 1
+            raise SettingsInvalid("taken")
+        return plain_door("127.0.0.1", port, field="token_port").bind(server, port)
+
+
+def waiting_for(channel: grpc.aio.Channel) -> Any:
+    """Return a call that waits until the port is served."""
+    return shard_pb2_grpc.ShardServiceStub(channel).Search(shard_pb2.SearchRequest(), timeout=10, wait_for_ready=True)
+
+
 async def test_a_port_that_is_taken_meanwhile_is_waited_for() -> None:
-    """The other one may be gone in a moment; there is no other port on which callers would look."""
-    refusals = [SettingsInvalid("taken")]
+    """The other one may be gone in a moment; there is no other port on which callers would look.
 
-    def bind(server: grpc.aio.Server, port: int) -> int:
-        if port and refusals:
-            raise refusals.pop()
-        return plain_door("127.0.0.1", 0, field="port").bind(server, port)
+    What was bound before it was refused is free for the next try, and the refusal is said once.
+    """
+    doors = Doors(refusals=3)
+    server = LastingServer(grpc.aio.server, lambda _: None, doors.both)
+    await server.start()
+    ports = list(server.ports)
+    with capture_logs() as log:
+        await status_of(ports[0], NO_UTF_8)
+        for port in ports:
+            async with channel_to(f"127.0.0.1:{port}") as channel:
+                assert await outcome(waiting_for(channel)) == "UNIMPLEMENTED"
+    assert doors.refusals == 0
+    assert [line["event"] for line in log] == ["server_ended", "port_refused"]
+    assert list(server.ports) == ports
+    await server.stop(None)
+    for port in ports:
+        with pytest.raises(ConnectionRefusedError):
+            await status_of(port, SEARCH)
 
-    server = LastingServer(grpc.aio.server, lambda _: None, [Door(bind, 0)])
+
+async def test_a_port_that_stays_taken_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs it is told, once, and so can end the process: its supervisor knows what to do."""
+    monkeypatch.setattr(lasting_server, "_PATIENCE_SECONDS", 0.5)
+    lost = asyncio.Event()
+    server = LastingServer(grpc.aio.server, lambda _: None, Doors(10**6).both, lost.set)
+    await server.start()
+    with capture_logs() as log:
+        await status_of(server.ports[0], NO_UTF_8)
+        async with asyncio.timeout(5):
+            await lost.wait()
+    assert [line["event"] for line in log] == ["server_ended", "port_refused", "server_lost"]
+    await server.stop(None)
+
+
+async def test_a_process_whose_port_is_lost_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a status that says so."""
+    monkeypatch.setattr(lasting_server, "_PATIENCE_SECONDS", 0.5)
+    port = free_port()
+    with capture_logs() as log:
+        running = asyncio.create_task(run(FakeShardService(), ServerSettings(port=port, drain_seconds=0.0)))
+        while "serving" not in [line["event"] for line in log]:  # noqa: ASYNC110 - nobody tells of it
+            await asyncio.sleep(0.01)
+        await status_of(port, NO_UTF_8)
+        while True:  # until it is ours: the port is free for a moment
+            with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+                async with asyncio.timeout(10):
+                    assert await running == 1
+                break
+    assert "server_lost" in [line["event"] for line in log]
+
+
+async def test_calls_of_a_server_that_has_ended_have_their_grace() -> None:
+    """Told to end, the process waits for them, too, and not only for those of the server that took over."""
+    going_on = asyncio.Event()
+    service = FakeShardService(work=going_on.wait)
+    server = LastingServer(grpc.aio.server, service.register, [plain_door("127.0.0.1", 0, field="port")])
     await server.start()
     [port] = server.ports
-    await status_of(port, NO_UTF_8)
     async with channel_to(f"127.0.0.1:{port}") as channel:
-        call = shard_pb2_grpc.ShardServiceStub(channel).Search(
-            shard_pb2.SearchRequest(), timeout=10, wait_for_ready=True
+        in_work = asyncio.ensure_future(
+            shard_pb2_grpc.ShardServiceStub(channel).Search(shard_pb2.SearchRequest(shard="coat"), timeout=10)
         )
-        assert await outcome(call) == "UNIMPLEMENTED"
-    assert refusals == []
-    assert list(server.ports) == [port]
-    await server.stop(None)
-    with pytest.raises(ConnectionRefusedError):
-        await status_of(port, SEARCH)
+        await service.entered(1)
+        with capture_logs() as log:
+            await status_of(port, NO_UTF_8)
+            while not log:  # noqa: ASYNC110 - nobody tells of it
+                await asyncio.sleep(0.01)
+        stopping = asyncio.create_task(server.stop(5.0))
+        await asyncio.sleep(0.5)
+        going_on.set()
+        assert (await in_work).snapshot_id == "coat"
+        await stopping

@@ -154,6 +154,30 @@ async def test_no_search_fails_while_tritons_get_other_models_one_by_one(
     assert (signs[0], signs[-1], is_fitted) == (1.0, now, now == 1.0)
 
 
+async def test_a_classifier_comes_in_when_it_knows_what_is_sold(
+    tmp_path: Path, repositories: Mapping[str, Path]
+) -> None:
+    """Whatever it has in common with the one that the gateway began with, which knows "shoe" and no "hat"."""
+    for name, label in (("stranger", "shoe"), ("hatter", "hat")):
+        tiny_models.write_model(tmp_path / name, "embedder", tiny_models.embedder())
+        labels = (label, *(f"{name} {number}" for number in range(1, len(tiny_models.LABELS))))
+        tiny_models.write_model(tmp_path / name, "classifier", tiny_models.classifier(-1.0), labels=labels)
+    async with two_tritons(repositories["ours"]) as tritons:
+        with capture_logs() as logged:
+            async with (
+                cluster(tmp_path, publish(tmp_path), tritons.targets) as shop,
+                AisleClient(shop.address) as client,
+                shoppers(shop),
+            ):
+                await tritons.serve(0, tmp_path / "stranger")
+                await until(lambda: any(line["event"] == "other_model" for line in logged))
+                assert len((await client.status()).models) == 2
+                await tritons.serve(0, tmp_path / "hatter")
+                await until(lambda: any(line["event"] == "classifier_changed" for line in logged))
+    (why,) = {line["why"] for line in logged if line["event"] == "other_model"}
+    assert why == "it knows none of the snapshot's categories, such as 'bag'; serve this shop's"
+
+
 async def test_the_embedder_changes_with_gateways_that_start_while_tritons_differ(
     tmp_path: Path, repositories: Mapping[str, Path]
 ) -> None:

@@ -93,6 +93,20 @@ async def test_a_certificate_that_holds_later_is_taken_later(trust: Trust) -> No
         assert served.value("aisle_searcher_certificate_expires_seconds") == second.timestamp()
 
 
+async def test_an_authority_that_is_taken_out_is_not_trusted_while_a_certificate_is_waited_for(trust: Trust) -> None:
+    """The certificate before is shown meanwhile, but whom to trust is told by the files as they are now."""
+    mine, theirs = Authority(), trust.certificate("gateway")
+    ours = trust.certificate("gateway", mine)
+    mine.write(trust.ca.with_name("callers.pem"), trust.authority)
+    settings = {**trust.mutual_tls, "tls_client_ca": trust.ca.with_name("callers.pem")}
+    async with guarded(**settings) as served:
+        assert [await served.search(each) for each in (ours, theirs)] == ["OK", "OK"]
+        trust.authority.issue(trust.folder, "server", not_before=datetime.now(UTC) + timedelta(hours=1))
+        mine.write(trust.ca.with_name("callers.pem"))
+        assert [await served.search(each) for each in (ours, theirs)] == ["OK", "UNAVAILABLE"]
+        assert [await served.search(each) for each in (ours, theirs)] == ["OK", "UNAVAILABLE"]
+
+
 async def test_who_looks_for_a_method_that_is_not_here_is_asked_who_it_is(trust: Trust) -> None:
     """It is counted and logged as any call is, under one name: what callers make up is no label."""
     async with guarded(**trust.tls, access_file=trust.access) as served:

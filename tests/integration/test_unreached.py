@@ -9,8 +9,8 @@ import pytest
 
 from services.benchmarks.security.authority import Authority, Identity
 from services.client import AisleClient, Credentials
-from services.client.targets import unreached
 from services.common.errors import AisleError, FailedPrecondition, Unavailable
+from services.common.gateway_addresses import unreached
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import ssl
+from pathlib import Path
 
 _HEADERS, _DATA, _SETTINGS = 1, 0, 4
 _END_STREAM, _END_HEADERS = 1, 4
@@ -9,14 +11,17 @@ EMPTY = object()
 """In place of a message: the call ends without one."""
 
 
-async def status_of(port: int, path: bytes, *headers: tuple[bytes, bytes], message: object = b"") -> int | None:
+async def status_of(
+    port: int, path: bytes, *headers: tuple[bytes, bytes], message: object = b"", tls_ca: Path | None = None
+) -> int | None:
     """Return the number of the status that a call ends with; None when there is none.
 
     Args:
-        port: of a server without TLS.
+        port: of a server on this machine.
         path: the method's full name, any bytes.
         headers: what else goes along, any bytes.
         message: the bytes that are sent; `EMPTY` to end the call without any, None to leave it at its headers.
+        tls_ca: the authority of its certificate; None without TLS.
 
     Raises:
         TimeoutError: there was none within seconds.
@@ -30,7 +35,7 @@ async def status_of(port: int, path: bytes, *headers: tuple[bytes, bytes], messa
         (b"content-type", b"application/grpc"),
     )
     block = b"".join(_literal(name, value) for name, value in (*usual, *headers))
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=_tls(tls_ca))
     writer.write(
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(_SETTINGS, 0, 0, b"") + _frame(_HEADERS, _END_HEADERS, 1, block)
     )
@@ -49,6 +54,14 @@ async def status_of(port: int, path: bytes, *headers: tuple[bytes, bytes], messa
             return int(found[1])
     finally:
         writer.close()
+
+
+def _tls(ca: Path | None) -> ssl.SSLContext | None:
+    if ca is None:
+        return None
+    context = ssl.create_default_context(cafile=str(ca))
+    context.set_alpn_protocols(["h2"])
+    return context
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:

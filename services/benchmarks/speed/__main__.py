@@ -1,8 +1,10 @@
 """The command line of the benchmark, and its report."""
 
 import argparse
+import math
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -11,13 +13,12 @@ from typing import Any
 from services.benchmarks.speed.figures import Measured
 from services.benchmarks.speed.limit import LimitAlone
 from services.benchmarks.speed.measuring import Bench, measure, measure_limit, measure_soak
+from services.benchmarks.speed.promise import SOAK_MINUTES
 from services.benchmarks.targets import Target, table, write_report
 from services.cli.console import run
 from services.common.errors import AisleError
 from services.common.telemetry import configure_logging
 from services.evaluation.machine import this_machine
-
-_SOAK_MINUTES = 30.0
 
 say = partial(print, flush=True)
 
@@ -49,17 +50,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _given(argv: Sequence[str] | None) -> tuple[str | None, Bench]:
     parser = argparse.ArgumentParser(prog="python -m services.benchmarks.speed", description=__doc__)
     parser.add_argument("--only", choices=("limit", "soak"), help="the limit alone, some seconds, or a long run alone")
-    parser.add_argument("--blocks", type=int, default=16, help="turns of 25 photos, system and limit")
-    parser.add_argument("--knees", type=int, default=3, help="searches for the knee, two minutes each")
-    parser.add_argument("--soak", type=float, metavar="MINUTES", help="then run at 80 %% of the knee; alone 30")
-    parser.add_argument("--knee", type=float, metavar="RATE", help="of --only soak: photos a second, not looked for")
+    parser.add_argument("--blocks", type=_count, default=16, help="turns of 25 photos, system and limit")
+    parser.add_argument("--knees", type=_count, default=3, help="searches for the knee, two minutes each")
+    parser.add_argument("--soak", type=_positive, metavar="MINUTES", help="then run at 80 %% of the knee; alone 30")
+    parser.add_argument(
+        "--knee", type=_positive, metavar="RATE", help="of --only soak: photos a second, not looked for"
+    )
     parser.add_argument("--shards-per-searcher", type=int, default=0, help="as of `aisle up`")
     parser.add_argument("--demo", type=Path, default=Path("build/demo"), help="the demo's folder, made when missing")
     parser.add_argument("--models", type=Path, default=Path("model_repository"), help="model repository")
     parser.add_argument("--triton-environment", type=Path, default=Path(".venv-triton"), help="Triton's Python")
     parser.add_argument("--out", type=Path, default=Path("build/bench"), help="where everything else is made")
     given = parser.parse_args(argv)
-    soak_minutes = _SOAK_MINUTES if given.only == "soak" and given.soak is None else given.soak or 0.0
+    if given.knee is not None and given.only != "soak":
+        parser.error("--knee is of --only soak: all else looks for it")
+    soak_minutes = given.soak
+    if soak_minutes is None:
+        soak_minutes = SOAK_MINUTES if given.only == "soak" else 0.0
     bench = Bench(
         folder=given.out,
         demo=given.demo,
@@ -72,6 +79,20 @@ def _given(argv: Sequence[str] | None) -> tuple[str | None, Bench]:
         shards_per_searcher=given.shards_per_searcher,
     )
     return given.only, bench
+
+
+def _positive(text: str) -> float:
+    with suppress(ValueError):
+        if 0 < (number := float(text)) < math.inf:
+            return number
+    raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+
+
+def _count(text: str) -> int:
+    with suppress(ValueError):
+        if (number := int(text)) >= 1:
+            return number
+    raise argparse.ArgumentTypeError(f"{text} is no whole number above 0")
 
 
 def _write(bench: Bench, targets: Sequence[Target], further: Mapping[str, Any]) -> None:

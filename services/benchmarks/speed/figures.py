@@ -56,6 +56,11 @@ class AtTheKnee:
     straights: list[float]
     doubts: list[str | None]
 
+    def target(self) -> Target:
+        """Return its row of the promise."""
+        not_vouched_for = sum(doubt is not None for doubt in self.doubts)
+        return promise.throughput_target(self.to_limit.value, not_vouched_for)
+
 
 @dataclass(frozen=True, slots=True)
 class Processor:
@@ -134,7 +139,7 @@ class Measured:
         """Return one target per row of the promise."""
         rows = [
             promise.latency_target(self.one_in_flight.to_limit.value),
-            promise.throughput_target(self.at_the_knee.to_limit.value),
+            self.at_the_knee.target(),
             promise.own_work_target(self.one_in_flight.own_work_ms),
             promise.ceiling_target(self.gateway.usual.photos_per_second),
             promise.one_backbone_target(self.one_backbone.to_two_models.value),

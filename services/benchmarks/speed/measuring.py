@@ -171,7 +171,7 @@ async def _soak(bench: Bench, served: Served, knee: float, say: Tell) -> Soak:
             raise Internal("the long run was ended before it began")
         say(f"{rate:.3g} photos a second for {bench.soak_minutes:g} minutes")
         report = await served.steady(rate, 60 * bench.soak_minutes, bench.folder / "soak", say, stop)
-    return soak_of(report, bench.soak_minutes)
+    return soak_of(report)
 
 
 def _clocked(tell: Tell) -> Tell:
@@ -181,10 +181,16 @@ def _clocked(tell: Tell) -> Tell:
 
 
 async def _demo(bench: Bench) -> Demo:
-    """Prepare the demo and index it, as `aisle demo --serve` does; what an earlier run has made is used again."""
-    demo = Demo(bench.demo, products=PRODUCTS, queries=QUERIES)
+    """Prepare the demo and index what has changed, as `aisle demo --serve` does, which may be serving it."""
+    demo = Demo(
+        bench.demo,
+        products=PRODUCTS,
+        queries=QUERIES,
+        model_repository=bench.models,
+        triton_environment=bench.triton_environment,
+    )
     demo.prepare_dataset()
-    await demo.index()
+    await demo.index_what_changed()
     return demo
 
 

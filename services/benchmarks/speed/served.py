@@ -10,6 +10,7 @@ from services.cli.supervising.processes import Kind
 from services.cli.supervising.system import RunningSystem
 from services.client import AisleClient, Policy
 from services.common.errors import Internal
+from services.common.misfits import checked
 from services.datasets.labelled import read_dataset
 from services.evaluation.observation import Observation, Query, Way, queries_of
 from services.evaluation.run import Run
@@ -139,15 +140,14 @@ class Served:
     async def _load_test(
         self, out: Path, tell: Callable[[str], None], stop: asyncio.Event, **settings: object
     ) -> Report:
-        given = LoadtestSettings.model_validate(
-            {
-                "target": self._system.gateway,
-                "dataset": self._photos.dataset,
-                "server_pids": self.pids,
-                "out": out,
-                **settings,
-            }
-        )
+        fields = {
+            "target": self._system.gateway,
+            "dataset": self._photos.dataset,
+            "server_pids": self.pids,
+            "out": out,
+            **settings,
+        }
+        given = checked(LoadtestSettings, fields, "load test")
         test = await prepare(given, "make bench", stop)
         told = set[tuple[str, int]]()
 

@@ -36,8 +36,7 @@ class Soak:
     """A long run.
 
     Attributes:
-        wanted_minutes: how long it was to be.
-        minutes: how long it was: less when it was interrupted.
+        minutes: how long it was: less than was asked for when it was interrupted.
         photos_per_second: that were sent.
         memory_mb: mean over the time, of all processes of a kind together: gateway, searcher and triton.
         p99_ms: of all answers of the time.
@@ -45,7 +44,6 @@ class Soak:
         doubts: why the load generator does not vouch for the run; None when it does.
     """
 
-    wanted_minutes: float
     minutes: float
     photos_per_second: float
     memory_mb: Mapping[str, Change]
@@ -56,15 +54,16 @@ class Soak:
     def target(self) -> Target:
         """Return its row of the promise."""
         memory = {kind: change.ratio for kind, change in self.memory_mb.items()}
-        return promise.soak_target(self.wanted_minutes, self.minutes, memory, self.p99_ms.ratio, self.errors)
+        return promise.soak_target(
+            self.minutes, memory, self.p99_ms.ratio, self.errors, not_vouched_for=int(self.doubts is not None)
+        )
 
 
-def soak_of(report: Report, wanted_minutes: float) -> Soak:
+def soak_of(report: Report) -> Soak:
     """Return how a run ended.
 
     Args:
         report: of the run, with processes whose names begin with their kind, as `searcher-bag`.
-        wanted_minutes: how long it was to be.
 
     Raises:
         Internal: nothing is known of the server's processes, or no photo was answered in its first or second half.
@@ -77,7 +76,6 @@ def soak_of(report: Report, wanted_minutes: float) -> Soak:
     if not kinds or not first or not last:
         raise Internal("a long run of unknown processes, or without answers, says nothing about its end")
     return Soak(
-        wanted_minutes=wanted_minutes,
         minutes=report.duration_seconds / 60,
         photos_per_second=report.achieved_rps,
         memory_mb={kind: _change(processes) for kind, processes in kinds.items()},

@@ -6,8 +6,9 @@ searchers and the calls between them.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Self, TypeVar
 
@@ -23,6 +24,15 @@ _IN_FLIGHT = 8
 _TIMEOUT_SECONDS = 30.0
 
 T = TypeVar("T")
+
+
+@asynccontextmanager
+async def _first_failure() -> AsyncIterator[None]:
+    """Raise the first failure of a group of tasks by itself, once the others have ended."""
+    try:
+        yield
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
 
 
 class Straight:
@@ -56,11 +66,11 @@ class Straight:
             AisleError: it is no usable photo, or Triton gives no answer.
         """
         for_embedder, for_classifier = await self._in_thread(lambda: self._answering.decoded(image))
-        vectors, probabilities = await asyncio.gather(
-            self._models.embed(for_embedder[None], _TIMEOUT_SECONDS),
-            self._models.classify(for_classifier[None], _TIMEOUT_SECONDS),
-        )
-        [hits] = await self._in_thread(lambda: self._answering.found([image], vectors, probabilities))
+        async with _first_failure(), asyncio.TaskGroup() as models:
+            embedding = models.create_task(self._models.embed(for_embedder[None], _TIMEOUT_SECONDS))
+            classification = models.create_task(self._models.classify(for_classifier[None], _TIMEOUT_SECONDS))
+        found = partial(self._answering.found, [image], embedding.result(), classification.result())
+        [hits] = await self._in_thread(found)
         return hits
 
     async def one_by_one(self, images: Sequence[bytes]) -> list[float]:
@@ -73,7 +83,11 @@ class Straight:
         return times
 
     async def at_full_use(self, images: Sequence[bytes]) -> float:
-        """Answer these photos, several at a time, and return how many it were a second."""
+        """Answer these photos, several at a time, and return how many it were a second.
+
+        Raises:
+            AisleError: as `answer`; no other photo is in work then.
+        """
         waiting = iter(images)
         began = time.perf_counter()
 
@@ -81,7 +95,9 @@ class Straight:
             for image in waiting:
                 await self.answer(image)
 
-        await asyncio.gather(*(ask() for _ in range(_IN_FLIGHT)))
+        async with _first_failure(), asyncio.TaskGroup() as callers:
+            for _ in range(_IN_FLIGHT):
+                callers.create_task(ask())
         return len(images) / (time.perf_counter() - began)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:

@@ -85,8 +85,8 @@ def load(
     from services.cli.credentials import credentials
     from services.cli.finding import gateway_address
     from services.cli.loadtesting import load_test, server_pids
+    from services.common.misfits import checked
     from services.loadtest.config import LoadtestSettings
-    from services.loadtest.scenario import checked
 
     of_running_system = {} if target else server_pids(run_folder)
     fields = {

@@ -1,6 +1,5 @@
 """The options before a command: how a gateway is reached that wants TLS or to know who calls."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -35,14 +34,6 @@ def reaching(
     ] = False,
 ) -> None:
     """Take them to heart; the first line of the help is the application's own."""
-    if not any((tls, tls_ca, tls_certificate, tls_key, token_file)):
-        return
-    # gRPC writes each failed handshake to stderr, line by line; what it means, the command says itself.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from services.cli.credentials import reach_with
-    from services.common.security.credentials import Credentials
-    from services.loadtest.scenario import checked
-
     fields = {
         "tls": tls,
         "tls_ca": tls_ca,
@@ -52,4 +43,13 @@ def reaching(
         "token_file": token_file,
         "token_without_tls": token_without_tls,
     }
+    if not any(fields.values()):
+        return
+    from services.cli.grpc_lines import silence
+
+    silence()  # before gRPC is imported, which looks at its environment then
+    from services.cli.credentials import reach_with
+    from services.common.misfits import checked
+    from services.common.security.credentials import Credentials
+
     reach_with(checked(Credentials, fields, "options"))

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from services.cli.grpc_lines import environment_of_children
 from services.cli.supervising.processes import ProcessSpec, failure_to_start, last_words, says_serving
 
 _TAIL_BYTES = 64_000
@@ -38,6 +39,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                env=environment_of_children(),
                 start_new_session=True,
             )
         return cls(process, log, log_start)

@@ -7,7 +7,7 @@ from typing import TypeVar
 from services.common.errors import SettingsInvalid, Unavailable
 from services.common.lifecycle import ServerSettings
 from services.common.security.dialling import Dialler
-from services.common.security.guard import ServerGuard
+from services.common.security.guard import read_security_files
 from services.common.settings import load_settings
 from services.common.tracing import tracing_to
 from services.gateway.config import GatewaySettings
@@ -65,7 +65,7 @@ S = TypeVar("S", bound=ServerSettings)
 
 def _checked(name: str, settings_type: type[S], argv: Sequence[str]) -> S:
     settings = load_settings(settings_type, name, argv)
-    ServerGuard(settings)
+    read_security_files(settings)
     if (tracing := tracing_to(settings.trace_endpoint, name, settings.trace_share)) is not None:
         tracing.close()
     return settings

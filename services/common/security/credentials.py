@@ -36,6 +36,16 @@ class Credentials(Settings):
             raise ValueError("tls_certificate and tls_key belong together")
         return self
 
+    @model_validator(mode="after")
+    def _nothing_is_ignored(self) -> Self:
+        if self.tls_server_name is not None and not self.is_secure:
+            raise ValueError(
+                "tls_server_name is the name in a certificate, and none is asked for: give tls or tls_ca too"
+            )
+        if self.token_without_tls and self.token_file is None:
+            raise ValueError("token_without_tls is about a token, and there is none: give token_file too")
+        return self
+
     @property
     def is_secure(self) -> bool:
         """Whether it is reached by TLS."""

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
@@ -49,6 +50,37 @@ class _Unheard:
         """Hear nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class SecurityFiles:
+    """What the files hold that a server's settings name.
+
+    Attributes:
+        tls: its certificate, and whose certificates it asks for; None without TLS.
+        access: who may call; None when anybody may.
+    """
+
+    tls: ServerTls | None
+    access: Reloading[Access] | None
+
+
+def read_security_files(settings: SecuritySettings, on_handshake: Callable[[], None] = lambda: None) -> SecurityFiles:
+    """Read them; in any thread.
+
+    Args:
+        settings: of the process.
+        on_handshake: as of `ServerTls`.
+
+    Raises:
+        SettingsInvalid: a file can't be read, or what it holds is unusable.
+    """
+    tls = access = None
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        tls = ServerTls(settings.tls_certificate, settings.tls_key, settings.tls_client_ca, on_handshake)
+    if (path := settings.access_file) is not None:
+        access = Reloading((path,), lambda: Access.from_text(read_file(path, field="access_file"), str(path)))
+    return SecurityFiles(tls, access)
+
+
 class ServerGuard:
     """Has the ports, with TLS or without, and the gatekeeper. Make it, use it and close it in the same event loop.
 
@@ -64,20 +96,14 @@ class ServerGuard:
             record: hears of calls and handshakes; None when nobody would read it.
 
         Raises:
-            SettingsInvalid: a file can't be read, or what it holds is unusable.
+            SettingsInvalid: as `read_security_files`.
         """
         self._record = record or _Unheard()
         self._token_port = settings.token_port
-        self._tls: ServerTls | None = None
-        if settings.tls_certificate is not None and settings.tls_key is not None:
-            self._tls = ServerTls(
-                settings.tls_certificate, settings.tls_key, settings.tls_client_ca, self._record.handshake
-            )
-        self._access: Reloading[Access] | None = None
+        held = read_security_files(settings, self._record.handshake)
+        self._tls, self._access = held.tls, held.access
         self.gatekeeper: Gatekeeper | None = None
-        if settings.access_file is not None:
-            path = settings.access_file
-            self._access = Reloading((path,), lambda: Access.from_text(read_file(path, field="access_file"), str(path)))
+        if self._access is not None:
             _warn_of_unreachable(self._access.value, asks_for_certificates=settings.tls_client_ca is not None)
             self.gatekeeper = Gatekeeper(self._access, self._record, time.monotonic)
         self._looking: asyncio.Task[None] | None = None
@@ -99,7 +125,7 @@ class ServerGuard:
             asks_for_certificates: whether callers have to show one, where authorities for that are known.
         """
         if self._tls is not None:
-            credentials = self._tls.credentials(asks_for_certificates=asks_for_certificates)
+            credentials = partial(self._tls.credentials, asks_for_certificates=asks_for_certificates)
             return Door(partial(_bind_with_tls, credentials, host, field), port)
         if not is_loopback(host):
             _log.warning(
@@ -133,9 +159,10 @@ def plain_door(host: str, port: int, *, field: str) -> Door:
 
 
 def _bind_with_tls(
-    credentials: grpc.ServerCredentials, host: str, field: str, server: grpc.aio.Server, port: int
+    credentials: Callable[[], grpc.ServerCredentials], host: str, field: str, server: grpc.aio.Server, port: int
 ) -> int:
-    return _bound(lambda address: server.add_secure_port(address, credentials), host, port, field)
+    own = credentials()  # of each server: what credentials begin with gRPC hands out once
+    return _bound(lambda address: server.add_secure_port(address, own), host, port, field)
 
 
 def _bind_plainly(host: str, field: str, server: grpc.aio.Server, port: int) -> int:

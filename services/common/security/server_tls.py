@@ -1,7 +1,7 @@
 """TLS at the server: each handshake takes the certificate, key and authorities that the files hold then."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,7 +60,7 @@ class ServerTls:
         return self._current().pair.not_after
 
     def credentials(self, *, asks_for_certificates: bool = True) -> grpc.ServerCredentials:
-        """Return gRPC's credentials for one port.
+        """Return gRPC's credentials for one port of one server.
 
         Args:
             asks_for_certificates: whether callers have to show one, where authorities are known. gRPC's Python asks
@@ -85,10 +85,15 @@ class ServerTls:
         )
 
     def _current(self) -> _Identity:
-        """Return what is to be shown: the files', or what they held before as long as that holds only later."""
+        """Return what is to be shown: what the files hold, but the certificate before as long as that holds only later.
+
+        The authorities don't wait for it: one that was taken out is trusted no more.
+        """
         read = self._identity.value
         if read.pair.not_before <= datetime.now(UTC):
             self._shown = read
+        elif read.client_authorities != self._shown.client_authorities:
+            self._shown = replace(self._shown, client_authorities=read.client_authorities)
         return self._shown
 
 

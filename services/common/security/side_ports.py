@@ -1,7 +1,7 @@
 """The ports beside the one for callers: for operators' tools, and for a cluster's probes."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import grpc.aio
 from grpc_health.v1 import health_pb2_grpc
@@ -16,21 +16,28 @@ from services.common.telemetry import get_logger
 
 _log = get_logger()
 
+_MOST_RECEIVED_BYTES: Final = 65_536
+"""Names of services and methods are what is asked here."""
+
 
 class SidePorts:
     """Servers of their own, so that what they offer can't be asked for at the port for callers."""
 
-    def __init__(self, settings: SecuritySettings, guard: ServerGuard, host: str) -> None:
+    def __init__(
+        self, settings: SecuritySettings, guard: ServerGuard, host: str, on_lost: Callable[[], None] = lambda: None
+    ) -> None:
         """Create it; nothing is bound yet.
 
         Args:
             settings: which ports.
             guard: stands before the admin port, too.
             host: address of the port for probes.
+            on_lost: called when a port is given up, as by `LastingServer`.
         """
         self._settings = settings
         self._guard = guard
         self._host = host
+        self._on_lost = on_lost
         self._servers: list[LastingServer] = []
 
     async def start(self, names: Sequence[str], health: Any) -> None:
@@ -69,8 +76,10 @@ class SidePorts:
         self, register: Callable[[grpc.aio.Server], None], door: Door, *interceptors: ErrorInterceptor
     ) -> None:
         def make() -> grpc.aio.Server:
-            return grpc.aio.server(options=server_options(), interceptors=interceptors)
+            return grpc.aio.server(
+                options=server_options(most_received_bytes=_MOST_RECEIVED_BYTES), interceptors=interceptors
+            )
 
-        server = LastingServer(make, register, [door])
+        server = LastingServer(make, register, [door], self._on_lost)
         await server.start()
         self._servers.append(server)

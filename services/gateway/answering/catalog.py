@@ -66,6 +66,11 @@ class Catalog:
         return self if classifier.sha256 == self.classifier.sha256 else Catalog.of(self.manifest, classifier)
 
     @property
+    def categories(self) -> tuple[str, ...]:
+        """What is sold."""
+        return tuple(shard.category for shard in self.shards)
+
+    @property
     def unroutable(self) -> tuple[str, ...]:
         """Categories that the classifier does not know: only ALL, BASELINE or the caller's choice reach them."""
         known = self.label_positions >= 0

@@ -29,11 +29,13 @@ class Change:
         joined: addresses that no target had before.
         left: addresses that no target has any more.
         renamed: addresses that another name stands for now than the one that they were known by.
+        left_out: how many were found beyond `MOST_ADDRESSES`.
     """
 
     joined: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     renamed: tuple[str, ...] = ()
+    left_out: int = 0
 
 
 def name_of(target: str) -> Name | None:
@@ -56,8 +58,8 @@ def address_of(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def settled(before: tuple[str, ...], found: Sequence[str]) -> tuple[str, ...]:
-    """Return a name's addresses after a look-up, sorted.
+def settled(before: tuple[str, ...], found: Sequence[str]) -> tuple[tuple[str, ...], int]:
+    """Return a name's addresses after a look-up, sorted, and how many were left out.
 
     Args:
         before: those that it had.
@@ -68,10 +70,10 @@ def settled(before: tuple[str, ...], found: Sequence[str]) -> tuple[str, ...]:
     `MOST_ADDRESSES`, those that it had are kept, and the first of the others are taken.
     """
     if not found:
-        return before
+        return before, 0
     of_version_4 = {address for address in found if not address.startswith("[")}
-    usable = of_version_4 or set(found)
-    return tuple(sorted(sorted(usable, key=lambda each: (each not in before, each))[:MOST_ADDRESSES]))
+    preferred = sorted(of_version_4 or set(found), key=lambda each: (each not in before, each))
+    return tuple(sorted(preferred[:MOST_ADDRESSES])), len(preferred[MOST_ADDRESSES:])
 
 
 class Addresses:
@@ -115,7 +117,8 @@ class Addresses:
         has joined it, or have what has left it. An address stays known by the name that it was found by first, for as
         long as that stands for it.
         """
-        before, after = self._of[target], settled(self._of[target], found)
+        before = self._of[target]
+        after, left_out = settled(before, found)
         if after == before:
             return None
         self._of[target] = after
@@ -132,7 +135,7 @@ class Addresses:
             else:
                 self._known_by[address] = heir
                 renamed.append(address)
-        return Change(joined, tuple(left), tuple(renamed))
+        return Change(joined, tuple(left), tuple(renamed), left_out)
 
 
 def _is_address(host: str) -> bool:

@@ -96,7 +96,6 @@ class TritonPeers:
 
         Where one model is both nobody asks for a classifier, so what was known of those before says nothing.
         """
-        as_classifier = {state.target: state for state in self.classifying.states()}
         has_classifier = self._models is None or not self._models.are_joined
         return tuple(
             ReplicaState(
@@ -105,8 +104,7 @@ class TritonPeers:
                 is_away=embedding.is_away or (classifying.is_away and has_classifier),
                 in_flight=embedding.in_flight + classifying.in_flight,
             )
-            for embedding in self.embedding.states()
-            if (classifying := as_classifier.get(embedding.target)) is not None  # else it joins or leaves just now
+            for embedding, classifying in zip(self.embedding.states(), self.classifying.states(), strict=True)
         )
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ A photo's vector must be of the snapshot's space, so the embedder stays what it 
 is routed as the classifier that saw it says, and what the snapshot has learned about another one is left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from services.models.metadata import CLASSIFIER, EMBEDDER, ModelInfo
@@ -18,12 +18,13 @@ class ModelPair:
     classifier: ModelInfo
 
 
-def misfit(model: ModelInfo, served: ModelInfo) -> str:
+def misfit(model: ModelInfo, served: ModelInfo, categories: Collection[str]) -> str:
     """Return why a model can't take the place of one that serves, for people; empty when it can.
 
     Args:
         model: an embedder or a classifier, as a Triton describes it.
         served: the one of that name that photos are prepared for.
+        categories: those of the snapshot that is served, at least one.
     """
     if model.name == EMBEDDER and model.space != served.space:
         return (
@@ -32,8 +33,8 @@ def misfit(model: ModelInfo, served: ModelInfo) -> str:
         )
     if _input(model) != _input(served):
         return f"it takes {_input(model)}, not {_input(served)}; restart the gateways once every Triton serves it"
-    if model.name == CLASSIFIER and not set(model.labels) & set(served.labels):
-        return f"it knows none of the labels of {served.version}, such as {served.labels[0]!r}; serve this shop's"
+    if model.name == CLASSIFIER and not set(model.labels) & set(categories):
+        return f"it knows none of the snapshot's categories, such as {min(categories)!r}; serve this shop's"
     return ""
 
 

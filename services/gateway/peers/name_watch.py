@@ -8,7 +8,7 @@ from typing import Final
 from services.common.errors import Unavailable
 from services.common.periodic import again_and_again
 from services.common.telemetry import get_logger
-from services.gateway.peers.addresses import MOST_ADDRESSES, Addresses, Change
+from services.gateway.peers.addresses import Addresses, Change
 from services.gateway.peers.name_service import NameService
 
 _log = get_logger()
@@ -109,6 +109,6 @@ class NameWatch:
         if change is not None:
             now = self._addresses.of(target)
             _log.info("addresses_changed", target=target, joined=change.joined, left=change.left, now=now)
-            if len(found) > MOST_ADDRESSES:
-                _log.warning("addresses_left_out", target=target, found=len(found), most=MOST_ADDRESSES)
+            if change.left_out:
+                _log.warning("addresses_left_out", target=target, found=len(now) + change.left_out, most=len(now))
             self._on_change(change)

@@ -3,7 +3,8 @@
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
 
 import grpc
 import grpc.aio
@@ -36,12 +37,16 @@ from services.gateway.replicas.hedging import Hedging, Reply, hedge_after
 
 _log = get_logger()
 
+K = TypeVar("K", bound=Hashable)
+
 _MOST_SIMILAR = 1.05
 """Both vectors are of unit length, to the precision of the embedder and of the index."""
 _MOST_SNAPSHOTS = 1_000
 """That one searcher serves: it has a few open. More are no description, and take the gateway's time."""
 _LACKING_SECONDS = 2.0
 """How long a replica that does not serve a shard, or only of another snapshot, is not asked for it again."""
+_SAID_SECONDS = 600.0
+"""How long a replica whose answers can't be any is not named again: every photo would say the same."""
 
 
 class SearcherClient:
@@ -72,7 +77,8 @@ class SearcherClient:
         self._times: defaultdict[tuple[str, bool, bool, bool], RecentTimes] = defaultdict(lambda: RecentTimes(clock))
         # By snapshot, shard and target, of those that lacked it: a snapshot is rolled out replica by replica.
         self._asked_again_at: dict[tuple[str, str, str], float] = {}
-        self._defective: set[tuple[str, str]] = set()  # target and shard, of those whose answer could not be one
+        # By target and shard, of those whose answer could not be one.
+        self._said_again_at: dict[tuple[str, str], float] = {}
 
     async def search(
         self, shard: RankedShard, query: ShardQuery, timeout_seconds: float, hedge_weight: float | None
@@ -115,7 +121,7 @@ class SearcherClient:
             try:
                 return self._hits(shard, response, query)
             except AisleError as defect:
-                self._say_once(target, slug, defect)
+                self._say_defective(target, slug, defect)
                 raise
 
         times = self._times[slug, query.exact, query.batch, query.predicate is not None]
@@ -198,13 +204,15 @@ class SearcherClient:
 
     def _put_off(self, slug: str, snapshot_id: str, target: str) -> None:
         now = self._clock()
-        self._asked_again_at = {lacking: at for lacking, at in self._asked_again_at.items() if at > now}
+        self._asked_again_at = _to_come(self._asked_again_at, now)
         self._asked_again_at[snapshot_id, slug, target] = now + _LACKING_SECONDS
 
-    def _say_once(self, target: str, slug: str, defect: AisleError) -> None:
-        """Log that a replica's answer can't be one: once for each shard, for every photo would say the same."""
-        if (target, slug) not in self._defective:
-            self._defective.add((target, slug))
+    def _say_defective(self, target: str, slug: str, defect: AisleError) -> None:
+        """Log that a replica's answer can't be one, unless that was said of late."""
+        now = self._clock()
+        self._said_again_at = _to_come(self._said_again_at, now)
+        if (target, slug) not in self._said_again_at:
+            self._said_again_at[target, slug] = now + _SAID_SECONDS
             _log.error("searcher_defective", replica=target, shard=slug, error=defect.message)
 
     def _hits(self, shard: RankedShard, answer: shard_pb2.SearchResponse | None, query: ShardQuery) -> ShardHits:
@@ -229,6 +237,11 @@ class SearcherClient:
         if shard.category and (foreign := set(found.categories) - {shard.category}):
             raise Internal(f"shard {slug} of {shard.category!r} answered with products of {min(foreign)!r}")
         return ShardHits(*names, similarities, exhausted=found.exhausted)
+
+
+def _to_come(times: Mapping[K, float], now: float) -> dict[K, float]:
+    """Leave out what has passed: replicas come and go, and what is noted of them must not stay."""
+    return {key: at for key, at in times.items() if at > now}
 
 
 def _metadata(traced: Span | None) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,7 @@ taken for what it is: its answer tells which one it was (`model_fit`).
 import asyncio
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from services.common.errors import DeadlineExceeded, FailedPrecondition, ModelUnavailable
@@ -66,12 +66,14 @@ class ServedModels:
 
         Args:
             tritons: by target; `join` and `leave` tell of changes.
-            begun_with: what photos are prepared for, and what others have to fit.
+            begun_with: what photos are prepared for, and what others have to fit; until `fit_to` says what is sold,
+                that is what this classifier knows.
             on_connected: told the target of a Triton that is connected again.
         """
         self._tritons = tritons
         self._begun_with = {EMBEDDER: begun_with.embedder, CLASSIFIER: begun_with.classifier}
         self._last_seen = dict(self._begun_with)
+        self._categories: Callable[[], Collection[str]] = lambda: begun_with.classifier.labels
         self._on_connected = on_connected
         self._numbers = itertools.count(1)
         self._watched: dict[str, _Watched] = {}
@@ -92,6 +94,10 @@ class ServedModels:
     def are_joined(self) -> bool:
         """Whether one model is both, at every Triton, and fits as both."""
         return all(info.joined for model in (EMBEDDER, CLASSIFIER) for info in self._serving(model))
+
+    def fit_to(self, categories: Callable[[], Collection[str]]) -> None:
+        """Take only classifiers that know one of the categories that this returns: the served snapshot's."""
+        self._categories = categories
 
     def join(self, targets: Iterable[str]) -> None:
         """Watch more of them, each of which is looked at before it is asked."""
@@ -153,8 +159,7 @@ class ServedModels:
 
     def _serving(self, model: str) -> list[ModelInfo]:
         """Return each Triton's, in the order of the last looks; what was seen last when none is known to serve now."""
-        known = list(self._watched.values())  # copied at one go: metrics are read in a thread of their own
-        looks = [look for watched in known if (look := watched.seen(model)) is not None]
+        looks = [look for watched in self._watched.values() if (look := watched.seen(model)) is not None]
         return [look.info for look in sorted(looks, key=lambda look: look.number)] or [self._last_seen[model]]
 
     async def _look(self, target: str, watched: _Watched, model: str, timeout_seconds: float) -> ModelInfo:
@@ -163,9 +168,9 @@ class ServedModels:
             info = await self._tritons[target].describe(model, timeout_seconds)
         except FailedPrecondition as unlike:
             raise ModelUnavailable(f"a Triton serves a {model} that is none of ours: {unlike.message}") from None
-        if why := misfit(info, self._begun_with[model]):
+        if why := misfit(info, self._begun_with[model], self._categories()):
             _log.error("other_model", target=target, model=model, version=info.version, sha256=info.sha256, why=why)
-            raise ModelUnavailable(f"a Triton serves another {model} than this gateway began with")
+            raise ModelUnavailable(f"a Triton serves another {model}, which does not fit")
         watched.looks[model] = _Look(next(self._numbers), connection, info)
         self._last_seen[model] = info
         return info

@@ -202,10 +202,9 @@ class Hedging:
                 attempt.replica.answered()
                 if is_hedged:  # jobs are refused by rule
                     self._extra.overloaded()
-            case InvalidArgument() | ShardNotServed():  # our fault, or it only lacks what was asked for
+            # our fault, it only lacks what was asked for, or the time was too short: whoever can say so is not lost
+            case InvalidArgument() | ShardNotServed() | DeadlineExceeded(said_by_callee=True):
                 attempt.replica.answered()
-            case DeadlineExceeded(said_by_callee=True):
-                pass  # whoever can say so is not lost
             case DeadlineExceeded() if not attempt.late_is_lost or attempt.seconds < _lost_after(times):
                 pass  # the caller's deadline was too short for any replica
             case _:

@@ -68,7 +68,7 @@ def test_check_finds_nothing_in_ours_and_something_in_half_an_overlay(
 
 
 @needs_kubectl
-def test_one_typo_is_a_line_or_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_typo_is_a_handful_of_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each searcher lacks it; what there is instead is said."""
     overlay = copied(tmp_path) / "production"
     kustomization = overlay / "kustomization.yaml"

@@ -8,7 +8,7 @@ from services.cli.exit_codes import ExitCode
 from services.cli.looking import catalogue_lines, look
 from services.client import Catalog, Health
 from services.client.status import GatewayStatus
-from services.common.errors import AisleError, Internal, PermissionDenied, Unauthenticated, Unavailable
+from services.common.errors import AisleError, Internal, PermissionDenied, Unauthenticated, Unavailable, Unimplemented
 from tests.support.shoppers import catalog
 
 
@@ -38,7 +38,8 @@ class _Gateway:
         (Unauthenticated("no token that we know"), ExitCode.FAILED),
         (PermissionDenied("shop may not operate"), ExitCode.FAILED),
         (Unavailable("draining"), ExitCode.UNAVAILABLE),
-        (Internal("UNIMPLEMENTED: Method not found!"), ExitCode.OK),
+        (Unimplemented("Method not found!"), ExitCode.OK),
+        (Internal("UNIMPLEMENTED is only a word of this text"), ExitCode.FAILED),
     ],
 )
 def test_who_is_not_told_has_not_seen_that_all_is_well(error: AisleError, status: ExitCode) -> None:

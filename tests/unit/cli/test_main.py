@@ -3,11 +3,9 @@
 import errno
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 import typer
 
 from services.cli.__main__ import main
@@ -31,12 +29,6 @@ COMMANDS = (
 )
 DATASETS = ("fashion-mnist", "grocery", "folder")
 CHANGES = ("add", "delete", "compact", "list", "verify", "rollback", "prune")
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
 
 
 def test_help_lists_every_command_and_exit_status(capsys: pytest.CaptureFixture[str]) -> None:

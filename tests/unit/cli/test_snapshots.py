@@ -2,11 +2,9 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from services.cli.__main__ import main
 from services.cli.exit_codes import ExitCode
@@ -18,12 +16,6 @@ from services.indexer.changing import ChangeReport
 from services.snapshot.root import SnapshotRoot
 from services.snapshot.writer_lock import sole_writer
 from tests.support.shop import Shop
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture

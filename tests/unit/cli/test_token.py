@@ -1,22 +1,14 @@
 """`aisle token`, and the options before a command that say how a gateway is reached."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from services.cli.__main__ import main
 from services.cli.credentials import credentials
 from services.cli.exit_codes import ExitCode
 from services.common.security.credentials import PLAIN
 from services.common.security.tokens import digest_of, read_token
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
 
 
 def test_a_token_is_written_and_its_digest_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,9 +40,11 @@ def test_callers_beyond_a_hundred_share_their_figures() -> None:
         caller: registry.get_sample_value("aisle_searcher_callers_total", {"caller": caller, "outcome": outcome})
         for caller, outcome in (
             ("c0", "admitted"),
+            ("c99", "admitted"),
+            ("c100", "admitted"),
             ("c999", "admitted"),
             ("other", "admitted"),
             (NOBODY, "unauthenticated"),
         )
     }
-    assert counted == {"c0": 1, "c999": None, "other": 901, NOBODY: 1}
+    assert counted == {"c0": 1, "c99": 1, "c100": None, "c999": None, "other": 900, NOBODY: 1}

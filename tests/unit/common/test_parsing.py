@@ -51,8 +51,18 @@ def test_what_callers_send_is_parsed(method: str, message: Message) -> None:
         (SHARD, shard_pb2.SearchRequest(filter=filter_of(200_000)).SerializeToString()),
         (SEARCH, b"\xfa\x07\x00" * 8_000_000),
         (SEARCH, b"\n\x00" * 12_000_000),
+        (SEARCH, b"\xff" * 20_000_000),
+        (SEARCH, b"\x80" * 20_000_000),
     ],
-    ids=["values without content", "the same in a stream", "and at a shard", "unknown fields", "photos without a byte"],
+    ids=[
+        "values without content",
+        "the same in a stream",
+        "and at a shard",
+        "unknown fields",
+        "photos without a byte",
+        "a number without an end",
+        "a zero without an end",
+    ],
 )
 def test_what_would_keep_the_event_loop_is_refused(method: str, data: bytes) -> None:
     """By its bytes alone, of which few are looked at."""

@@ -62,16 +62,16 @@ def test_an_unknown_flag_ends_the_process(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize(
-    ("argv", "field"),
+    ("argv", "field", "why"),
     [
-        ((), "flour_dir"),
-        (("--flour-dir", "m", "--oven-count", "0"), "oven_count"),
-        (("--flour-dir", "m", "--oven-count", "x"), "oven_count"),
+        ((), "flour_dir", "it is missing"),
+        (("--flour-dir", "m", "--oven-count", "0"), "oven_count", "Input should be greater"),
+        (("--flour-dir", "m", "--oven-count", "x"), "oven_count", "Input should be a valid integer"),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused_by_name(argv: tuple[str, ...], field: str) -> None:
+def test_a_value_that_does_not_fit_is_refused_by_name(argv: tuple[str, ...], field: str, why: str) -> None:
     """Missing, out of range, or of another type."""
-    with pytest.raises(SettingsInvalid, match=field) as error:
+    with pytest.raises(SettingsInvalid, match=f"setting {field}: {why}") as error:
         load(*argv)
     assert error.value.field == field
 

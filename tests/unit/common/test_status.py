@@ -12,6 +12,7 @@ from services.common.errors import (
     ShardNotServed,
     SnapshotMismatch,
     Unavailable,
+    Unimplemented,
     VectorInvalid,
 )
 from services.common.status import Failure, failure_of, from_failure, to_status
@@ -48,6 +49,7 @@ def test_a_delay_keeps_its_length(seconds: float) -> None:
         (Failure("FAILED_PRECONDITION", "SNAPSHOT_MISMATCH", "m"), SnapshotMismatch),
         (Failure("UNAVAILABLE", "NOT_SERVING", "m", "", 1.0), NotServing),
         (Failure("UNAVAILABLE", "", "connection refused"), Unavailable),
+        (Failure("UNIMPLEMENTED", "", "no such method"), Unimplemented),
         (Failure("INVALID_ARGUMENT", "FROM_A_NEWER_RELEASE", "m"), InvalidArgument),
         (Failure("UNAVAILABLE", "VECTOR_INVALID", "a reason that contradicts its code"), Unavailable),
     ],
@@ -64,7 +66,7 @@ def test_a_failure_becomes_the_error_of_its_reason_or_else_of_its_code(
 
 
 def test_a_code_that_is_not_ours_stays_in_the_message() -> None:
-    """UNIMPLEMENTED is no error of ours; it becomes INTERNAL and says what it was."""
-    error = from_failure(Failure("UNIMPLEMENTED", "", "no such method"))
+    """DATA_LOSS is no error of ours; it becomes INTERNAL and says what it was."""
+    error = from_failure(Failure("DATA_LOSS", "", "bytes are gone"))
     assert error.code == "INTERNAL"
-    assert error.message == "UNIMPLEMENTED: no such method"
+    assert error.message == "DATA_LOSS: bytes are gone"

@@ -6,16 +6,17 @@ from services.benchmarks.speed import promise
 from services.benchmarks.targets import Target
 
 
-def _soak(memory_ratio: float, p99_ratio: float, errors: int, minutes: float = 30.0) -> Target:
+def _soak(memory_ratio: float, p99_ratio: float, errors: int, minutes: float = 30.0, doubts: int = 0) -> Target:
     memory = {"gateway": 1.0, "triton": memory_ratio}
-    return promise.soak_target(30.0, minutes, memory, p99_ratio, errors)
+    return promise.soak_target(minutes, memory, p99_ratio, errors, doubts)
 
 
 @pytest.mark.parametrize(
     ("kept", "missed"),
     [
         (promise.latency_target(1.30), promise.latency_target(1.31)),
-        (promise.throughput_target(0.75), promise.throughput_target(0.74)),
+        (promise.throughput_target(0.75, 0), promise.throughput_target(0.74, 0)),
+        (promise.throughput_target(0.75, 0), promise.throughput_target(0.75, 1)),
         (promise.own_work_target(2.0), promise.own_work_target(2.1)),
         (promise.ceiling_target(400.0), promise.ceiling_target(399.0)),
         (promise.one_backbone_target(1.25), promise.one_backbone_target(1.24)),
@@ -27,6 +28,7 @@ def _soak(memory_ratio: float, p99_ratio: float, errors: int, minutes: float = 3
         (_soak(1.02, 1.1, 0), _soak(1.021, 1.0, 0)),
         (_soak(1.02, 1.1, 0), _soak(1.0, 1.11, 0)),
         (_soak(1.02, 1.1, 0), _soak(1.0, 1.0, 0, minutes=29.9)),
+        (_soak(1.02, 1.1, 0), _soak(1.0, 1.0, 0, doubts=1)),
     ],
 )
 def test_a_figure_at_its_bound_keeps_the_promise_and_one_beyond_does_not(kept: Target, missed: Target) -> None:

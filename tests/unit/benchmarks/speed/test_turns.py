@@ -1,7 +1,7 @@
 """The system in turns with the limit, on a machine whose slow spells are made up."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -134,6 +134,15 @@ async def test_each_knee_is_compared_with_the_limit_around_it(photos: DemoPhotos
     assert [seen.straight_to_limit.least, seen.straight_to_limit.most] == pytest.approx([0.9, 1.8])
     assert [seen.to_limit.least, seen.to_limit.most] == pytest.approx([80 / 100, 80 / 75])
     assert seen.doubts == [None, None]
+
+
+async def test_a_knee_that_the_load_generator_does_not_vouch_for_misses_its_row(
+    photos: DemoPhotos, tmp_path: Path
+) -> None:
+    """One of several is enough: nobody can tell what its rate is worth."""
+    seen = await turns(Machine(), photos).at_the_knee(2, tmp_path)
+    assert seen.target().met
+    assert not replace(seen, doubts=[None, "it was late"]).target().met
 
 
 async def test_no_knee_is_no_figure(photos: DemoPhotos, tmp_path: Path) -> None:

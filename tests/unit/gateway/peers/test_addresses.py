@@ -45,13 +45,13 @@ def test_an_address_is_written_as_grpc_reads_it() -> None:
 
 def test_no_answer_changes_nothing() -> None:
     """Replicas do not end because DNS does."""
-    assert settled(("10.0.0.1:1",), []) == ("10.0.0.1:1",)
+    assert settled(("10.0.0.1:1",), []) == (("10.0.0.1:1",), 0)
 
 
 def test_a_replica_of_both_kinds_of_address_is_one() -> None:
     """Its version 4 address; where there are only the others, they are taken."""
-    assert settled((), ["[fd00::1]:1", "10.0.0.1:1"]) == ("10.0.0.1:1",)
-    assert settled((), ["[fd00::2]:1", "[fd00::1]:1"]) == ("[fd00::1]:1", "[fd00::2]:1")
+    assert settled((), ["[fd00::1]:1", "10.0.0.1:1"]) == (("10.0.0.1:1",), 0)
+    assert settled((), ["[fd00::2]:1", "[fd00::1]:1"]) == (("[fd00::1]:1", "[fd00::2]:1"), 0)
 
 
 @given(look_ups=_LOOK_UPS)
@@ -97,7 +97,15 @@ def test_a_name_stands_for_so_many_addresses_at_most() -> None:
     """An answer of thousands would take the gateway's descriptors and its time; replicas that serve are kept."""
     many = [address_of(f"10.0.{number // 250}.{1 + number % 250}", 1) for number in range(2_000)]
     before = (many[-1],)
-    after = settled(before, many)
-    assert len(after) == MOST_ADDRESSES
+    after, left_out = settled(before, many)
+    assert (len(after), left_out) == (MOST_ADDRESSES, 2_000 - MOST_ADDRESSES)
     assert many[-1] in after
-    assert settled(after, many[::-1]) == after
+    assert settled(after, many[::-1]) == (after, left_out)
+
+
+def test_the_second_address_of_a_replica_is_none_that_is_left_out() -> None:
+    """Pods that have one of each kind are found twice, and are few enough."""
+    both = [address_of(f"{host}{number}", 1) for number in range(1, 151) for host in ("10.0.0.", "fd00::")]
+    change = Addresses(["a:1"]).learn("a:1", both)
+    assert change is not None
+    assert (len(change.joined), change.left_out) == (150, 0)

@@ -8,6 +8,9 @@ from services.gateway.peers.model_fit import ModelPair, beginning_pair, misfit
 from services.models.metadata import ModelInfo
 from tests.support.fake_tritons import NEXT, OTHER_SPACE, PAIR
 
+SOLD = ("Hats", "Coats")
+"""The classifier that serves knows the first of these, and "Bags", which are not sold."""
+
 
 @pytest.mark.parametrize(
     "model",
@@ -16,13 +19,14 @@ from tests.support.fake_tritons import NEXT, OTHER_SPACE, PAIR
         replace(PAIR.embedder, joined=True),
         NEXT,
         replace(NEXT, labels=("Hats", "Coats", "Shoes"), output_size=3),
+        replace(NEXT, labels=("Coats", "Shoes")),
         replace(NEXT, joined=True),
     ],
 )
 def test_what_needs_the_same_pixels_and_makes_the_same_vectors_fits(model: ModelInfo) -> None:
-    """Another classifier too, with more or fewer categories: it says for each photo what its probabilities are of."""
+    """Another classifier too, whatever its other categories: it says for each photo what its probabilities are of."""
     served = PAIR.embedder if model.name == PAIR.embedder.name else PAIR.classifier
-    assert misfit(model, served) == ""
+    assert misfit(model, served, SOLD) == ""
 
 
 @pytest.mark.parametrize(
@@ -33,14 +37,14 @@ def test_what_needs_the_same_pixels_and_makes_the_same_vectors_fits(model: Model
         (replace(PAIR.embedder, input_width=16), "of 8 x 16 pixels, not resize-square-1 of 8 x 8", "restart"),
         (replace(NEXT, input_height=16), "of 16 x 8 pixels, not resize-square-1 of 8 x 8", "restart"),
         (replace(NEXT, preprocessing="crop-1"), "crop-1 of 8 x 8 pixels", "restart"),
-        (replace(NEXT, labels=("Spoons",)), "none of the labels of c-1, such as 'Bags'", "this shop's"),
-        (replace(NEXT, labels=()), "none of the labels of c-1", "this shop's"),
+        (replace(NEXT, labels=("Spoons", "Bags")), "none of the snapshot's categories, such as 'Coats'", "this shop's"),
+        (replace(NEXT, labels=()), "none of the snapshot's categories", "this shop's"),
     ],
 )
 def test_what_does_not_fit_is_told_with_what_to_do(model: ModelInfo, what: str, remedy: str) -> None:
     """In one line."""
     served = PAIR.embedder if model.name == PAIR.embedder.name else PAIR.classifier
-    why = misfit(model, served)
+    why = misfit(model, served, SOLD)
     assert what in why
     assert remedy in why
     assert "\n" not in why

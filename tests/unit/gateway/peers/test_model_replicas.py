@@ -58,7 +58,7 @@ async def test_when_no_joined_model_fits_that_is_said(models: ModelReplicas, tri
     """It is UNAVAILABLE, and names the half that differs."""
     for triton in tritons.values():
         triton.pair = joined(ModelPair(PAIR.embedder, replace(NEXT, labels=("Spoons",))))
-    with pytest.raises(ModelUnavailable, match="another classifier than this gateway began with"):
+    with pytest.raises(ModelUnavailable, match="another classifier, which does not fit"):
         await models.embed_and_classify(PIXELS, 1.0)
 
 

@@ -114,6 +114,15 @@ def test_an_answer_with_too_many_addresses_is_said() -> None:
     assert (said["target"], said["found"], said["most"]) == ("a:1", 2_000, MOST_ADDRESSES)
 
 
+def test_pods_of_both_kinds_of_address_are_not_too_many() -> None:
+    """Their second addresses are not taken, and not missed."""
+    both = [host for number in range(1, 151) for host in (f"10.0.0.{number}", f"[fd00::{number}]")]
+    with structlog.testing.capture_logs() as log:
+        scene = scene_after(lambda: Scene(FakeNames({"a": both, "b": ["10.1.0.1"]})), 1.0)
+    assert len(scene.addresses.of("a:1")) == 150
+    assert "addresses_left_out" not in {line["event"] for line in log}
+
+
 def test_a_defect_does_not_end_the_watch() -> None:
     """It is said; what moves after that is found."""
 

@@ -109,6 +109,20 @@ async def test_a_foreign_classifier_does_not_cost_the_embedder(triton: FakeTrito
         await models.look("a", "classifier", 1.0)
 
 
+async def test_a_classifier_fits_by_what_is_sold_now(triton: FakeTriton, models: ServedModels) -> None:
+    """Not by what the one before it knew: snapshots change, and so do classifiers."""
+    sold = {"Bags"}
+    models.fit_to(lambda: sold)
+    hats, spoons = (replace(NEXT, labels=(label,)) for label in ("Hats", "Spoons"))
+    triton.pair = ModelPair(PAIR.embedder, hats)
+    with capture_logs() as logged, pytest.raises(ModelUnavailable, match="another classifier"):
+        await models.look("a", "classifier", 1.0)
+    assert "none of the snapshot's categories, such as 'Bags'" in logged[0]["why"]
+    sold.add("Spoons")
+    triton.pair = ModelPair(PAIR.embedder, spoons)
+    assert await models.look("a", "classifier", 1.0) == spoons
+
+
 async def test_those_that_serve_are_known_and_the_one_seen_last_comes_last(
     tritons: dict[str, FakeTriton], models: ServedModels
 ) -> None:

@@ -310,6 +310,21 @@ def test_what_is_late_counts_where_it_may_be_the_replica_s_fault(
     assert run_virtually(play()) == lost
 
 
+async def test_a_lost_replica_that_says_itself_that_time_was_short_is_back() -> None:
+    """It takes calls again; under short deadlines that may be all that it ever answers."""
+    shop = Shop(losses=1)
+    shop.errors["a"] = Unavailable("gone")
+    with pytest.raises(Unavailable):
+        await shop.ask("a")
+    assert passed_over(shop.replicas) == ["a"]
+    short = shop.errors["a"] = DeadlineExceeded("1 ms")
+    short.said_by_callee = True
+    await asyncio.sleep(0.55)
+    with pytest.raises(DeadlineExceeded):
+        await shop.ask("a")
+    assert passed_over(shop.replicas) == []
+
+
 async def test_the_time_of_a_beaten_call_is_what_it_had_taken() -> None:
     """Else what hedging cuts off would make the next hedge come earlier, and so on to none at all."""
     shop = Shop(losses=1_000)

@@ -4,7 +4,7 @@ import pytest
 
 from services.cli.__main__ import main
 from services.cli.exit_codes import ExitCode
-from services.cli.teaching import unwrapped
+from services.cli.help_texts import unwrapped
 
 
 def test_paragraphs_are_lines_and_examples_stay() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.client.targets import checked_target, unreached
 from services.common.errors import InvalidArgument
+from services.common.gateway_addresses import checked_target, unreached
 
 
 @pytest.mark.parametrize(

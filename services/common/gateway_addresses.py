@@ -1,6 +1,7 @@
 """Addresses of gateways as people type them: which can't be one, and why there is no connection to one. Pure.
 
-gRPC takes `localhost` for port 443 of it, and says of a failed connection what its layers saw.
+gRPC takes `localhost` for port 443 of it, and says of a failed connection what its layers saw. The options that the
+texts name are those of every command that calls a gateway.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a dataset's snapshot was made from, as a digest: has the dataset or have the models changed since?"""
+"""The digest of what a dataset's snapshot is made from: has the dataset or have the models changed since?"""
 
 import hashlib
 from pathlib import Path
