@@ -185,6 +185,8 @@ async def test_a_draining_gateway_ends_its_streams_without_losing_a_photo(
 class StuckModels:
     """Models that say what they are, and then wait at a gate for ever."""
 
+    are_joined = False
+
     def __init__(self, gate: Gate, models: Models) -> None:
         self._gate = gate
         self.embedder = models.embedder
