@@ -1,9 +1,9 @@
 """The outermost server interceptor: every call gets an id, is timed, counted, and has one line in the log."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
 
 import grpc
 import grpc.aio
@@ -12,9 +12,7 @@ from services.common.health import is_health_check
 from services.common.request_log import RequestLog
 from services.common.requests import REQUEST_ID, Request, request_id_of
 from services.common.security.guard import GuardRecord
-
-Context = grpc.aio.ServicerContext[Any, Any]
-Handler = Any  # grpc.RpcMethodHandler, which is generic in its stubs only
+from services.common.surrounding import Context, Handler, within
 
 _UNLOGGED: Final = RequestLog("none")
 
@@ -34,10 +32,7 @@ class CallRecord(GuardRecord, Protocol):
 
 
 class ObservingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
-    """Watches all calls but health checks from outside of all other interceptors: what these refuse is seen, too.
-
-    It takes methods as `services.common.interceptors.ErrorInterceptor` gives them: all of them read a stream.
-    """
+    """Watches all calls but health checks from outside of all other interceptors: what these refuse is seen, too."""
 
     def __init__(
         self,
@@ -66,27 +61,7 @@ class ObservingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg
         method: str = handler_call_details.method
         if handler is None or is_health_check(method):
             return handler
-        if handler.stream_unary is not None:
-            wrap, observed = grpc.stream_unary_rpc_method_handler, self._unary(method, handler.stream_unary)
-        else:
-            wrap, observed = grpc.stream_stream_rpc_method_handler, self._stream(method, handler.stream_stream)
-        return wrap(observed, handler.request_deserializer, handler.response_serializer)
-
-    def _unary(self, method: str, handle: Callable[..., Any]) -> Callable[..., Any]:
-        async def observed(requests: AsyncIterator[Any], context: Context) -> Any:
-            with self._observed(method, context):
-                return await handle(requests, context)
-
-        return observed
-
-    def _stream(self, method: str, handle: Callable[..., Any]) -> Callable[..., Any]:
-        async def observed(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
-            with self._observed(method, context):
-                async with aclosing(handle(requests, context)) as responses:
-                    async for response in responses:
-                        yield response
-
-        return observed
+        return within(handler, lambda context: self._observed(method, context))
 
     @contextmanager
     def _observed(self, method: str, context: Context) -> Iterator[None]:
