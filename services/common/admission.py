@@ -85,7 +85,11 @@ class Admission:
         return self._limit.limit
 
     def pressure(self, now: float) -> float:
-        """Return which share of the people who came in the last second or so had to wait or were refused, in [0, 1]."""
+        """Return how near people were to a refusal, on average over those who came in the last second or so, in [0, 1].
+
+        Who came in at once counts 0, who was refused 1, and who had to wait as much as the wait is of the longest one
+        that would have been allowed. That some wait means nothing: where people come by chance, some always do.
+        """
         return self._pressure * math.exp(-(now - self._pressure_at) / _PRESSURE_SECONDS)
 
     @asynccontextmanager
@@ -153,9 +157,11 @@ class Admission:
 
     async def _wait(self, criticality: Criticality, deadline: float) -> None:
         # Jobs wait by rule, and everybody waits while the limit measures what work takes alone.
-        if criticality is Criticality.INTERACTIVE and not self._limit.is_measuring:
-            self._felt(1.0)
-        self._refuse_hopeless(criticality, deadline)
+        is_felt = criticality is Criticality.INTERACTIVE and not self._limit.is_measuring
+        wait_seconds = self._seconds_until(criticality, self._ahead_of(criticality))
+        if is_felt:
+            self._felt(self._nearness(criticality, deadline, wait_seconds))
+        self._refuse_hopeless(criticality, deadline, wait_seconds)
         waiter = _Waiter(asyncio.get_running_loop().create_future(), deadline)
         queue = self._queues[criticality]
         queue.append(waiter)
@@ -168,16 +174,28 @@ class Admission:
                 queue.remove(waiter)
             elif waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.exception() is None:
                 self._leave()  # the place was ours already
+            if is_felt and isinstance(gone, TimeoutError | DeadlineExceeded):
+                self._felt(1.0)
             if isinstance(gone, TimeoutError):
                 raise self._overloaded(
                     "none became free in time", self._seconds_until(criticality, self.waiting)
                 ) from None
             raise
 
-    def _refuse_hopeless(self, criticality: Criticality, deadline: float) -> None:
+    def _nearness(self, criticality: Criticality, deadline: float, wait_seconds: float) -> float:
+        """Return how near waiting so long is to what `_refuse_hopeless` refuses, in [0, 1]; 1 when it does."""
+        patience = self._patience(criticality, deadline)
+        of_time = wait_seconds / patience if wait_seconds < patience else 1.0
+        of_places = (self._ahead_of(criticality) + 1) / max(1, self._rules.max_waiting)
+        return min(1.0, max(of_time, of_places))
+
+    def _patience(self, criticality: Criticality, deadline: float) -> float:
+        """Return how long one may wait whose answer is to be in time, seconds; negative when it is too late."""
+        return deadline - self._clock() - self._needed_by_most(criticality)
+
+    def _refuse_hopeless(self, criticality: Criticality, deadline: float, wait_seconds: float) -> None:
         batch = self._queues[Criticality.BATCH]
-        wait_seconds = self._seconds_until(criticality, self._ahead_of(criticality))
-        if self._clock() + wait_seconds + self._needed_by_most(criticality) > deadline:
+        if wait_seconds > self._patience(criticality, deadline):
             raise self._overloaded("the answer would come after the deadline", wait_seconds)
         if self.waiting < self._rules.max_waiting:
             return

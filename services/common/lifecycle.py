@@ -1,7 +1,6 @@
 """The one lifecycle of a gRPC process: bind, load, serve, drain, stop."""
 
 import asyncio
-import gc
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from services.common.channels import CONNECTION_AGE_SECONDS, server_options
 from services.common.errors import AisleError, SettingsInvalid
 from services.common.health import SERVICE as HEALTH
 from services.common.health import HealthServicer
+from services.common.heap import settle_heap
 from services.common.interceptors import ErrorInterceptor
 from services.common.lasting_server import LastingServer
 from services.common.observing import CallRecord, ObservingInterceptor
@@ -165,8 +165,7 @@ async def _serve(
         await side_ports.start((*service.names, HEALTH), health)
         guard.start()
         if await _start_unless_stopped(service, stop):
-            gc.collect()
-            gc.freeze()  # what was loaded stays: to look through it again and again would take milliseconds of calls
+            settle_heap()
             serving = True
             health.say(is_serving=True)
             _log.info("serving", host=settings.host, port=port)

@@ -5,7 +5,6 @@ progress and reads other processes' times would make it late.
 """
 
 import asyncio
-import gc
 import json
 import signal
 import sys
@@ -19,6 +18,7 @@ import grpc.aio
 
 from services.client.conversion import to_request
 from services.common.errors import AisleError
+from services.common.heap import settle_heap
 from services.loadtest.job import Job
 from services.loadtest.pacing import begin_at, precise_loop
 from services.loadtest.photos import load_photos
@@ -160,8 +160,7 @@ async def _main() -> None:
         sender = Sender(job, search_call(channel), load_photos(job.source), _write)
         async with asyncio.timeout(_CONNECT_SECONDS):
             await _connected(channel)
-        gc.collect()
-        gc.freeze()  # what is here stays: looking through it again and again would make photos late
+        settle_heap()
         _write({"ready": True})
         start = json.loads(await lines.readline() or "null")
         if start is None:

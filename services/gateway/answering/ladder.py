@@ -46,7 +46,7 @@ class Ladder:
         """Return the rung for the next answer.
 
         Args:
-            pressure: share of the recent work that had to wait or was refused, in [0, 1].
+            pressure: how near people have come to a refusal of late, in [0, 1].
             now: the clock's reading, seconds.
         """
         if self._rules.pinned is not None:

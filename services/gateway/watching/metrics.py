@@ -112,7 +112,7 @@ class ServiceMetrics:
             ("in_flight", "Photos in work.", lambda: admission.in_flight),
             ("waiting", "Photos that wait for their turn.", lambda: admission.waiting),
             ("limit", "Photos that may be in work.", lambda: admission.limit),
-            ("pressure", "Share of the people who came of late that had to wait.", lambda: admission.pressure(clock())),
+            ("pressure", "How near people came to a refusal of late, 0 to 1.", lambda: admission.pressure(clock())),
             (
                 "rung",
                 "Steps down from all there is, of 3, for a photo that came now.",

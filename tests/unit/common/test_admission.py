@@ -116,17 +116,50 @@ async def test_a_cancelled_waiter_is_gone_and_its_place_is_not_lost(clock: Manua
         assert admission.in_flight == 1
 
 
-async def test_pressure_is_the_share_of_those_who_had_to_wait(clock: ManualClock) -> None:
-    """It rises with them, and fades when nobody comes."""
-    admission = door(clock, max_waiting=50)
+async def test_pressure_is_how_near_people_are_to_a_refusal(clock: ManualClock) -> None:
+    """It rises as the queue fills up, and fades when nobody comes."""
+    admission = door(clock, max_waiting=30)
     async with visiting(admission) as guests:
         await guests.come("inside")
         assert admission.pressure(clock.now) == 0.0
-        for number in range(30):
+        seen = [0.0]
+        for number in range(60):
             await guests.come(str(number))
-        assert admission.pressure(clock.now) > 0.9
+            seen.append(admission.pressure(clock.now))
+        assert seen == sorted(seen)
+        assert seen[5] < 0.1
+        assert seen[-1] > 0.9
         clock.advance(3.0)
         assert admission.pressure(clock.now) < 0.1
+
+
+@pytest.mark.parametrize(("remaining_seconds", "nearness"), [(None, 0.01), (4.1, 0.025), (0.3, 0.5), (0.15, 1.0)])
+async def test_a_wait_is_felt_by_what_it_takes_of_the_time_there_is(
+    clock: ManualClock, remaining_seconds: float | None, nearness: float
+) -> None:
+    """Work takes 0.1 s, and so long does the turn last: of 0.3 s that is half of what may be waited, of 4.1 s not much.
+
+    One in a hundred places of the queue is taken, too, which is all there is to feel for who has no deadline.
+    """
+    admission = door(clock, max_waiting=100)
+    await teach(admission, clock, 0.1)
+    async with visiting(admission) as guests:
+        await guests.come("inside")
+        await guests.come("waits", remaining_seconds=remaining_seconds)
+        assert admission.pressure(clock.now) == pytest.approx(0.1 * nearness)  # the newest is a tenth of it
+
+
+async def test_who_waited_in_vain_is_pressure(clock: ManualClock) -> None:
+    """It looked as if there were time enough; but the one inside stays longer than is usual."""
+    admission = door(clock, max_waiting=100)
+    await teach(admission, clock, 0.1)
+    async with visiting(admission) as guests:
+        await guests.come("inside")
+        await guests.come("waits", remaining_seconds=0.25)
+        before = admission.pressure(clock.now)
+        await asyncio.wait([guests.tasks["waits"]])
+        assert isinstance(guests.refusal("waits"), Overloaded)
+        assert admission.pressure(clock.now) == pytest.approx(0.9 * before + 0.1)
 
 
 async def test_who_waits_while_the_limit_is_measured_is_no_pressure(clock: ManualClock) -> None:
