@@ -20,6 +20,7 @@ class Attempt(Generic[T]):
         late_is_lost: whether a deadline that passes may be the replica's fault.
         error: what it ended with; None when it was answered or still runs.
         has_ended: whether it was answered, failed or was cancelled.
+        silence_seconds: how long the replica had answered nothing at all by then.
     """
 
     def __init__(self, replica: Replica, call: Call[T], clock: Callable[[], float], *, late_is_lost: bool) -> None:
@@ -29,10 +30,11 @@ class Attempt(Generic[T]):
         self.late_is_lost = late_is_lost
         self.error: BaseException | None = None
         self.has_ended = False
+        self.silence_seconds = 0.0
         self._call = call
         self._clock = clock
         self._began = clock()
-        replica.in_flight += 1
+        replica.asked(self._began)
 
     async def answer(self) -> T:
         """Make the call within the caller's own task."""
@@ -61,9 +63,10 @@ class Attempt(Generic[T]):
             return
         self.has_ended = True
         self.error = error
-        self.replica.in_flight -= 1
         if error is None:
-            self.replica.answered()
+            self.replica.answered(self._clock())
+        self.silence_seconds = self.replica.silence(self._clock())
+        self.replica.ended()
 
     def another(self, replica: Replica) -> "Attempt[T]":
         """Return the same call to another replica."""

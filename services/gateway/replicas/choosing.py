@@ -34,7 +34,7 @@ class Replica:
         tried_at: when it was last asked in order to find out whether it is back.
     """
 
-    __slots__ = ("_losses", "away_until", "in_flight", "target", "tried_at")
+    __slots__ = ("_losses", "_silent_since", "away_until", "in_flight", "target", "tried_at")
 
     def __init__(self, target: str) -> None:
         """Know nothing yet: it is as good as any."""
@@ -43,14 +43,30 @@ class Replica:
         self.away_until = 0.0
         self.tried_at = float("-inf")
         self._losses = 0
+        self._silent_since = 0.0
 
     @property
     def is_away(self) -> bool:
         """Whether it was passed over and has answered nothing since: a call to it is a trial."""
         return self.away_until > 0
 
-    def answered(self) -> None:
+    def asked(self, now: float) -> None:
+        """A call to it begins."""
+        if self.in_flight == 0:
+            self._silent_since = now
+        self.in_flight += 1
+
+    def ended(self) -> None:
+        """A call to it ended, in whatever way."""
+        self.in_flight -= 1
+
+    def silence(self, now: float) -> float:
+        """Return for how long it has had calls to answer and has answered none, seconds; it must have one."""
+        return now - self._silent_since
+
+    def answered(self, now: float) -> None:
         """It is well: whatever it lost before is forgotten."""
+        self._silent_since = now
         self._losses = 0
         self.away_until = 0.0
 

@@ -199,14 +199,15 @@ class Hedging:
     def _failed(self, attempt: Attempt[T], times: RecentTimes, *, is_hedged: bool) -> None:
         match attempt.error:
             case Overloaded():
-                attempt.replica.answered()
+                attempt.replica.answered(self._clock())
                 if is_hedged:  # jobs are refused by rule
                     self._extra.overloaded()
             # our fault, it only lacks what was asked for, or the time was too short: whoever can say so is not lost
             case InvalidArgument() | ShardNotServed() | DeadlineExceeded(said_by_callee=True):
-                attempt.replica.answered()
-            case DeadlineExceeded() if not attempt.late_is_lost or attempt.seconds < _lost_after(times):
-                pass  # the caller's deadline was too short for any replica
+                attempt.replica.answered(self._clock())
+            # The caller's deadline was too short for any replica, unless it is one of many and none is answered.
+            case DeadlineExceeded() if not attempt.late_is_lost or attempt.silence_seconds < _lost_after(times):
+                pass
             case _:
                 self._replicas.lost(attempt.replica)
 

@@ -75,7 +75,7 @@ def test_losses_in_a_row_send_a_replica_away(clock: ManualClock) -> None:
     known = replicas(clock, "ab")
     lost = chosen(known, "a")
     lose(known, lost, 2)
-    lost.answered()
+    lost.answered(0.0)
     lose(known, lost, 2)
     assert passed_over(known) == []
     known.lost(lost)
@@ -98,7 +98,7 @@ def test_one_that_was_away_is_tried_with_one_call(clock: ManualClock) -> None:
     assert {chosen(known, "ab").target for _ in range(40)} == {"b"}
     clock.advance(0.2)
     assert passed_over(known) == ["a"]
-    lost.answered()
+    lost.answered(0.0)
     assert passed_over(known) == []
     assert {chosen(known, "ab").target for _ in range(40)} == {"a", "b"}
 

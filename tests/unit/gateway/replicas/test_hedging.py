@@ -288,6 +288,37 @@ async def test_a_deadline_too_short_for_anybody_blames_nobody() -> None:
     assert passed_over(shop.replicas) == []
 
 
+@pytest.mark.parametrize(("answers_others", "lost"), [(False, ["a"]), (True, [])])
+def test_who_answers_nobody_is_lost_however_short_the_deadlines(*, answers_others: bool, lost: list[str]) -> None:
+    """Calls of 0.2 s, one each 0.1 s, where nobody knows what they take: each says little, all of them say enough."""
+
+    async def play() -> list[str]:
+        shop = Shop()
+        shop.errors["a"] = DeadlineExceeded("0.2 s")
+
+        async def impatient() -> None:
+            gate = shop.gates["a"] = Gate(is_open=False)
+            asking = asyncio.create_task(shop.ask("a", None))
+            await asyncio.sleep(0.2)
+            gate.open()
+            with pytest.raises((DeadlineExceeded, Unavailable)):
+                await asking
+
+        callers = []
+        for number in range(10):
+            callers.append(asyncio.create_task(impatient()))
+            await asyncio.sleep(0.1)
+            if answers_others and number % 2:
+                shop.errors.clear()
+                shop.gates["a"] = Gate()
+                await shop.ask("a", None)
+                shop.errors["a"] = DeadlineExceeded("0.2 s")
+        await asyncio.gather(*callers)
+        return passed_over(shop.replicas)
+
+    assert run_virtually(play()) == lost
+
+
 @pytest.mark.parametrize(("late_is_lost", "said", "lost"), [(True, False, ["a"]), (False, False, []), (True, True, [])])
 def test_what_is_late_counts_where_it_may_be_the_replica_s_fault(
     *, late_is_lost: bool, said: bool, lost: list[str]
