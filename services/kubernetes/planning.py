@@ -8,9 +8,10 @@ from services.common.errors import SettingsInvalid, SnapshotInvalid
 from services.kubernetes.names import pack_name, searcher_name
 from services.kubernetes.packing import pack
 from services.kubernetes.quantities import amount, memory_words
-from services.kubernetes.sizing import Need, file_bytes, need_of
+from services.kubernetes.sizing import Need, need_of
 from services.kubernetes.wishes import FILE, Replicas, Wishes
 from services.snapshot.manifest import Manifest, ShardEntry
+from services.snapshot.sizes import file_bytes
 
 MOST_CATEGORIES: Final = 256
 """An answer may have to ask every shard: with hundreds of them, one is always slow or restarting."""

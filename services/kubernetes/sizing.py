@@ -6,6 +6,7 @@ from typing import Final
 
 from services.kubernetes.quantities import MEBIBYTE, rounded_up
 from services.snapshot.manifest import ShardEntry
+from services.snapshot.sizes import file_bytes
 
 PROCESS_BYTES: Final = 200_000_000
 """Python, gRPC, FAISS and Arrow with their threads, before a vector is loaded: 174 MB on two cores, more with more."""
@@ -46,11 +47,6 @@ class Need:
     memory_bytes: int
     cache_bytes: int
     cores: int
-
-
-def file_bytes(shards: Sequence[ShardEntry]) -> int:
-    """Return the size of all files of some shards."""
-    return sum(file.size_bytes for shard in shards for segment in shard.segments for file in segment.files)
 
 
 def need_of(shards: Sequence[ShardEntry], cores: int | None = None) -> Need:

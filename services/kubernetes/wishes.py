@@ -10,7 +10,8 @@ from services.common.errors import AisleError, SettingsInvalid
 from services.common.misfits import checked, meant
 from services.common.yaml_documents import read_document
 from services.kubernetes.images import check_image
-from services.kubernetes.quantities import amount
+from services.kubernetes.quantities import amount, memory_words
+from services.snapshot.sizes import SMALL_SHARD_BYTES
 
 FILE: Final = "searchers.yaml"
 
@@ -67,7 +68,7 @@ class ShardWishes(_Frozen):
 class Packs(_Frozen):
     """Which shards share a searcher, and how many."""
 
-    below: Quantity = "64Mi"
+    below: Quantity = memory_words(SMALL_SHARD_BYTES)
     """A shard whose files are smaller than this has company; `0` for a searcher per shard. A searcher takes some 190 MB
     before it has loaded anything."""
     memory: Quantity = "1Gi"

@@ -39,20 +39,29 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-async def system(gallery: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningSystem]:
-    """Triton, the indexer's snapshot, a searcher per category and one for the baseline, and the gateway."""
+def settings(tmp_path_factory: pytest.TempPathFactory) -> SystemSettings:
+    """A system with a searcher for each category, so that one of them can die alone."""
     work = tmp_path_factory.mktemp("system")
-    dataset = read_dataset(folder.prepare(work / "dataset", gallery))
-    settings = SystemSettings(
+    return SystemSettings(
         snapshot_root=str(work / "snapshots"),
         gateway_port=0,
+        shards_per_searcher=1,
         run_folder=work / "run",
         model_repository=REPOSITORY / "model_repository",
         triton_environment=REPOSITORY / ".venv-triton",
         # A dead searcher stays away long enough for its absence to be seen.
         restarts=RestartPolicy(first_seconds=1.5),
     )
-    async with running_triton(settings.model_copy(update={"run_folder": work / "indexing"})) as triton:
+
+
+@pytest.fixture(scope="session")
+async def system(
+    settings: SystemSettings, gallery: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[RunningSystem]:
+    """Triton, the indexer's snapshot, a searcher per category and one for the baseline, and the gateway."""
+    work = tmp_path_factory.mktemp("indexing")
+    dataset = read_dataset(folder.prepare(work / "dataset", gallery))
+    async with running_triton(settings.model_copy(update={"run_folder": work / "run"})) as triton:
         await run_indexer(IndexJob(dataset.catalogue, dataset.image_root, settings.snapshot_root, name="drawn"), triton)
     async with running_system(settings) as running:
         yield running

@@ -1,6 +1,7 @@
 """The complete system as its users meet it: separate processes, real Triton, real FAISS, real gRPC."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from services.cli.supervising import system as supervised
 from services.cli.supervising.processes import Kind, State
-from services.cli.supervising.system import RunningSystem
+from services.cli.supervising.system import RunningSystem, SystemSettings, running_system
 from services.client import AisleClient, Policy, SearchResult, ShardState
 from tests.e2e.conftest import CATEGORIES, PRODUCTS_PER_CATEGORY
 
@@ -109,6 +111,39 @@ async def test_the_command_finds_the_running_system(system: RunningSystem, galle
     )
     assert process.returncode == 0, process.stderr
     assert picture.parent.name in process.stdout
+
+
+async def test_small_shards_share_searchers_by_default(
+    system: RunningSystem, settings: SystemSettings, gallery: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one core there is one for all of them: it answers for each, and its death costs all until it is back."""
+    monkeypatch.setattr(supervised, "available_cores", lambda: 1)
+    by_default = {"shards_per_searcher": 0, "triton": system.triton, "run_folder": tmp_path / "run"}
+    picture = next(gallery.glob("Dress/*/*.png"))
+    async with (
+        running_system(settings.model_copy(update=by_default)) as shared,
+        AisleClient(shared.gateway) as client,
+    ):
+        everything = await client.search(picture, policy=Policy.ALL, top_k=1_000, timeout_seconds=10)
+        assert len(everything.hits) == len(CATEGORIES) * PRODUCTS_PER_CATEGORY
+        assert everything.hits[0].product_id == picture.parent.name
+
+        command = (sys.executable, "-m", "services.cli", "status", "--json", "--run-folder", str(tmp_path / "run"))
+        status = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+        assert status.returncode == 0, status.stderr
+        told = json.loads(status.stdout)
+        names = {each["name"] for each in told["processes"]}
+        assert names == {"searcher-bag+2", "searcher-baseline", "gateway"}
+        addresses = {tuple(each["addresses"]) for each in told["status"]["shards"] if each["category"]}
+        assert len(addresses) == 1
+        assert len(told["status"]["searchers"]) == 2
+
+        os.kill(searcher_of(shared, "bag+2"), signal.SIGKILL)
+        shards = everything.coverage.shards
+        for state in (ShardState.FAILED, ShardState.ANSWERED):
+            while {shard.state for shard in shards} != {state}:
+                shards = (await client.search(picture, policy=Policy.ALL, timeout_seconds=10)).coverage.shards
+                assert len(shards) == len(CATEGORIES)
 
 
 async def _until(condition: object, seconds: float = 30.0) -> None:

@@ -49,7 +49,7 @@ def evaluate(
     snapshot_root: SnapshotRoot = DEFAULT_SNAPSHOT_ROOT,
     models: Models = DEFAULT_MODELS,
     shards_per_searcher: Annotated[
-        int, typer.Option(min=0, help="Shards per searcher process of a system started here; 0: one, or more.")
+        int, typer.Option(min=0, help="Shards per searcher process of a system started here; 0: as `aisle up`.")
     ] = 0,
     run_folder: RunFolder = DEFAULT_RUN_FOLDER,
     as_json: Json = False,

@@ -27,13 +27,16 @@ def up(
     triton: Triton = "",
     models: Models = DEFAULT_MODELS,
     shards_per_searcher: Annotated[
-        int, typer.Option(min=0, help="Shards per searcher process; 0: one, or more where memory is short.")
+        int, typer.Option(min=0, help="Shards per searcher process at most; 0: small ones share, large ones don't.")
     ] = 0,
     run_folder: RunFolder = DEFAULT_RUN_FOLDER,
 ) -> None:
     """Start Triton, the searchers and the gateway, keep them running, and end them all on Ctrl-C.
 
     A process that dies is started again, with back-off. Logs are in the run folder, one file per process.
+
+    Shards with files below 64 MiB share as many searchers as there are cores, and more share where memory is short. A
+    fault of a searcher costs all of its categories until it has started again: --shards-per-searcher 1 is one for each.
 
     Examples:
       aisle up

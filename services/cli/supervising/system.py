@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.cli.supervising.machine import available_bytes, free_ports, is_free
-from services.cli.supervising.packing import pack, shards_per_searcher
+from services.cli.supervising.packing import Packed, pack, pack_for_machine
 from services.cli.supervising.preflight import check_settings, check_triton
 from services.cli.supervising.processes import ProcessSpec, ProcessStatus
 from services.cli.supervising.restarts import RestartPolicy
@@ -59,7 +59,8 @@ class SystemSettings(TritonAloneSettings):
     gateway_port: int = 50051
     """The gateway's port on loopback; 0 for any free one."""
     shards_per_searcher: int = 0
-    """Shards of categories that share a searcher process at most; 0 for one each, or more where memory is short."""
+    """Shards of categories that share a searcher process at most; 0 to have small ones share as many as there are
+    cores, and large ones alone, as far as memory allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +220,7 @@ async def _triton(settings: TritonAloneSettings, space_id: str | None = None) ->
 def _services(settings: SystemSettings, manifest: Manifest, triton: str) -> list[ProcessSpec]:
     """Return the searchers and, as the last one, the gateway; writes the shard map that it reads."""
     root = settings.snapshot_root if "://" in settings.snapshot_root else str(Path(settings.snapshot_root).absolute())
-    per_searcher = settings.shards_per_searcher or shards_per_searcher(len(manifest.category_shards), available_bytes())
-    packed = pack(manifest.shards, per_searcher)
+    packed = _packed(settings, manifest)
     *ports, any_port = free_ports(len(packed) + 1)
     searchers = [
         searcher_spec(root, settings.snapshot_id, slugs, port) for slugs, port in zip(packed, ports, strict=True)
@@ -230,3 +230,9 @@ def _services(settings: SystemSettings, manifest: Manifest, triton: str) -> list
     topology.write_text(Topology(shards=shard_map).model_dump_json(indent=2) + "\n", encoding="utf-8")
     port = settings.gateway_port or any_port
     return [*searchers, gateway_spec(root, settings.snapshot_id, topology.absolute(), triton, port)]
+
+
+def _packed(settings: SystemSettings, manifest: Manifest) -> Packed:
+    if settings.shards_per_searcher:
+        return pack(manifest.shards, settings.shards_per_searcher)
+    return pack_for_machine(manifest.shards, available_cores(), available_bytes())

@@ -8,9 +8,10 @@ from services.kubernetes.findings import Finding, Object
 from services.kubernetes.flows import snapshots_are_remote
 from services.kubernetes.objects import CACHE
 from services.kubernetes.quantities import MEBIBYTE, amount
-from services.kubernetes.sizing import GENERATIONS, NEAR_SHARE, file_bytes, need_of
+from services.kubernetes.sizing import GENERATIONS, NEAR_SHARE, need_of
 from services.kubernetes.workloads import Workload, shards_served, workloads
 from services.snapshot.manifest import Manifest, ShardEntry
+from services.snapshot.sizes import file_bytes
 
 _RULE: Final = "growth"
 
