@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +35,7 @@ _OVERLOAD_SECONDS = 10
 _CALM_PARTS = 2  # each as long as the overload
 _TRIES = 2  # of a rate: a machine that was busy for a moment is nobody's limit
 _PAUSE_SECONDS = 2.0  # between two rates, for what still waits somewhere to end
+_REST_SECONDS = 10.0  # after one that was too much, at most: what a server gave up under it comes back by and by
 
 Watch = Callable[[str, float, Measured], None]
 """Called once a second with what is being done, the seconds since its start, and what is known so far."""
@@ -79,6 +81,7 @@ class LoadTest:
                 if measured.interrupted:
                     break
                 steps.append(knee_step(search.rate, measured, self.setting))
+                await self._rest(steps[-1])
                 if not steps[-1].invalid_reason:
                     break
             if measured.interrupted:
@@ -112,9 +115,14 @@ class LoadTest:
     async def _try(self, rate: float, watch: Watch) -> Measured:
         seconds = step_seconds(rate, self.slo, self.settings.seconds or _KNEE_SECONDS)
         arrivals = Poisson(rate=rate, seconds=seconds)
-        measured = await self.bench.measure(arrivals, lambda at, known: watch(f"{rate:.4g} a second", at, known))
-        await asyncio.sleep(_PAUSE_SECONDS)
-        return measured
+        return await self.bench.measure(arrivals, lambda at, known: watch(f"{rate:.4g} a second", at, known))
+
+    async def _rest(self, step: KneeStep) -> None:
+        """Wait until the next rate may be tried, as long as one that was too much lasted; it ends when all is to end."""
+        seconds = _PAUSE_SECONDS if step.kept else max(_PAUSE_SECONDS, min(_REST_SECONDS, step.seconds))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.bench.stop.wait()
 
     async def _recovery(self, rate: float, watch: Watch) -> float | None:
         """Send twice as much as the knee, then half as much, and return how soon the objective is kept again."""
