@@ -32,8 +32,8 @@ from services.training.repository import RECORD
 
 MODELS = Path("model_repository")
 _SEED = 20
-_IN_SHORT = ("--curve", "0", "--in-flight", "2", "--shards-per-searcher", "22")
-"""No latency is judged here, and 44 processes take long to start."""
+_IN_SHORT = ("--curve", "0", "--in-flight", "2")
+"""No latency is judged here."""
 _CASCADES = ("baseline", "top_1", "top_p", "adaptive")
 _RUNGS = ("no_extras", "fewer_shards", "coarse")
 

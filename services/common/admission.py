@@ -85,7 +85,7 @@ class Admission:
         return self._limit.limit
 
     def pressure(self, now: float) -> float:
-        """Return how near people were to a refusal, on average over those who came in the last second or so, in [0, 1].
+        """Return how near the last ten people or so were to a refusal, in [0, 1]; it fades within a second.
 
         Who came in at once counts 0, who was refused 1, and who had to wait as much as the wait is of the longest one
         that would have been allowed. That some wait means nothing: where people come by chance, some always do.
@@ -159,15 +159,16 @@ class Admission:
         # Jobs wait by rule, and everybody waits while the limit measures what work takes alone.
         is_felt = criticality is Criticality.INTERACTIVE and not self._limit.is_measuring
         wait_seconds = self._seconds_until(criticality, self._ahead_of(criticality))
+        # Nine in ten need no longer than that: one who waits and then is late has cost others their turn.
+        patience = deadline - self._clock() - (self._times[criticality].quantile(_MOSTLY) or 0.0)
         if is_felt:
-            self._felt(self._nearness(criticality, deadline, wait_seconds))
-        self._refuse_hopeless(criticality, deadline, wait_seconds)
+            self._felt(self._nearness(criticality, wait_seconds, patience))
+        self._refuse_hopeless(criticality, wait_seconds, patience)
         waiter = _Waiter(asyncio.get_running_loop().create_future(), deadline)
         queue = self._queues[criticality]
         queue.append(waiter)
-        latest = deadline - self._needed_by_most(criticality)
         try:
-            async with asyncio.timeout(None if math.isinf(latest) else latest - self._clock()):
+            async with asyncio.timeout(None if math.isinf(patience) else patience):
                 await waiter.turn
         except BaseException as gone:
             if waiter in queue:
@@ -182,20 +183,15 @@ class Admission:
                 ) from None
             raise
 
-    def _nearness(self, criticality: Criticality, deadline: float, wait_seconds: float) -> float:
+    def _nearness(self, criticality: Criticality, wait_seconds: float, patience: float) -> float:
         """Return how near waiting so long is to what `_refuse_hopeless` refuses, in [0, 1]; 1 when it does."""
-        patience = self._patience(criticality, deadline)
         of_time = wait_seconds / patience if wait_seconds < patience else 1.0
         of_places = (self._ahead_of(criticality) + 1) / max(1, self._rules.max_waiting)
         return min(1.0, max(of_time, of_places))
 
-    def _patience(self, criticality: Criticality, deadline: float) -> float:
-        """Return how long one may wait whose answer is to be in time, seconds; negative when it is too late."""
-        return deadline - self._clock() - self._needed_by_most(criticality)
-
-    def _refuse_hopeless(self, criticality: Criticality, deadline: float, wait_seconds: float) -> None:
+    def _refuse_hopeless(self, criticality: Criticality, wait_seconds: float, patience: float) -> None:
         batch = self._queues[Criticality.BATCH]
-        if wait_seconds > self._patience(criticality, deadline):
+        if wait_seconds > patience:
             raise self._overloaded("the answer would come after the deadline", wait_seconds)
         if self.waiting < self._rules.max_waiting:
             return
@@ -203,10 +199,6 @@ class Admission:
             batch.pop().send_away(self._overloaded("people come before jobs", wait_seconds))
             return
         raise self._overloaded(f"{self.waiting} wait already", wait_seconds)
-
-    def _needed_by_most(self, criticality: Criticality) -> float:
-        """Return what nine in ten need, seconds: one who waits and then is late has cost others their turn."""
-        return self._times[criticality].quantile(_MOSTLY) or 0.0
 
     def _overloaded(self, why: str, wait_seconds: float) -> Overloaded:
         return Overloaded(

@@ -15,7 +15,7 @@ def settle_heap() -> None:
     The garbage collector does not look through what was loaded again and again, which would take milliseconds of calls.
     What was freed by then goes back to the system. From then on glibc gives back what is more than 16 MB only: a photo
     takes four buffers of 150 kB, which its usual thresholds had unmapped after each, and their pages zeroed for the
-    next one, 0.2 ms of a gateway's 3.1. A C library without these knobs does as it likes.
+    next one, 0.3 ms of a gateway's 3.4. A C library without these knobs does as it likes.
     """
     gc.collect()
     gc.freeze()

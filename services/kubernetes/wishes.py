@@ -11,7 +11,7 @@ from services.common.misfits import checked, meant
 from services.common.yaml_documents import read_document
 from services.kubernetes.images import check_image
 from services.kubernetes.quantities import amount, memory_words
-from services.snapshot.sizes import SMALL_SHARD_BYTES
+from services.snapshot.sizes import SMALL_SHARD_BYTES, SMALL_SHARDS_TOGETHER
 
 FILE: Final = "searchers.yaml"
 
@@ -73,7 +73,7 @@ class Packs(_Frozen):
     before it has loaded anything."""
     memory: Quantity = "1Gi"
     """Most that a searcher of several shards may need."""
-    shards: int = Field(default=16, ge=1, le=64)
+    shards: int = Field(default=SMALL_SHARDS_TOGETHER, ge=1, le=64)
     """Most shards of one searcher: what a fault of it costs."""
 
 

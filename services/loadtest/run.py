@@ -118,7 +118,7 @@ class LoadTest:
         return await self.bench.measure(arrivals, lambda at, known: watch(f"{rate:.4g} a second", at, known))
 
     async def _rest(self, step: KneeStep) -> None:
-        """Wait until the next rate may be tried, as long as one that was too much lasted; it ends when all is to end."""
+        """Wait until the next rate may be tried, as long as one that was too much lasted; less when all is to end."""
         seconds = _PAUSE_SECONDS if step.kept else max(_PAUSE_SECONDS, min(_REST_SECONDS, step.seconds))
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -11,6 +11,9 @@ from services.loadtest.tally import Outcome, Tally
 QUANTILES: Final[Mapping[str, float]] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 """The quantiles of latency that are reported, by name."""
 
+_FULL: Final = "full"
+"""The rung of an answer for which nothing was given up."""
+
 
 def _latency(quantile: float) -> Callable[[Tally], float]:
     return lambda tally: tally.latency.quantile_ms(quantile) if tally.answers else math.inf
@@ -23,6 +26,8 @@ _FIGURES: Final[Mapping[str, Callable[[Tally], float]]] = {
     "error_share": lambda tally: tally.share(Outcome.ERROR, Outcome.SHED),
     "shed_share": lambda tally: tally.share(Outcome.SHED),
     "partial_share": lambda tally: tally.share(Outcome.PARTIAL),
+    # Deeper rungs search less by plan: such an answer need not be partial.
+    "degraded_share": lambda tally: (tally.answers - tally.rungs[_FULL]) / max(1, tally.answers),
     "goodput_share": lambda tally: tally.in_time / max(1, tally.photos),
     "coverage": lambda tally: tally.coverage / max(1, tally.answers),
 }

@@ -49,7 +49,7 @@ class ModelEntry:
     """What is known about a trained model.
 
     `parameters` are what clients read from Triton's ModelConfig (`model_version`, `preprocessing`, `labels`);
-    the file's `sha256` and the thread counts are added to them. `record` is kept beside the card as `fit.json`, unless
+    the file's `sha256` and what ONNX Runtime is told are added. `record` is kept beside the card as `fit.json`, unless
     it is empty.
     """
 
@@ -103,14 +103,20 @@ def config(
         name: of the model.
         side: of its input, pixels.
         outputs: numbers per picture of each of its outputs.
-        parameters: what clients read from it; the thread counts are added.
+        parameters: what clients read from it; what ONNX Runtime is told is added.
         serving: how it is served.
     """
     serving = serving or Serving()
-    threads = {"intra_op_thread_count": str(serving.threads_per_instance), "inter_op_thread_count": "1"}
+    runtime = {
+        "intra_op_thread_count": str(serving.threads_per_instance),
+        "inter_op_thread_count": "1",
+        # A pattern keeps a block of its own for each size of batch, up to 16 MB that are taken when one comes for the
+        # second time: memory would grow for hours. Without patterns all sizes share what the largest needs.
+        "enable_mem_pattern": "0",
+    }
     stated = "".join(
         f"parameters {{\n  key: {_text(key)}\n  value {{ string_value: {_text(value)} }}\n}}\n"
-        for key, value in {**parameters, **threads}.items()
+        for key, value in {**parameters, **runtime}.items()
     )
     dims = f"[ {side}, {side}, 3 ]"
     answers = "".join(

@@ -17,12 +17,13 @@ _PACKAGE = "onnxruntime"
 
 
 def open_model(folder: Path) -> Any:
-    """Open the highest version of a repository's model, with the threads that its configuration gives it in Triton."""
+    """Open the highest version of a repository's model, as its configuration has Triton open it."""
     config = text_format.Parse((folder / "config.pbtxt").read_text(), model_config_pb2.ModelConfig())
     parameters = {key: parameter.string_value for key, parameter in config.parameters.items()}
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = int(parameters.get("intra_op_thread_count", 1))
     options.inter_op_num_threads = int(parameters.get("inter_op_thread_count", 1))
+    options.enable_mem_pattern = parameters.get("enable_mem_pattern") != "0"
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     file = max(folder.glob("*/model.onnx"), key=lambda path: int(path.parent.name))
     return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])

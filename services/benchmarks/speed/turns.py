@@ -189,5 +189,5 @@ def rate_of(report: Report) -> float:
         Internal: no rate at all keeps the objective; a ratio of nothing would read as a missed promise.
     """
     if report.knee is None or report.knee.rate is None:
-        raise Internal("the system keeps p99 within 250 ms at no rate: is something else using the machine?")
+        raise Internal("the system keeps p99 within 250 ms, in full, at no rate: is something else using the machine?")
     return report.knee.rate

@@ -35,8 +35,9 @@ def up(
 
     A process that dies is started again, with back-off. Logs are in the run folder, one file per process.
 
-    Shards with files below 64 MiB share as many searchers as there are cores, and more share where memory is short. A
-    fault of a searcher costs all of its categories until it has started again: --shards-per-searcher 1 is one for each.
+    Shards with files below 64 MiB share searchers, as many as there are cores, up to 16 in one, or more where memory is
+    short. A fault of a searcher costs all of its categories until it has started again: --shards-per-searcher 1 is one
+    for each.
 
     Examples:
       aisle up

@@ -34,7 +34,7 @@ class Attempt(Generic[T]):
         self._call = call
         self._clock = clock
         self._began = clock()
-        replica.asked(self._began)
+        replica.asked(self._began, soon=late_is_lost)
 
     async def answer(self) -> T:
         """Make the call within the caller's own task."""
@@ -61,12 +61,13 @@ class Attempt(Generic[T]):
     def _ended(self, error: BaseException | None) -> None:
         if self.has_ended:
             return
+        now = self._clock()
         self.has_ended = True
         self.error = error
         if error is None:
-            self.replica.answered(self._clock())
-        self.silence_seconds = self.replica.silence(self._clock())
-        self.replica.ended()
+            self.replica.answered(now)
+        self.silence_seconds = self.replica.silence(now)
+        self.replica.ended(soon=self.late_is_lost)
 
     def another(self, replica: Replica) -> "Attempt[T]":
         """Return the same call to another replica."""

@@ -34,7 +34,7 @@ class Replica:
         tried_at: when it was last asked in order to find out whether it is back.
     """
 
-    __slots__ = ("_losses", "_silent_since", "away_until", "in_flight", "target", "tried_at")
+    __slots__ = ("_awaited", "_losses", "_silent_since", "away_until", "in_flight", "target", "tried_at")
 
     def __init__(self, target: str) -> None:
         """Know nothing yet: it is as good as any."""
@@ -43,6 +43,7 @@ class Replica:
         self.away_until = 0.0
         self.tried_at = float("-inf")
         self._losses = 0
+        self._awaited = 0  # of those in flight, the ones that should be answered soon
         self._silent_since = 0.0
 
     @property
@@ -50,19 +51,21 @@ class Replica:
         """Whether it was passed over and has answered nothing since: a call to it is a trial."""
         return self.away_until > 0
 
-    def asked(self, now: float) -> None:
-        """A call to it begins."""
-        if self.in_flight == 0:
+    def asked(self, now: float, *, soon: bool) -> None:
+        """A call to it begins, which should be answered soon or may take as long as it likes."""
+        if soon and self._awaited == 0:
             self._silent_since = now
         self.in_flight += 1
+        self._awaited += soon
 
-    def ended(self) -> None:
+    def ended(self, *, soon: bool) -> None:
         """A call to it ended, in whatever way."""
         self.in_flight -= 1
+        self._awaited -= soon
 
     def silence(self, now: float) -> float:
-        """Return for how long it has had calls to answer and has answered none, seconds; it must have one."""
-        return now - self._silent_since
+        """Return for how long it has had calls that should be answered soon, and has answered none, seconds."""
+        return now - self._silent_since if self._awaited else 0.0
 
     def answered(self, now: float) -> None:
         """It is well: whatever it lost before is forgotten."""
@@ -76,6 +79,7 @@ class Replica:
         So it is tried now if it was passed over; if that trial is lost, it is passed over as briefly as at first.
         """
         self.away_until = min(self.away_until, now)
+        self._silent_since = now
         self._losses = min(self._losses, rules.losses - 1)
 
     def lost(self, now: float, rules: EjectionRules) -> None:
@@ -196,6 +200,10 @@ class Replicas:
         replica = self._replicas.get(target)
         if replica is not None:
             replica.connected(self._clock(), self._rules)
+
+    def answered(self, replica: Replica) -> None:
+        """Note that a replica is well, though it may have said no."""
+        replica.answered(self._clock())
 
     def lost(self, replica: Replica) -> None:
         """Note that a replica failed a call, or was too slow for it."""

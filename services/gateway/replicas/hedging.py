@@ -27,6 +27,8 @@ _UNKNOWN_SECONDS = 0.05
 _RETRY_AFTER_SECONDS = 0.5
 _SURELY_LOST_SECONDS = 0.5
 """Whoever has not answered by then is lost, also where nothing is known of what answers take."""
+_SILENT_SECONDS = 0.25
+"""A replica that answered nobody for a shorter time may have had calls that take longer than those of this kind."""
 _LEAST_SECONDS = 0.002
 _USUAL = 0.9
 """The quantile that is taken for usual. Not higher: a light shard is asked a hundred times in the time that is
@@ -51,9 +53,14 @@ def hedge_after(times: RecentTimes, weight: float) -> float:
     return max(_LEAST_SECONDS, usual * (_LIGHTEST - (_LIGHTEST - _HEAVIEST) * weight))
 
 
-def _lost_after(times: RecentTimes) -> float:
-    """Return how long a call must have taken for its deadline to say something about the replica, seconds."""
-    return _SURELY_LOST_SECONDS if times.quantile(_USUAL) is None else hedge_after(times, 0.0)
+def _is_lost(late: Attempt[T], times: RecentTimes) -> bool:
+    """Whether a call that was not answered in time says something about its replica.
+
+    It does when it took longer than it may. A shorter one does when nobody else's was answered either, as long as that:
+    where all callers allow little more than calls take, no call by itself would ever tell that a replica hangs.
+    """
+    longest = _SURELY_LOST_SECONDS if times.quantile(_USUAL) is None else hedge_after(times, 0.0)
+    return late.seconds >= longest or late.silence_seconds >= max(longest, _SILENT_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,15 +206,14 @@ class Hedging:
     def _failed(self, attempt: Attempt[T], times: RecentTimes, *, is_hedged: bool) -> None:
         match attempt.error:
             case Overloaded():
-                attempt.replica.answered(self._clock())
+                self._replicas.answered(attempt.replica)
                 if is_hedged:  # jobs are refused by rule
                     self._extra.overloaded()
             # our fault, it only lacks what was asked for, or the time was too short: whoever can say so is not lost
             case InvalidArgument() | ShardNotServed() | DeadlineExceeded(said_by_callee=True):
-                attempt.replica.answered(self._clock())
-            # The caller's deadline was too short for any replica, unless it is one of many and none is answered.
-            case DeadlineExceeded() if not attempt.late_is_lost or attempt.silence_seconds < _lost_after(times):
-                pass
+                self._replicas.answered(attempt.replica)
+            case DeadlineExceeded() if not (attempt.late_is_lost and _is_lost(attempt, times)):
+                pass  # the caller's deadline was too short for any replica
             case _:
                 self._replicas.lost(attempt.replica)
 

@@ -1,5 +1,6 @@
 """A process's memory once it has loaded: in a process of its own, for it is the process's."""
 
+import platform
 import subprocess
 import sys
 
@@ -25,13 +26,14 @@ faults()
 print(before, faults())
 """
 _FREED = """
+import resource
 from pathlib import Path
 
 from services.common.heap import settle_heap
 
 
 def resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 loaded = [bytes(1_000) for _ in range(100_000)]
@@ -42,7 +44,7 @@ settle_heap()
 print(before, resident())
 """
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="these are knobs of glibc")
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="these are knobs of glibc")
 
 
 def _figures(program: str) -> tuple[int, int]:

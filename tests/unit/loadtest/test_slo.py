@@ -7,7 +7,10 @@ from services.loadtest.slo import kept, parse_slo
 from services.loadtest.tally import Outcome, Tally
 from tests.support.load import reply, tally_of
 
-GOOD = tally_of([reply(20.0)] * 98 + [reply(300.0), reply(10.0, Outcome.PARTIAL, coverage=0.5)])
+GOOD = tally_of(
+    [reply(20.0)] * 97
+    + [reply(20.0, rung="coarse"), reply(300.0), reply(10.0, Outcome.PARTIAL, coverage=0.5, rung="no_extras")]
+)
 BAD = tally_of([reply(20.0)] * 90 + [reply(5.0, Outcome.SHED)] * 10)
 
 
@@ -21,6 +24,8 @@ BAD = tally_of([reply(20.0)] * 90 + [reply(5.0, Outcome.SHED)] * 10)
         ("error_share=0, shed_share=0", True),
         ("partial_share=0.01", True),
         ("partial_share=0.009", False),
+        ("degraded_share=0.02", True),
+        ("degraded_share=0.019", False),
         ("goodput_share=0.99,coverage=0.995", True),
         ("goodput_share=0.991", False),
     ],
@@ -33,6 +38,11 @@ def test_every_bound_must_be_kept(text: str, *, expected: bool) -> None:
 def test_refusing_does_not_keep_an_objective() -> None:
     """Whoever was refused has no answer: else refusing everybody would be the best service."""
     assert not kept(parse_slo("error_share=0.01"), BAD)
+
+
+def test_who_has_no_answer_has_no_degraded_one() -> None:
+    """Of nothing, no share is degraded; that nothing was answered is for other bounds to say."""
+    assert kept(parse_slo("degraded_share=0"), tally_of([reply(5.0, Outcome.SHED)] * 3))
 
 
 def test_no_answer_at_all_keeps_no_latency() -> None:

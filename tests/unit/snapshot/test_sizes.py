@@ -2,7 +2,7 @@
 
 from services.kubernetes.quantities import amount
 from services.kubernetes.wishes import Packs
-from services.snapshot.sizes import SMALL_SHARD_BYTES, file_bytes
+from services.snapshot.sizes import SMALL_SHARD_BYTES, SMALL_SHARDS_TOGETHER, file_bytes
 from tests.support.manifests import BYTES_PER_IMAGE, shard_of
 
 
@@ -16,6 +16,7 @@ def test_every_file_of_every_segment_counts() -> None:
 
 
 def test_small_is_the_same_on_one_machine_and_in_a_cluster() -> None:
-    """An overlay that asks for nothing else packs what `aisle up` packs."""
+    """An overlay that asks for nothing else calls the same shards small, and puts as many together."""
     assert amount(Packs().below) == SMALL_SHARD_BYTES
+    assert Packs().shards == SMALL_SHARDS_TOGETHER
     assert Packs().below == "64Mi"  # as docs/kubernetes.md has it

@@ -56,6 +56,7 @@ def test_config_is_what_triton_parses() -> None:
     assert [warmup.batch_size for warmup in parsed.model_warmup] == [1, 8]
     assert json.loads(parsed.parameters["labels"].string_value) == ['Ankle "boot"', "Bag"]
     assert parsed.parameters["sha256"].string_value == "abc"
+    assert parsed.parameters["enable_mem_pattern"].string_value == "0"
 
 
 def test_a_batch_may_be_kept_small() -> None:

@@ -82,9 +82,7 @@ def _session_options(parameters: Mapping[str, Mapping[str, str]]) -> Any:
     options.inter_op_num_threads = threads.get("inter_op_thread_count", 1)
     # The models share the cores: one that spins while it waits takes them from the one that works.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # A pattern keeps a block of its own for each size of batch, 16 MB that are taken whenever one comes for the second
-    # time: memory would go on growing for hours. Without patterns all sizes share what the largest one needs.
-    options.enable_mem_pattern = False
+    options.enable_mem_pattern = parameters.get("enable_mem_pattern", {}).get("string_value") != "0"
     return options
 
 

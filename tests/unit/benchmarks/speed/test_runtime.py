@@ -11,6 +11,8 @@ from services.common.errors import FailedPrecondition
 from services.models.golden import golden_picture
 from tests.support import tiny_models
 
+COMMITTED = Path(__file__).parents[4] / "model_repository"
+
 
 def environment(folder: Path, installed: str) -> Path:
     """Return an environment that has that version of ONNX Runtime, as far as its metadata says."""
@@ -43,3 +45,10 @@ def test_the_highest_version_of_a_model_runs_with_the_threads_of_its_configurati
     expected = tiny_models.run_in_process(tiny_models.embedder(-1.0), pixels)
     np.testing.assert_allclose(run(model, pixels), expected, rtol=1e-5)
     assert model.get_session_options().intra_op_num_threads == 1
+
+
+@pytest.mark.parametrize("name", ["embedder", "classifier"])
+def test_memory_patterns_are_off(name: str) -> None:
+    """In the committed models, whoever opens them: each size of batch would keep a block of memory of its own."""
+    model = open_model(COMMITTED / name)
+    assert not model.get_session_options().enable_mem_pattern

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.cli.supervising.packing import SEARCHER_BYTES, Packed, pack, pack_for_machine
 from services.snapshot.manifest import BASELINE_SLUG, ShardEntry
-from services.snapshot.sizes import SMALL_SHARD_BYTES
+from services.snapshot.sizes import SMALL_SHARD_BYTES, SMALL_SHARDS_TOGETHER
 from tests.support.manifests import BYTES_PER_IMAGE, shard_of
 
 LARGE = SMALL_SHARD_BYTES // BYTES_PER_IMAGE
@@ -78,15 +78,16 @@ def test_a_machine_serves_each_shard_once_and_the_baseline_alone(
 def test_with_memory_large_shards_are_alone_and_small_ones_share_a_searcher_for_each_core(
     sizes: list[int], cores: int
 ) -> None:
-    """Waking up more processes than there are cores gains nothing, and fewer could not use them all."""
+    """More processes than there are cores gain nothing, fewer can't use all; no fault costs more than 16 shards."""
     packed = pack_for_machine(shards_of(sizes), cores, PLENTY)
     large = {(f"s{number}",) for number, size in enumerate(sizes) if size >= LARGE}
     small = len(sizes) - len(large)
     assert large <= set(packed)
-    assert len(packed) - len(large) == min(small, cores)
+    assert len(packed) - len(large) == min(small, max(cores, -(-small // SMALL_SHARDS_TOGETHER)))
+    assert max(len(searcher) for searcher in packed) <= SMALL_SHARDS_TOGETHER
 
 
-@given(sizes=st.lists(SMALL_SIZES, min_size=1, max_size=40), cores=CORES)
+@given(sizes=st.lists(SMALL_SIZES, min_size=1, max_size=SMALL_SHARDS_TOGETHER), cores=CORES)
 def test_small_shards_are_spread_evenly(sizes: list[int], cores: int) -> None:
     """No searcher has more images than another by more than one shard, so that cores have alike to do."""
     packed = pack_for_machine(shards_of(sizes), cores, PLENTY)

@@ -75,7 +75,7 @@ def test_losses_in_a_row_send_a_replica_away(clock: ManualClock) -> None:
     known = replicas(clock, "ab")
     lost = chosen(known, "a")
     lose(known, lost, 2)
-    lost.answered(0.0)
+    known.answered(lost)
     lose(known, lost, 2)
     assert passed_over(known) == []
     known.lost(lost)
@@ -98,7 +98,7 @@ def test_one_that_was_away_is_tried_with_one_call(clock: ManualClock) -> None:
     assert {chosen(known, "ab").target for _ in range(40)} == {"b"}
     clock.advance(0.2)
     assert passed_over(known) == ["a"]
-    lost.answered(0.0)
+    known.answered(lost)
     assert passed_over(known) == []
     assert {chosen(known, "ab").target for _ in range(40)} == {"a", "b"}
 
@@ -207,3 +207,26 @@ def test_what_is_known_of_replicas_can_be_read(clock: ManualClock) -> None:
         ReplicaState("a", is_ready=False, is_away=True, in_flight=0),
         ReplicaState("b", is_ready=True, is_away=False, in_flight=2),
     )
+
+
+def test_silence_is_how_long_nobody_was_answered_who_should_have_been(clock: ManualClock) -> None:
+    """Calls that may take long neither begin it nor keep it, and an answer or another connection ends it."""
+    known = replicas(clock, "a")
+    replica = chosen(known, "a")
+    replica.asked(clock.now, soon=False)
+    clock.advance(5.0)
+    assert replica.silence(clock.now) == 0.0
+    for _ in range(2):
+        replica.asked(clock.now, soon=True)
+        clock.advance(1.0)
+    assert replica.silence(clock.now) == 2.0
+    known.answered(replica)
+    clock.advance(0.5)
+    assert replica.silence(clock.now) == 0.5
+    known.connected("a")
+    assert replica.silence(clock.now) == 0.0
+    for _ in range(2):
+        replica.ended(soon=True)
+    clock.advance(3.0)
+    replica.asked(clock.now, soon=True)
+    assert replica.silence(clock.now) == 0.0

@@ -18,7 +18,8 @@ from services.common.errors import (
     Unavailable,
 )
 from services.common.recent_times import RecentTimes
-from services.gateway.replicas.choosing import EjectionRules, Replicas
+from services.gateway.replicas.attempt import Attempt
+from services.gateway.replicas.choosing import EjectionRules, Replica, Replicas
 from services.gateway.replicas.extra_calls import ExtraCalls, ExtraRules
 from services.gateway.replicas.hedging import Hedging, Reply, hedge_after
 from tests.support.clocks import ManualClock
@@ -288,9 +289,14 @@ async def test_a_deadline_too_short_for_anybody_blames_nobody() -> None:
     assert passed_over(shop.replicas) == []
 
 
-@pytest.mark.parametrize(("answers_others", "lost"), [(False, ["a"]), (True, [])])
-def test_who_answers_nobody_is_lost_however_short_the_deadlines(*, answers_others: bool, lost: list[str]) -> None:
-    """Calls of 0.2 s, one each 0.1 s, where nobody knows what they take: each says little, all of them say enough."""
+@pytest.mark.parametrize(("overlapping", "beside_exact", "lost"), [(5, False, ["a"]), (1, False, []), (1, True, [])])
+def test_who_answers_nobody_is_lost_however_short_the_deadlines(
+    *, overlapping: int, beside_exact: bool, lost: list[str]
+) -> None:
+    """Calls of 0.2 s, and nobody knows what they take: one after the other they say nothing, all at once enough.
+
+    A search that may take as long as it likes, beside them all the time, is no reason to take them together.
+    """
 
     async def play() -> list[str]:
         shop = Shop()
@@ -304,19 +310,44 @@ def test_who_answers_nobody_is_lost_however_short_the_deadlines(*, answers_other
             with pytest.raises((DeadlineExceeded, Unavailable)):
                 await asking
 
+        exact = None
+        if beside_exact:
+            shop.shut("a")
+            exact = asyncio.create_task(shop.ask("a", None, late_is_lost=False))
+            await asyncio.sleep(0.0)
         callers = []
-        for number in range(10):
+        for _ in range(15):
             callers.append(asyncio.create_task(impatient()))
-            await asyncio.sleep(0.1)
-            if answers_others and number % 2:
-                shop.errors.clear()
-                shop.gates["a"] = Gate()
-                await shop.ask("a", None)
-                shop.errors["a"] = DeadlineExceeded("0.2 s")
+            await asyncio.sleep(0.21 / overlapping)
         await asyncio.gather(*callers)
+        if exact is not None:
+            exact.cancel()
         return passed_over(shop.replicas)
 
     assert run_virtually(play()) == lost
+
+
+def test_a_late_call_says_nothing_where_others_are_answered() -> None:
+    """Silence ends with an answer, so that calls which began before it are as short as they are."""
+
+    async def play() -> float:
+        replica = Replica("a")
+        clock = asyncio.get_running_loop().time
+        gates = [Gate(is_open=False) for _ in range(2)]
+
+        def attempt(gate: Gate) -> "Attempt[None]":
+            return Attempt(replica, lambda _: gate.passage(), clock, late_is_lost=True)
+
+        late, answered = attempt(gates[0]), attempt(gates[1])
+        tasks = [late.begin(), answered.begin()]
+        await asyncio.sleep(1.0)
+        gates[1].open()
+        await asyncio.sleep(0.5)
+        tasks[0].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return late.silence_seconds
+
+    assert run_virtually(play()) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(("late_is_lost", "said", "lost"), [(True, False, ["a"]), (False, False, []), (True, True, [])])
