@@ -19,7 +19,7 @@ def _latency(quantile: float) -> Callable[[Tally], float]:
     return lambda tally: tally.latency.quantile_ms(quantile) if tally.answers else math.inf
 
 
-_FIGURES: Final[Mapping[str, Callable[[Tally], float]]] = {
+FIGURES: Final[Mapping[str, Callable[[Tally], float]]] = {
     **{f"{name}_ms": _latency(quantile) for name, quantile in QUANTILES.items()},
     "max_ms": _latency(1.0),
     # A refused photo has no answer, whoever meant well: else the best way to keep an objective were to refuse.
@@ -31,6 +31,7 @@ _FIGURES: Final[Mapping[str, Callable[[Tally], float]]] = {
     "goodput_share": lambda tally: tally.in_time / max(1, tally.photos),
     "coverage": lambda tally: tally.coverage / max(1, tally.answers),
 }
+"""What may be bounded, by name, and how it is found."""
 _AT_LEAST: Final = frozenset({"goodput_share", "coverage"})
 
 
@@ -53,7 +54,7 @@ class Bound:
 
     def value(self, tally: Tally) -> float:
         """Return the figure; infinite for the latency of no answers."""
-        return _FIGURES[self.name](tally)
+        return FIGURES[self.name](tally)
 
     def kept(self, tally: Tally) -> bool:
         """Return whether the limit is kept."""
@@ -74,8 +75,8 @@ def parse_slo(text: str) -> Slo:
     bounds = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, limit = (word.strip() for word in part.partition("="))
-        if name not in _FIGURES or not equals:
-            known = ", ".join(_FIGURES)
+        if name not in FIGURES or not equals:
+            known = ", ".join(FIGURES)
             raise SettingsInvalid(f"slo: {part!r} is not name=limit with a name of {known}", field="slo")
         try:
             number = float(limit)

@@ -68,6 +68,7 @@ _FIGURES = {
     "goodput_rps": _Figure("full answers in time", _RATE),
     "goodput_share": _Figure("full answers in time", _SHARE),
     "partial_share": _Figure("partial answers", _SHARE),
+    "degraded_share": _Figure("answers on a lower rung", _SHARE),
     "shed_share": _Figure("refused", _SHARE),
     "error_share": _Figure("errors", _SHARE),
     "coverage": _Figure("coverage", _SHARE),

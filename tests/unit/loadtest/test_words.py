@@ -7,6 +7,7 @@ import pytest
 from services.loadtest.comparison import compare
 from services.loadtest.report import make_report
 from services.loadtest.schema import Report
+from services.loadtest.slo import FIGURES
 from services.loadtest.words import amount, degraded, figure, headline, interval, mean_rate
 from tests.support.load import measured_of, reply, report_of, setting
 
@@ -51,6 +52,12 @@ def test_every_figure_that_is_compared_has_a_name() -> None:
     names = [each.name for each in compare(report, report)]
     assert {"p999_ms", "goodput_rps", "recall_at_1", "server_cpu_ms_per_answer"} <= set(names)
     assert len({(figure(name), amount(name, 1.0)[-1]) for name in names}) == len(names)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_that_may_be_bounded_has_a_name(name: str) -> None:
+    """The report of an objective shows it, and so does that of a search for the knee."""
+    assert figure(name)
 
 
 def test_more_photos_than_asked_for_came_by_chance() -> None:
