@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from services.models.child_processes import tied_to_parent
 from tests.support.triton import ROOT
 
 _START_SECONDS = 60.0
@@ -43,11 +44,12 @@ class Member:
     async def start(self) -> None:
         """Start it, and return once it says in its log that it serves."""
         offset = self._log.stat().st_size if self._log.exists() else 0
+        # By SIGKILL, which ends one that is stopped, too.
+        command = tied_to_parent((sys.executable, *self._argv), "KILL")
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, *self._argv, stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, cwd=ROOT,
-                start_new_session=True,
-            )  # fmt: skip
+                *command, stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, cwd=ROOT, start_new_session=True
+            )
         give_up = time.monotonic() + _START_SECONDS
         while (serving := self._serving_line(offset)) is None:
             if self._process.returncode is not None or time.monotonic() > give_up:
