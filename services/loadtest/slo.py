@@ -5,14 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from services.client.types import Rung
 from services.common.errors import SettingsInvalid
 from services.loadtest.tally import Outcome, Tally
 
 QUANTILES: Final[Mapping[str, float]] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 """The quantiles of latency that are reported, by name."""
-
-_FULL: Final = "full"
-"""The rung of an answer for which nothing was given up."""
 
 
 def _latency(quantile: float) -> Callable[[Tally], float]:
@@ -27,7 +25,7 @@ FIGURES: Final[Mapping[str, Callable[[Tally], float]]] = {
     "shed_share": lambda tally: tally.share(Outcome.SHED),
     "partial_share": lambda tally: tally.share(Outcome.PARTIAL),
     # Deeper rungs search less by plan: such an answer need not be partial.
-    "degraded_share": lambda tally: (tally.answers - tally.rungs[_FULL]) / max(1, tally.answers),
+    "degraded_share": lambda tally: (tally.answers - tally.rungs[Rung.FULL]) / max(1, tally.answers),
     "goodput_share": lambda tally: tally.in_time / max(1, tally.photos),
     "coverage": lambda tally: tally.coverage / max(1, tally.answers),
 }

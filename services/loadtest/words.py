@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from services.client.types import Rung
 from services.evaluation.words import NONE, count, percent, signed
 from services.loadtest.comparison import Difference
 from services.loadtest.schema import Report
@@ -109,7 +110,7 @@ def mean_rate(report: Report) -> float | None:
 def degraded(report: Report) -> str:
     """Say what share of the answers the gateway gave something up for; empty when none."""
     answers = sum(report.rungs.values())
-    share = 1 - report.rungs.get("full", 0) / answers if answers else 0.0
+    share = 1 - report.rungs.get(Rung.FULL, 0) / answers if answers else 0.0
     return f"The gateway was degraded: for {percent(share)} of its answers it gave something up." if share else ""
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,12 +29,14 @@ class _Bench:
 
     Attributes:
         tried: the rates that were asked for.
+        begun: when each of them was, seconds.
         late: by how much the client is late at a rate, seconds.
         interrupted_by: what is being sent when Ctrl-C comes; None for never.
     """
 
     def __init__(self, late: Callable[[float], float], interrupted_by: type[Poisson | Step] | None = None) -> None:
         self.tried: list[float] = []
+        self.begun: list[float] = []
         self.stop = asyncio.Event()
         self._late = late
         self._interrupted_by = interrupted_by
@@ -46,6 +49,7 @@ class _Bench:
             return measured_of(recovering)
         assert isinstance(arrivals, Poisson)
         self.tried.append(arrivals.rate)
+        self.begun.append(asyncio.get_running_loop().time())
         milliseconds = 20.0 if arrivals.rate <= KNEE else 900.0
         return measured_of([self._second(milliseconds)] * 10, lag_seconds=self._late(arrivals.rate))
 
@@ -77,6 +81,13 @@ def test_the_knee_is_found_and_the_recovery_seen() -> None:
     assert [step.rate for step in report.knee.steps] == bench.tried
     assert report.latency_ms is not None
     assert report.latency_ms.p99 == pytest.approx(20, rel=0.01)
+
+
+def test_after_a_rate_that_was_too_much_the_server_may_rest() -> None:
+    """For as long as that lasted; what it gave up under it would else make the next rate look like too much."""
+    _, bench = search()
+    pauses = [later - before for before, later in pairwise(bench.begun)]
+    assert pauses == [pytest.approx(2.0 if rate <= KNEE else 10.0) for rate in bench.tried[:-1]]
 
 
 @pytest.mark.parametrize("sent", [Poisson, Step])
